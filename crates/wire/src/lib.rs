@@ -3,6 +3,8 @@
 pub mod hpack;
 pub mod message;
 pub mod metadata;
+#[cfg(test)]
+mod random;
 pub mod status;
 pub mod timeout;
 

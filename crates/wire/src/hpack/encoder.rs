@@ -53,10 +53,11 @@ impl Encoder {
                 update.last = size;
             }
             None if size != self.table.max_size => {
-                self.update = Some(SizeUpdate {
+                let update = SizeUpdate {
                     lowest: size,
                     last: size,
-                })
+                };
+                self.update = Some(update);
             }
             None => {}
         }
