@@ -7,9 +7,7 @@ fn framed(compressed: bool, payload: &[u8]) -> Vec<u8> {
 }
 
 fn drain(deframer: &mut Deframer) -> Vec<Vec<u8>> {
-    std::iter::from_fn(|| deframer.next().unwrap())
-        .map(|message| message.payload.to_vec())
-        .collect()
+    std::iter::from_fn(|| deframer.next().unwrap()).map(|message| message.payload.to_vec()).collect()
 }
 
 #[test]
@@ -20,33 +18,14 @@ fn prefix_is_flag_and_big_endian_length() {
 
 #[test]
 fn a_message_inside_a_chunk_is_a_slice_of_it() {
-    let chunk = Bytes::from(
-        [
-            framed(false, b"first"),
-            framed(true, b"second"),
-            framed(false, b""),
-        ]
-        .concat(),
-    );
+    let chunk = Bytes::from([framed(false, b"first"), framed(true, b"second"), framed(false, b"")].concat());
     let mut deframer = Deframer::new(100);
     deframer.push(chunk.clone());
     let first = deframer.next().unwrap().unwrap();
-    assert_eq!(
-        first,
-        Message {
-            compressed: false,
-            payload: Bytes::from_static(b"first")
-        }
-    );
+    assert_eq!(first, Message { compressed: false, payload: Bytes::from_static(b"first") });
     assert_eq!(first.payload.as_ptr(), chunk[5..].as_ptr());
     let second = deframer.next().unwrap().unwrap();
-    assert_eq!(
-        second,
-        Message {
-            compressed: true,
-            payload: Bytes::from_static(b"second")
-        }
-    );
+    assert_eq!(second, Message { compressed: true, payload: Bytes::from_static(b"second") });
     assert_eq!(second.payload.as_ptr(), chunk[15..].as_ptr());
     assert_eq!(deframer.next().unwrap().unwrap().payload, Bytes::new());
     assert_eq!(deframer.next().unwrap(), None);
@@ -61,10 +40,7 @@ fn a_message_whole_in_the_chunk_after_its_prefix_is_not_copied() {
     assert_eq!(deframer.next().unwrap(), None);
     assert_eq!(deframer.wanted(), 2000);
     deframer.push(payload.clone());
-    assert_eq!(
-        deframer.next().unwrap().unwrap().payload.as_ptr(),
-        payload.as_ptr()
-    );
+    assert_eq!(deframer.next().unwrap().unwrap().payload.as_ptr(), payload.as_ptr());
 }
 
 #[test]
@@ -77,10 +53,7 @@ fn however_the_bytes_are_cut_the_messages_are_the_same() {
                 vec![number as u8; length]
             })
             .collect();
-        let stream: Vec<u8> = messages
-            .iter()
-            .flat_map(|payload| framed(false, payload))
-            .collect();
+        let stream: Vec<u8> = messages.iter().flat_map(|payload| framed(false, payload)).collect();
         let mut deframer = Deframer::new(1 << 20);
         let (mut rest, mut got) = (&stream[..], Vec::new());
         let usual = [1, 3, 8, 100, 513, 9000][random.below(6)];
@@ -118,10 +91,7 @@ fn what_is_held_and_wanted() {
     assert_eq!((deframer.buffered(), deframer.wanted()), (5, 5));
     deframer.push(Bytes::from_static(&[6, 7, 8, 9, 10, 0]));
     assert_eq!(deframer.wanted(), 0);
-    assert_eq!(
-        deframer.next().unwrap().unwrap().payload,
-        [1, 2, 3, 4, 5, 6, 7, 8, 9, 10][..]
-    );
+    assert_eq!(deframer.next().unwrap().unwrap().payload, [1, 2, 3, 4, 5, 6, 7, 8, 9, 10][..]);
     assert_eq!(deframer.buffered(), 1);
     assert!(!deframer.is_empty());
 }
@@ -133,13 +103,7 @@ fn the_prefix_of_an_empty_message_that_waits_for_nothing() {
         assert_eq!(deframer.next().unwrap(), None);
         deframer.push(Bytes::copy_from_slice(&[byte]));
     }
-    assert_eq!(
-        deframer.next().unwrap(),
-        Some(Message {
-            compressed: true,
-            payload: Bytes::new()
-        })
-    );
+    assert_eq!(deframer.next().unwrap(), Some(Message { compressed: true, payload: Bytes::new() }));
     assert!(deframer.is_empty());
 }
 
@@ -188,11 +152,7 @@ fn a_prefix_alone_allocates_nothing() {
     for round in 1..=100 {
         deframer.push(Bytes::from(vec![0; 1000]));
         assert_eq!(deframer.next().unwrap(), None);
-        assert!(
-            capacity(&deframer) <= 2 * 1000 * round,
-            "{} after {round}",
-            capacity(&deframer)
-        );
+        assert!(capacity(&deframer) <= 2 * 1000 * round, "{} after {round}", capacity(&deframer));
     }
 }
 

@@ -38,15 +38,7 @@ fn an_ordered_multimap() {
     map.append("c-bin", b"xy").unwrap();
     assert_eq!(map.remove("b").unwrap(), "2");
     assert_eq!(map.remove("b"), None);
-    assert_eq!(
-        pairs(&map),
-        [
-            ("a", &b"4"[..]),
-            ("c-bin", &[0, 255]),
-            ("c-bin", &[1, 2]),
-            ("c-bin", b"xy")
-        ]
-    );
+    assert_eq!(pairs(&map), [("a", &b"4"[..]), ("c-bin", &[0, 255]), ("c-bin", &[1, 2]), ("c-bin", b"xy")]);
 
     let mut other = MetadataMap::with_capacity(1);
     other.append("a", "6").unwrap();
@@ -61,26 +53,12 @@ fn keys_are_checked() {
     let mut map = MetadataMap::new();
     let error = map.insert("Upper", "x").unwrap_err();
     assert_eq!((error.key(), error.position()), ("Upper", Some(0)));
-    assert_eq!(
-        error.to_string(),
-        "metadata key \"Upper\": 'U' at position 0 is not one of [0-9a-z_.-]"
-    );
-    for key in [
-        "with space",
-        "new\nline",
-        "colon:",
-        "\u{fc}",
-        "nul\0",
-        ":path",
-        "a,b",
-    ] {
+    assert_eq!(error.to_string(), "metadata key \"Upper\": 'U' at position 0 is not one of [0-9a-z_.-]");
+    for key in ["with space", "new\nline", "colon:", "\u{fc}", "nul\0", ":path", "a,b"] {
         assert!(map.insert(key, "x").is_err(), "{key}");
         assert!(map.append(key, "x").is_err(), "{key}");
     }
-    assert_eq!(
-        map.insert("", "x").unwrap_err().to_string(),
-        "metadata key is empty"
-    );
+    assert_eq!(map.insert("", "x").unwrap_err().to_string(), "metadata key is empty");
     assert!(map.is_empty());
     map.insert("0-9_a.z", "x").unwrap();
 }
@@ -111,22 +89,14 @@ fn what_is_sent_comes_back() {
     map.append("key", "value, with a comma").unwrap();
     map.append("key", "again").unwrap();
     for length in 0..9 {
-        map.append(
-            "data-bin",
-            (0..length).map(|n| 250 + n as u8 % 6).collect::<Vec<u8>>(),
-        )
-        .unwrap();
+        map.append("data-bin", (0..length).map(|n| 250 + n as u8 % 6).collect::<Vec<u8>>()).unwrap();
     }
     map.append("data-bin", vec![b','; 1000]).unwrap();
     map.append("authorization", "secret").unwrap();
     let block = sent(&map);
     assert_eq!(MetadataMap::from_fields(&block), map);
     assert_eq!(block.list_size(), map.header_list_size());
-    let secret = block
-        .fields()
-        .iter()
-        .find(|field| field.name == "authorization")
-        .unwrap();
+    let secret = block.fields().iter().find(|field| field.name == "authorization").unwrap();
     assert!(secret.sensitive);
     // Unpadded.
     assert!(block.fields().iter().all(|field| !field.value.contains(&b'=')));
@@ -134,11 +104,7 @@ fn what_is_sent_comes_back() {
 
 #[test]
 fn binary_comes_padded_or_not_and_joined() {
-    let map = received(&[
-        ("k-bin", b"AQ"),
-        ("k-bin", b"AQ=="),
-        ("k-bin", b"AQI=,AQ , ,AQID"),
-    ]);
+    let map = received(&[("k-bin", b"AQ"), ("k-bin", b"AQ=="), ("k-bin", b"AQI=,AQ , ,AQID")]);
     let values: Vec<_> = map.get_all("k-bin").map(MetadataValue::as_bytes).collect();
     assert_eq!(values, [&[1][..], &[1], &[1, 2], &[1], &[], &[1, 2, 3]]);
     assert_eq!(pairs(&received(&[("k-bin", b"")])), [("k-bin", &b""[..])]);
@@ -161,21 +127,8 @@ fn binary_that_is_not_base64_is_passed_over() {
 
 #[test]
 fn text_of_a_peer_is_kept_raw() {
-    let map = received(&[
-        ("x", b" \t spaced out\t "),
-        ("y", b"caf\xe9"),
-        ("z", b"a\tb"),
-        ("empty", b"  "),
-    ]);
-    assert_eq!(
-        pairs(&map),
-        [
-            ("x", &b"spaced out"[..]),
-            ("y", b"caf\xe9"),
-            ("z", b"a\tb"),
-            ("empty", b"")
-        ]
-    );
+    let map = received(&[("x", b" \t spaced out\t "), ("y", b"caf\xe9"), ("z", b"a\tb"), ("empty", b"  ")]);
+    assert_eq!(pairs(&map), [("x", &b"spaced out"[..]), ("y", b"caf\xe9"), ("z", b"a\tb"), ("empty", b"")]);
     assert!(map.get("y").unwrap().to_str().is_err());
     assert_eq!(map.get("x").unwrap().to_str().unwrap(), "spaced out");
     // What came in may go out again.

@@ -6,12 +6,7 @@ use super::*;
 use crate::hpack::{Decoder, Encoder, HeaderField};
 
 fn trailers(fields: &[(&'static str, &'static [u8])]) -> HeaderBlock {
-    HeaderBlock::from_fields(
-        fields
-            .iter()
-            .map(|(name, value)| HeaderField::new(*name, *value))
-            .collect(),
-    )
+    HeaderBlock::from_fields(fields.iter().map(|(name, value)| HeaderField::new(*name, *value)).collect())
 }
 
 fn sent(status: &Status) -> HeaderBlock {
@@ -39,21 +34,7 @@ fn codes_by_number_and_by_name() {
 
 #[test]
 fn grpc_status_is_decimal_without_leading_zeros() {
-    for text in [
-        "",
-        "00",
-        "01",
-        "17",
-        "99",
-        "100",
-        "-1",
-        "+1",
-        " 1",
-        "1 ",
-        "a",
-        "0x0",
-        "4294967296",
-    ] {
+    for text in ["", "00", "01", "17", "99", "100", "-1", "+1", " 1", "1 ", "a", "0x0", "4294967296"] {
         assert_eq!(Code::from_bytes(text.as_bytes()), Code::Unknown, "{text:?}");
     }
 }
@@ -71,10 +52,7 @@ fn one_constructor_a_code() {
     let status = Status::not_found(format!("no {}", "x"));
     assert_eq!((status.code(), status.message()), (Code::NotFound, "no x"));
     assert_eq!(status.to_string(), "status: NOT_FOUND, message: \"no x\"");
-    assert_eq!(
-        format!("{status:?}"),
-        "Status { code: NotFound, message: \"no x\" }"
-    );
+    assert_eq!(format!("{status:?}"), "Status { code: NotFound, message: \"no x\" }");
 }
 
 #[test]
@@ -87,11 +65,8 @@ fn the_source_stays_with_it() {
 
 #[test]
 fn what_is_sent_comes_back() {
-    let mut status = Status::with_details(
-        Code::Aborted,
-        "50 % \u{2603}\r\n ",
-        Bytes::from_static(&[0, 1, 255]),
-    );
+    let mut status =
+        Status::with_details(Code::Aborted, "50 % \u{2603}\r\n ", Bytes::from_static(&[0, 1, 255]));
     status.metadata_mut().append("x", "1").unwrap();
     status.metadata_mut().append("y-bin", vec![0]).unwrap();
     let back = Status::from_trailers(&sent(&status)).unwrap();
@@ -160,10 +135,7 @@ fn from_http_status() {
     for (http, code) in cases {
         assert_eq!(Status::from_http(http).code(), code, "{http}");
     }
-    assert_eq!(
-        Status::from_http(503).message(),
-        "the response has HTTP status 503 and no grpc-status"
-    );
+    assert_eq!(Status::from_http(503).message(), "the response has HTTP status 503 and no grpc-status");
 }
 
 #[test]
@@ -189,14 +161,8 @@ fn from_reset_code() {
     for (reset, code) in cases {
         assert_eq!(Status::from_reset(reset).code(), code, "{reset}");
     }
-    assert_eq!(
-        Status::from_reset(7).message(),
-        "the peer reset the stream with REFUSED_STREAM"
-    );
-    assert_eq!(
-        Status::from_reset(0x99).message(),
-        "the peer reset the stream with error code 0x99"
-    );
+    assert_eq!(Status::from_reset(7).message(), "the peer reset the stream with REFUSED_STREAM");
+    assert_eq!(Status::from_reset(0x99).message(), "the peer reset the stream with error code 0x99");
 }
 
 #[test]
@@ -204,17 +170,10 @@ fn percent_encoding_by_the_byte() {
     for byte in 0..=127u8 {
         let text = format!("-{}-", char::from(byte));
         let stays = matches!(byte, 0x20..=0x24 | 0x26..=0x7e);
-        let expected = if stays {
-            text.clone()
-        } else {
-            format!("-%{byte:02X}-")
-        };
+        let expected = if stays { text.clone() } else { format!("-%{byte:02X}-") };
         assert_eq!(percent_encode(&text), expected);
     }
-    assert!(matches!(
-        percent_encode("plain text"),
-        Cow::Borrowed("plain text")
-    ));
+    assert!(matches!(percent_encode("plain text"), Cow::Borrowed("plain text")));
     assert_eq!(percent_encode("\u{2603}"), "%E2%98%83");
     assert_eq!(percent_encode("\t\ntest \u{1f608}"), "%09%0Atest %F0%9F%98%88");
     // HTTP takes blanks off the ends.
@@ -246,9 +205,8 @@ fn percent_decoding_keeps_what_is_broken() {
 fn every_message_survives() {
     let mut random = crate::random::Random::new(13);
     for _ in 0..2000 {
-        let message: String = (0..random.below(20))
-            .filter_map(|_| char::from_u32(random.below(0x300) as u32))
-            .collect();
+        let message: String =
+            (0..random.below(20)).filter_map(|_| char::from_u32(random.below(0x300) as u32)).collect();
         let encoded = percent_encode(&message);
         assert!(encoded.bytes().all(|byte| matches!(byte, 0x20..=0x7e)));
         assert_eq!(percent_decode(encoded.as_bytes()), message);

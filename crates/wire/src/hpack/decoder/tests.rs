@@ -38,18 +38,9 @@ fn truncated_blocks() {
 
 #[test]
 fn indices_that_do_not_exist() {
-    assert_eq!(
-        decoder().decode(&[0x80]).unwrap_err(),
-        DecodeError::InvalidIndex(0)
-    );
-    assert_eq!(
-        decoder().decode(&[0xbe]).unwrap_err(),
-        DecodeError::InvalidIndex(62)
-    );
-    assert_eq!(
-        decoder().decode(&[0x7f, 0x00, 0x00]).unwrap_err(),
-        DecodeError::InvalidIndex(63)
-    );
+    assert_eq!(decoder().decode(&[0x80]).unwrap_err(), DecodeError::InvalidIndex(0));
+    assert_eq!(decoder().decode(&[0xbe]).unwrap_err(), DecodeError::InvalidIndex(62));
+    assert_eq!(decoder().decode(&[0x7f, 0x00, 0x00]).unwrap_err(), DecodeError::InvalidIndex(63));
     // The highest number that can be written.
     let far = decoder().decode(&[0xff, 0xff, 0xff, 0xff, 0x7f]).unwrap_err();
     assert!(matches!(far, DecodeError::InvalidIndex(_)), "{far}");
@@ -61,59 +52,33 @@ fn integers_are_capped() {
         let mut block = vec![first];
         block.extend([0xff; 10]);
         block.push(0);
-        assert_eq!(
-            decoder().decode(&block).unwrap_err(),
-            DecodeError::IntegerTooLong,
-            "{first:#x}"
-        );
+        assert_eq!(decoder().decode(&block).unwrap_err(), DecodeError::IntegerTooLong, "{first:#x}");
         // Zeros in front are as endless.
         let mut block = vec![first];
         block.extend([0x80; 100]);
-        assert_eq!(
-            decoder().decode(&block).unwrap_err(),
-            DecodeError::IntegerTooLong,
-            "{first:#x}"
-        );
+        assert_eq!(decoder().decode(&block).unwrap_err(), DecodeError::IntegerTooLong, "{first:#x}");
     }
 }
 
 #[test]
 fn a_length_allocates_nothing() {
     // A string of 268 million bytes that does not follow.
-    assert_eq!(
-        decoder()
-            .decode(&[0x00, 0x7f, 0xff, 0xff, 0xff, 0x7f])
-            .unwrap_err(),
-        DecodeError::Truncated
-    );
-    assert_eq!(
-        decoder()
-            .decode(&[0x00, 0xff, 0xff, 0xff, 0xff, 0x7f])
-            .unwrap_err(),
-        DecodeError::Truncated
-    );
+    assert_eq!(decoder().decode(&[0x00, 0x7f, 0xff, 0xff, 0xff, 0x7f]).unwrap_err(), DecodeError::Truncated);
+    assert_eq!(decoder().decode(&[0x00, 0xff, 0xff, 0xff, 0xff, 0x7f]).unwrap_err(), DecodeError::Truncated);
 }
 
 #[test]
 fn huffman_errors_pass_through() {
-    let error = decoder()
-        .decode(&[0x00, 0x84, 0xff, 0xff, 0xff, 0xff, 0x00])
-        .unwrap_err();
+    let error = decoder().decode(&[0x00, 0x84, 0xff, 0xff, 0xff, 0xff, 0x00]).unwrap_err();
     assert_eq!(error, DecodeError::HuffmanEndOfString);
-    assert_eq!(
-        decoder().decode(&[0x00, 0x81, 0x00, 0x00]).unwrap_err(),
-        DecodeError::HuffmanPadding
-    );
+    assert_eq!(decoder().decode(&[0x00, 0x81, 0x00, 0x00]).unwrap_err(), DecodeError::HuffmanPadding);
 }
 
 #[test]
 fn size_update_comes_first() {
     assert!(decoder().decode(&[0x20, 0x82]).is_ok());
     assert!(decoder().decode(&[0x20, 0x3f, 0xe1, 0x1f, 0x82]).is_ok());
-    assert_eq!(
-        decoder().decode(&[0x82, 0x20]).unwrap_err(),
-        DecodeError::SizeUpdateNotFirst
-    );
+    assert_eq!(decoder().decode(&[0x82, 0x20]).unwrap_err(), DecodeError::SizeUpdateNotFirst);
 }
 
 #[test]
@@ -125,13 +90,7 @@ fn size_update_stays_within_the_setting() {
     };
     assert!(decoder().decode(&to(4096)).is_ok());
     let error = decoder().decode(&to(4097)).unwrap_err();
-    assert_eq!(
-        error,
-        DecodeError::SizeUpdateTooLarge {
-            size: 4097,
-            max: 4096
-        }
-    );
+    assert_eq!(error, DecodeError::SizeUpdateTooLarge { size: 4097, max: 4096 });
     assert!(Decoder::new(8192, 16384).decode(&to(8192)).is_ok());
 
     // A lower setting binds the peer once it has seen it.
@@ -149,10 +108,7 @@ fn a_lower_setting_asks_for_an_update() {
     assert!(lowered.decode(&[0x82]).is_ok());
     assert!(lowered.decode(&[0x82]).is_ok());
     lowered.settings_acknowledged();
-    assert_eq!(
-        lowered.decode(&[0x82]).unwrap_err(),
-        DecodeError::SizeUpdateMissing
-    );
+    assert_eq!(lowered.decode(&[0x82]).unwrap_err(), DecodeError::SizeUpdateMissing);
 
     let mut lowered = Decoder::new(100, 16384);
     lowered.settings_acknowledged();
@@ -166,9 +122,7 @@ fn eviction_as_in_section_4_4() {
     // 32 + 4 + 60 = 96 bytes each.
     let value = "x".repeat(60);
     for number in 0..100 {
-        decoder
-            .decode(&indexed(&format!("n-{number:02}"), &value))
-            .unwrap();
+        decoder.decode(&indexed(&format!("n-{number:02}"), &value)).unwrap();
     }
     assert_eq!(decoder.table.entries.len(), 4096 / 96);
     assert_eq!(decoder.table.size, 4096 / 96 * 96);
@@ -178,10 +132,7 @@ fn eviction_as_in_section_4_4() {
     // An entry larger than the table empties it.
     decoder.decode(&indexed("large", &"x".repeat(5000))).unwrap();
     assert_eq!((decoder.table.entries.len(), decoder.table.size), (0, 0));
-    assert_eq!(
-        decoder.decode(&[0xbe]).unwrap_err(),
-        DecodeError::InvalidIndex(62)
-    );
+    assert_eq!(decoder.decode(&[0xbe]).unwrap_err(), DecodeError::InvalidIndex(62));
 }
 
 #[test]
@@ -194,10 +145,7 @@ fn a_name_may_come_from_the_entry_that_is_evicted_for_it() {
     block.extend_from_slice(&[b'v'; 2500]);
     // 2000 + 2500 + 32 > 4096: nothing is left, the field is whole.
     let fields = decoder.decode(&block).unwrap();
-    assert_eq!(
-        (fields.fields()[0].name.len(), fields.fields()[0].value.len()),
-        (2000, 2500)
-    );
+    assert_eq!((fields.fields()[0].name.len(), fields.fields()[0].value.len()), (2000, 2500));
     assert!(decoder.table.entries.is_empty());
 }
 
@@ -249,13 +197,7 @@ fn never_indexed_stays_known() {
     let list = decoder().decode(&literal(0x10, "token", "secret")).unwrap();
     assert!(list.fields()[0].sensitive);
     assert!(!format!("{list:?}").contains("secret"));
-    assert!(
-        !decoder()
-            .decode(&literal(0x00, "token", "open"))
-            .unwrap()
-            .fields()[0]
-            .sensitive
-    );
+    assert!(!decoder().decode(&literal(0x00, "token", "open")).unwrap().fields()[0].sensitive);
 }
 
 #[test]
@@ -310,19 +252,12 @@ fn blocks_that_never_repeat_do_not_push_out_those_that_do() {
     decoder.decode(&often).unwrap();
     let known = decoder.decode(&often).unwrap();
     for number in 0..1000 {
-        decoder
-            .decode(&literal(0x00, "trace", &number.to_string()))
-            .unwrap();
-        assert!(
-            decoder.decode(&often).unwrap().ptr_eq(&known),
-            "after {number} others"
-        );
+        decoder.decode(&literal(0x00, "trace", &number.to_string())).unwrap();
+        assert!(decoder.decode(&often).unwrap().ptr_eq(&known), "after {number} others");
     }
     // One that is not met again makes room in the end.
     for number in 0..1000 {
-        decoder
-            .decode(&literal(0x00, "trace", &number.to_string()))
-            .unwrap();
+        decoder.decode(&literal(0x00, "trace", &number.to_string())).unwrap();
     }
     assert!(!decoder.decode(&often).unwrap().ptr_eq(&known));
 }
@@ -343,16 +278,10 @@ fn malformed_blocks_decode_and_say_so() {
     use crate::hpack::Malformed;
 
     let judge = |fields: &[(&str, &str)]| {
-        let block: Vec<u8> = fields
-            .iter()
-            .flat_map(|(name, value)| literal(0x00, name, value))
-            .collect();
+        let block: Vec<u8> = fields.iter().flat_map(|(name, value)| literal(0x00, name, value)).collect();
         decoder().decode(&block).unwrap().malformed()
     };
-    assert_eq!(
-        judge(&[(":path", "/"), ("te", "trailers"), ("x-odd", "\u{fc} \t")]),
-        None
-    );
+    assert_eq!(judge(&[(":path", "/"), ("te", "trailers"), ("x-odd", "\u{fc} \t")]), None);
     assert_eq!(judge(&[("", "")]), Some(Malformed::Name));
     assert_eq!(judge(&[(":", "")]), Some(Malformed::Name));
     assert_eq!(judge(&[("Upper", "")]), Some(Malformed::Name));
@@ -361,14 +290,8 @@ fn malformed_blocks_decode_and_say_so() {
     assert_eq!(judge(&[("\u{fc}", "")]), Some(Malformed::Name));
     assert_eq!(judge(&[("name", "a\r\nb: c")]), Some(Malformed::Value));
     assert_eq!(judge(&[("name", "a\0")]), Some(Malformed::Value));
-    assert_eq!(
-        judge(&[("name", ""), (":path", "/")]),
-        Some(Malformed::PseudoAfterRegular)
-    );
-    assert_eq!(
-        judge(&[("connection", "close")]),
-        Some(Malformed::ConnectionSpecific)
-    );
+    assert_eq!(judge(&[("name", ""), (":path", "/")]), Some(Malformed::PseudoAfterRegular));
+    assert_eq!(judge(&[("connection", "close")]), Some(Malformed::ConnectionSpecific));
 }
 
 #[test]

@@ -32,10 +32,7 @@ fn static_names_are_found_and_others_are_not() {
     for (name, _) in static_table::ENTRIES {
         let index = static_table::find_name(name).unwrap();
         assert_eq!(static_table::ENTRIES[index - 1].0, name);
-        assert!(
-            index == 1 || static_table::ENTRIES[index - 2].0 != name,
-            "not the first of its name"
-        );
+        assert!(index == 1 || static_table::ENTRIES[index - 2].0 != name, "not the first of its name");
     }
     for name in ["", "x", "te", "grpc-status", "content-typf", ":authoritz"] {
         assert_eq!(static_table::find_name(name.as_bytes()), None);
@@ -45,10 +42,7 @@ fn static_names_are_found_and_others_are_not() {
 #[test]
 fn a_repeated_pair_takes_a_byte() {
     let mut encoder = Encoder::new();
-    let fields = [
-        ("grpc-status", "0", Incremental),
-        (":path", "/a.B/C", Incremental),
-    ];
+    let fields = [("grpc-status", "0", Incremental), (":path", "/a.B/C", Incremental)];
     let first = block(&mut encoder, &fields);
     let generation = encoder.generation();
     assert!(first.len() > 10);
@@ -114,10 +108,7 @@ fn the_size_update_is_written_once_and_first() {
     block(&mut encoder, &[("x-key", "1", Incremental)]);
     encoder.set_max_table_size(0);
     assert!(encoder.update_due());
-    assert_eq!(
-        block(&mut encoder, &[(":method", "POST", Incremental)]),
-        [0x20, 0x83]
-    );
+    assert_eq!(block(&mut encoder, &[(":method", "POST", Incremental)]), [0x20, 0x83]);
     assert_eq!(block(&mut encoder, &[(":method", "POST", Incremental)]), [0x83]);
     // Nothing can be indexed now.
     let plain = block(&mut encoder, &[("x-key", "1", Incremental)]);
@@ -152,12 +143,7 @@ fn the_table_stays_within_its_size() {
         let value = format!("{number}-{}", "x".repeat(number % 90));
         block(&mut encoder, &[("x-key", &value, Incremental)]);
         assert!(encoder.table.size <= 4096);
-        let counted: usize = encoder
-            .table
-            .entries
-            .iter()
-            .map(|e| e.text.len() + FIELD_OVERHEAD)
-            .sum();
+        let counted: usize = encoder.table.entries.iter().map(|e| e.text.len() + FIELD_OVERHEAD).sum();
         assert_eq!(encoder.table.size, counted);
     }
     // A field that would take the whole table is not put in.
@@ -171,9 +157,8 @@ fn all_in_one_bucket_is_only_slower() {
     let mut encoder = Encoder::new();
     let mut decoder = Decoder::new(4096, 16384);
     let colliding = (0..100_000).map(|n| n.to_string());
-    let colliding = colliding
-        .filter(|value| bucket(Key::new(b"x", value.as_bytes()).pair_hash) == 0)
-        .take(400);
+    let colliding =
+        colliding.filter(|value| bucket(Key::new(b"x", value.as_bytes()).pair_hash) == 0).take(400);
     for value in colliding {
         for _ in 0..2 {
             let out = block(&mut encoder, &[("x", &value, Incremental)]);

@@ -14,10 +14,8 @@ fn decoded(coded: &[u8]) -> Result<Vec<u8>, Invalid> {
 
 /// The plainest decoder: bit by bit, every code word compared.
 fn decoded_slowly(coded: &[u8]) -> Result<Vec<u8>, Invalid> {
-    let bits: Vec<u32> = coded
-        .iter()
-        .flat_map(|byte| (0..8).rev().map(move |bit| u32::from(byte >> bit & 1)))
-        .collect();
+    let bits: Vec<u32> =
+        coded.iter().flat_map(|byte| (0..8).rev().map(move |bit| u32::from(byte >> bit & 1))).collect();
     let (mut out, mut word, mut length) = (Vec::new(), 0u32, 0u8);
     for bit in bits {
         (word, length) = (word << 1 | bit, length + 1);
@@ -29,11 +27,7 @@ fn decoded_slowly(coded: &[u8]) -> Result<Vec<u8>, Invalid> {
             (word, length) = (0, 0);
         }
     }
-    if length < 8 && word == (1 << length) - 1 {
-        Ok(out)
-    } else {
-        Err(Invalid::Padding)
-    }
+    if length < 8 && word == (1 << length) - 1 { Ok(out) } else { Err(Invalid::Padding) }
 }
 
 #[test]
@@ -52,11 +46,7 @@ fn code_words_of_the_specification() {
         (EOS, 0x3fffffff, 30),
     ];
     for (symbol, word, length) in expected {
-        assert_eq!(
-            (CODES[symbol], LENGTHS[symbol]),
-            (word, length),
-            "symbol {symbol}"
-        );
+        assert_eq!((CODES[symbol], LENGTHS[symbol]), (word, length), "symbol {symbol}");
     }
 }
 
@@ -107,10 +97,7 @@ fn padding_is_short_and_all_ones() {
 #[test]
 fn end_of_string_inside_is_invalid() {
     assert_eq!(decoded(&[0xff, 0xff, 0xff, 0xff]), Err(Invalid::EndOfString));
-    assert_eq!(
-        decoded(&[0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff]),
-        Err(Invalid::EndOfString)
-    );
+    assert_eq!(decoded(&[0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff]), Err(Invalid::EndOfString));
 }
 
 #[test]
