@@ -15,6 +15,9 @@ pub(super) const PROXY_AUTHORIZATION: usize = 49;
 /// Index of `set-cookie`.
 pub(super) const SET_COOKIE: usize = 55;
 
+/// Index of `transfer-encoding`, the one name here that HTTP/2 forbids.
+pub(super) const TRANSFER_ENCODING: usize = 57;
+
 const TABLE: [(&[u8], &[u8]); LEN] = [
     (b":authority", b""),
     (b":method", b"GET"),

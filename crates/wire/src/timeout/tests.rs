@@ -7,7 +7,7 @@ fn text(timeout: Duration) -> String {
 #[test]
 fn the_coarsest_unit_that_is_exact() {
     let cases = [
-        (Duration::ZERO, "0S"),
+        (Duration::ZERO, "0n"),
         (Duration::from_nanos(1), "1n"),
         (Duration::from_nanos(999), "999n"),
         (Duration::from_micros(1), "1u"),
@@ -48,7 +48,8 @@ fn never_shorter_never_more_than_a_hundredth_longer() {
 
 #[test]
 fn too_long_becomes_the_longest() {
-    assert_eq!(text(Duration::from_secs(99_900_000)), "99900000S");
+    assert_eq!(text(Duration::from_secs(99_899_999)), "99900000S");
+    assert_eq!(text(Duration::from_secs(99_900_000)), "1665001M");
     assert_eq!(text(Duration::from_secs(99_999_999)), "1666667M");
     assert_eq!(text(Duration::from_secs(6_000_000_000)), "1666667H");
     assert_eq!(text(Duration::MAX), "99999999H");
