@@ -11,6 +11,7 @@ use super::integer;
 use super::static_table;
 use super::{DEFAULT_TABLE_SIZE, FIELD_OVERHEAD, HeaderBlock, HeaderField, Malformed};
 
+mod known;
 mod memo;
 
 use memo::Memo;
@@ -189,15 +190,16 @@ impl Decoder {
         match first {
             0x80.. => {
                 let index = integer::decode(first, 7, rest)?;
-                let entry = self.entry(index)?;
-                list.push(entry.field, entry.malformed)
+                let (field, malformed) = self.entry(index)?;
+                list.push(field, malformed)
             }
             0x40..=0x7f => {
                 let index = integer::decode(first, 6, rest)?;
                 let field = self.indexed_literal(index, rest)?;
                 let malformed = malformed_field(&field.name, &field.value);
-                self.table.insert(Entry { field: field.clone(), malformed });
-                list.push(field, malformed)
+                list.push(&field, malformed)?;
+                self.table.insert(Entry { field, malformed });
+                Ok(())
             }
             0x20..=0x3f => Err(DecodeError::SizeUpdateNotFirst),
             0x00..=0x1f => {
@@ -205,7 +207,7 @@ impl Decoder {
                 let name = if index == 0 {
                     Name::Literal(list.literal(rest)?)
                 } else {
-                    Name::Known(self.entry(index)?.field.name)
+                    Name::Known(self.entry(index)?.0.name.clone())
                 };
                 let value = list.literal(rest)?;
                 list.push_literal(name, value, first & 0x10 != 0)
@@ -217,28 +219,26 @@ impl Decoder {
     /// whole block.
     fn indexed_literal(&self, index: usize, rest: &mut &[u8]) -> Result<HeaderField, DecodeError> {
         let mut text = Vec::new();
-        if index == 0 {
+        let name = if index == 0 {
             string(rest, &mut text)?;
-            let name_len = text.len();
-            string(rest, &mut text)?;
-            let text = Bytes::from(text.into_boxed_slice());
-            let (name, value) = (text.slice(..name_len), text.slice(name_len..));
-            return Ok(HeaderField { name, value, sensitive: false });
-        }
-        let name = self.entry(index)?.field.name;
+            known::share(&text)
+        } else {
+            self.entry(index)?.0.name.clone()
+        };
+        text.clear();
         string(rest, &mut text)?;
-        Ok(HeaderField { name, value: Bytes::from(text.into_boxed_slice()), sensitive: false })
+        Ok(HeaderField { name, value: known::share(&text), sensitive: false })
     }
 
-    fn entry(&self, index: usize) -> Result<Entry, DecodeError> {
+    fn entry(&self, index: usize) -> Result<(&HeaderField, Option<Malformed>), DecodeError> {
         let position = index.checked_sub(1).ok_or(DecodeError::InvalidIndex(index))?;
-        if let Some((name, value)) = static_table::ENTRIES.get(position) {
-            let field = HeaderField::new(Bytes::from_static(name), Bytes::from_static(value));
+        if let Some(field) = static_table::FIELDS.get(position) {
             let forbidden = index == static_table::TRANSFER_ENCODING;
-            return Ok(Entry { field, malformed: forbidden.then_some(Malformed::ConnectionSpecific) });
+            return Ok((field, forbidden.then_some(Malformed::ConnectionSpecific)));
         }
         let entry = self.table.entries.get(position - static_table::LEN);
-        entry.cloned().ok_or(DecodeError::InvalidIndex(index))
+        let entry = entry.ok_or(DecodeError::InvalidIndex(index))?;
+        Ok((&entry.field, entry.malformed))
     }
 }
 
@@ -309,10 +309,10 @@ impl List {
         Ok(start..self.text.len())
     }
 
-    fn push(&mut self, field: HeaderField, malformed: Option<Malformed>) -> Result<(), DecodeError> {
+    fn push(&mut self, field: &HeaderField, malformed: Option<Malformed>) -> Result<(), DecodeError> {
         if self.account(field.name.len() + field.value.len())? {
             self.judge.add(&field.name, malformed);
-            self.fields.push(field);
+            self.fields.push(field.clone());
         }
         Ok(())
     }
@@ -366,7 +366,6 @@ struct DynamicTable {
     generation: u64,
 }
 
-#[derive(Clone)]
 struct Entry {
     field: HeaderField,
     /// Judged once, when the entry is made.

@@ -307,3 +307,12 @@ fn random_bytes_never_panic() {
         }
     }
 }
+
+#[test]
+fn what_is_known_can_be_found() {
+    assert!(known::KNOWN.is_sorted());
+    for text in known::KNOWN {
+        assert_eq!(known::share(text), text);
+    }
+    assert_eq!(known::share(b"something else"), "something else");
+}
