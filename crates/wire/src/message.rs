@@ -49,10 +49,7 @@ impl fmt::Display for FramingError {
                 write!(f, "received message larger than max ({len} vs. {max})")
             }
             Self::BadFlag(flag) => {
-                write!(
-                    f,
-                    "received message with compression flag {flag}, which is neither 0 nor 1"
-                )
+                write!(f, "received message with compression flag {flag}, which is neither 0 nor 1")
             }
         }
     }
@@ -142,11 +139,7 @@ impl Deframer {
                         let payload = self.take(len);
                         return Ok(Some(Message { compressed, payload }));
                     }
-                    self.state = State::Body {
-                        compressed,
-                        len,
-                        read: BytesMut::new(),
-                    };
+                    self.state = State::Body { compressed, len, read: BytesMut::new() };
                 }
                 State::Body { .. } => return Ok(self.read_body()),
             }
@@ -195,20 +188,12 @@ impl Deframer {
             0 | 1 => FramingError::TooLarge { len, max: self.max },
             _ => FramingError::BadFlag(flag),
         };
-        *self = Self {
-            state: State::Failed(error),
-            ..Self::new(self.max)
-        };
+        *self = Self { state: State::Failed(error), ..Self::new(self.max) };
         Err(error)
     }
 
     fn read_body(&mut self) -> Option<Message> {
-        let State::Body {
-            compressed,
-            len,
-            mut read,
-        } = mem::replace(&mut self.state, State::Prefix)
-        else {
+        let State::Body { compressed, len, mut read } = mem::replace(&mut self.state, State::Prefix) else {
             return None;
         };
         while read.len() < len && self.queued > 0 {
@@ -228,16 +213,9 @@ impl Deframer {
             self.advance(taken);
         }
         if read.len() == len {
-            return Some(Message {
-                compressed,
-                payload: read.freeze(),
-            });
+            return Some(Message { compressed, payload: read.freeze() });
         }
-        self.state = State::Body {
-            compressed,
-            len,
-            read,
-        };
+        self.state = State::Body { compressed, len, read };
         None
     }
 

@@ -43,9 +43,7 @@ impl MetadataMap {
 
     /// An empty map with room for this many pairs.
     pub fn with_capacity(pairs: usize) -> Self {
-        Self {
-            entries: Vec::with_capacity(pairs),
-        }
+        Self { entries: Vec::with_capacity(pairs) }
     }
 
     /// Whether there is no pair.
@@ -99,18 +97,12 @@ impl MetadataMap {
 
     /// The first value of `key`.
     pub fn get(&self, key: &str) -> Option<&MetadataValue> {
-        self.entries
-            .iter()
-            .find(|(known, _)| known == key)
-            .map(|(_, value)| value)
+        self.entries.iter().find(|(known, _)| known == key).map(|(_, value)| value)
     }
 
     /// All values of `key`, in order.
     pub fn get_all<'a>(&'a self, key: &'a str) -> impl Iterator<Item = &'a MetadataValue> {
-        self.entries
-            .iter()
-            .filter(move |(known, _)| known == key)
-            .map(|(_, value)| value)
+        self.entries.iter().filter(move |(known, _)| known == key).map(|(_, value)| value)
     }
 
     /// Whether `key` has a value.
@@ -198,10 +190,7 @@ impl MetadataMap {
     }
 
     fn sent(&self) -> impl Iterator<Item = (&Bytes, &MetadataValue)> {
-        self.entries
-            .iter()
-            .filter(|(key, _)| !is_reserved(key))
-            .map(|(key, value)| (key, value))
+        self.entries.iter().filter(|(key, _)| !is_reserved(key)).map(|(key, value)| (key, value))
     }
 }
 
@@ -231,10 +220,9 @@ pub fn is_reserved(name: &[u8]) -> bool {
     match name.first() {
         None | Some(b':') => true,
         Some(b'g') => match name.strip_prefix(b"grpc-") {
-            Some(own) => !matches!(
-                own,
-                b"trace-bin" | b"tags-bin" | b"retry-pushback-ms" | b"previous-rpc-attempts"
-            ),
+            Some(own) => {
+                !matches!(own, b"trace-bin" | b"tags-bin" | b"retry-pushback-ms" | b"previous-rpc-attempts")
+            }
             None => false,
         },
         Some(b'c') => matches!(name, b"content-type" | b"content-length" | b"connection"),
@@ -283,10 +271,7 @@ impl fmt::Display for InvalidMetadata {
             Reason::EmptyKey => f.write_str("metadata key is empty"),
             Reason::Key { position, byte } => {
                 let byte = byte.escape_ascii();
-                write!(
-                    f,
-                    "metadata key {key:?}: '{byte}' at position {position} is not one of [0-9a-z_.-]"
-                )
+                write!(f, "metadata key {key:?}: '{byte}' at position {position} is not one of [0-9a-z_.-]")
             }
             Reason::Value { position, byte } => write!(
                 f,
@@ -310,24 +295,16 @@ fn validate(key: &str, value: &MetadataValue) -> Result<(), InvalidMetadata> {
     } else {
         let invalid = |byte: &u8| !matches!(byte, 0x20..=0x7e);
         match value.as_bytes().iter().position(invalid) {
-            Some(position) => Reason::Value {
-                position,
-                byte: value.as_bytes()[position],
-            },
+            Some(position) => Reason::Value { position, byte: value.as_bytes()[position] },
             None => return Ok(()),
         }
     };
-    Err(InvalidMetadata {
-        key: key.to_owned(),
-        reason,
-    })
+    Err(InvalidMetadata { key: key.to_owned(), reason })
 }
 
 fn invalid_key_byte(key: &[u8]) -> Option<(usize, u8)> {
     let valid = |byte: &u8| matches!(byte, b'0'..=b'9' | b'a'..=b'z' | b'_' | b'.' | b'-');
-    key.iter()
-        .position(|byte| !valid(byte))
-        .map(|position| (position, key[position]))
+    key.iter().position(|byte| !valid(byte)).map(|position| (position, key[position]))
 }
 
 /// What HTTP allows in a field value (RFC 9110 section 5.5).
@@ -338,10 +315,7 @@ fn is_field_byte(byte: u8) -> bool {
 fn trim(value: &[u8]) -> &[u8] {
     let blank = |byte: &u8| matches!(byte, b' ' | b'\t');
     let start = value.iter().position(|byte| !blank(byte)).unwrap_or(value.len());
-    let end = value
-        .iter()
-        .rposition(|byte| !blank(byte))
-        .map_or(start, |last| last + 1);
+    let end = value.iter().rposition(|byte| !blank(byte)).map_or(start, |last| last + 1);
     &value[start..end]
 }
 

@@ -105,13 +105,7 @@ impl Status {
         details: Bytes,
         metadata: MetadataMap,
     ) -> Self {
-        Self(Box::new(Inner {
-            code,
-            message: message.into(),
-            details,
-            metadata,
-            source: None,
-        }))
+        Self(Box::new(Inner { code, message: message.into(), details, metadata, source: None }))
     }
 
     /// The code.
@@ -157,20 +151,10 @@ impl Status {
     /// looked at, so `grpc-status` wins.
     pub fn from_trailers(block: &HeaderBlock) -> Option<Self> {
         let code = Code::from_bytes(block.get(b"grpc-status")?);
-        let message = block
-            .get(b"grpc-message")
-            .map(|text| percent_decode(text))
-            .unwrap_or_default();
-        let details = block
-            .get(b"grpc-status-details-bin")
-            .and_then(|text| BASE64.decode(text).ok());
+        let message = block.get(b"grpc-message").map(|text| percent_decode(text)).unwrap_or_default();
+        let details = block.get(b"grpc-status-details-bin").and_then(|text| BASE64.decode(text).ok());
         let details = details.map(Bytes::from).unwrap_or_default();
-        Some(Self::with_details_and_metadata(
-            code,
-            message,
-            details,
-            MetadataMap::from_fields(block),
-        ))
+        Some(Self::with_details_and_metadata(code, message, details, MetadataMap::from_fields(block)))
     }
 
     /// The status of a response without `grpc-status`, by its HTTP status (grpc `http-grpc-status-mapping.md`).
@@ -215,27 +199,13 @@ impl Status {
 
     /// Writes the fields that end a call: code, message and details where there are any, and the metadata.
     pub fn encode(&self, w: &mut FieldWriter<'_>) {
-        let Inner {
-            code,
-            message,
-            details,
-            metadata,
-            ..
-        } = &*self.0;
+        let Inner { code, message, details, metadata, .. } = &*self.0;
         w.field(b"grpc-status", code.as_str().as_bytes(), Indexing::Incremental);
         if !message.is_empty() {
-            w.field(
-                b"grpc-message",
-                percent_encode(message).as_bytes(),
-                Indexing::Without,
-            );
+            w.field(b"grpc-message", percent_encode(message).as_bytes(), Indexing::Without);
         }
         if !details.is_empty() {
-            w.field(
-                b"grpc-status-details-bin",
-                BASE64.encode(details).as_bytes(),
-                Indexing::Without,
-            );
+            w.field(b"grpc-status-details-bin", BASE64.encode(details).as_bytes(), Indexing::Without);
         }
         metadata.encode(w);
     }
@@ -243,13 +213,7 @@ impl Status {
 
 impl fmt::Debug for Status {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Inner {
-            code,
-            message,
-            details,
-            metadata,
-            source,
-        } = &*self.0;
+        let Inner { code, message, details, metadata, source } = &*self.0;
         let mut out = f.debug_struct("Status");
         out.field("code", code).field("message", message);
         if !details.is_empty() {
@@ -273,10 +237,7 @@ impl fmt::Display for Status {
 
 impl Error for Status {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
-        self.0
-            .source
-            .as_deref()
-            .map(|source| source as &(dyn Error + 'static))
+        self.0.source.as_deref().map(|source| source as &(dyn Error + 'static))
     }
 }
 

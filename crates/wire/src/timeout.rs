@@ -44,11 +44,8 @@ impl fmt::Debug for EncodedTimeout {
 /// that it can say.
 pub fn encode(timeout: Duration) -> EncodedTimeout {
     let nanos = round_up(timeout.as_nanos());
-    let exact = UNITS
-        .iter()
-        .rev()
-        .skip(2)
-        .find(|(_, unit)| nanos.is_multiple_of(*unit) && nanos / unit <= MAX_VALUE);
+    let exact =
+        UNITS.iter().rev().skip(2).find(|(_, unit)| nanos.is_multiple_of(*unit) && nanos / unit <= MAX_VALUE);
     let (unit, value) = match exact {
         Some((unit, size)) => (*unit, nanos / size),
         None => UNITS
@@ -84,10 +81,7 @@ fn format(value: u128, unit: u8) -> EncodedTimeout {
     let mut text = [0; 9];
     text[..count].copy_from_slice(&digits[first..]);
     text[count] = unit;
-    EncodedTimeout {
-        text,
-        length: count as u8 + 1,
-    }
+    EncodedTimeout { text, length: count as u8 + 1 }
 }
 
 /// Why a `grpc-timeout` header means nothing.
@@ -111,11 +105,7 @@ impl fmt::Display for InvalidTimeout {
             Self::TooManyDigits => f.write_str("has more than eight digits"),
             Self::NotADigit(byte) => write!(f, "holds '{}' where a digit belongs", byte.escape_ascii()),
             Self::UnknownUnit(byte) => {
-                write!(
-                    f,
-                    "has '{}' for a unit, which is not one of H, M, S, m, u, n",
-                    byte.escape_ascii()
-                )
+                write!(f, "has '{}' for a unit, which is not one of H, M, S, m, u, n", byte.escape_ascii())
             }
         }
     }
@@ -152,11 +142,7 @@ pub fn parse(text: &[u8]) -> Result<Duration, InvalidTimeout> {
         b'n' => Duration::from_nanos(value),
         _ => return Err(InvalidTimeout::UnknownUnit(unit)),
     };
-    if digits.is_empty() {
-        Err(InvalidTimeout::NoDigits)
-    } else {
-        Ok(timeout)
-    }
+    if digits.is_empty() { Err(InvalidTimeout::NoDigits) } else { Ok(timeout) }
 }
 
 #[cfg(test)]

@@ -19,11 +19,7 @@ pub struct HeaderField {
 impl HeaderField {
     /// A field that may be indexed.
     pub fn new(name: impl Into<Bytes>, value: impl Into<Bytes>) -> Self {
-        Self {
-            name: name.into(),
-            value: value.into(),
-            sensitive: false,
-        }
+        Self { name: name.into(), value: value.into(), sensitive: false }
     }
 
     /// What the field adds to the size of a header list: name + value + 32 (RFC 9113 section 6.5.2).
@@ -59,16 +55,23 @@ pub enum Malformed {
     ConnectionSpecific,
 }
 
-impl fmt::Display for Malformed {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
+impl Malformed {
+    /// What is wrong, and the section that says so.
+    pub fn reason(self) -> &'static str {
+        match self {
             Self::Name => "a header field name holds a byte that RFC 9113 section 8.2.1 forbids",
             Self::Value => "a header field value holds NUL, CR or LF (RFC 9113 section 8.2.1)",
             Self::PseudoAfterRegular => "a pseudo-header field follows a regular one (RFC 9113 section 8.3)",
             Self::ConnectionSpecific => {
                 "a connection-specific header field, which HTTP/2 forbids (RFC 9113 section 8.2.2)"
             }
-        })
+        }
+    }
+}
+
+impl fmt::Display for Malformed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.reason())
     }
 }
 
@@ -96,12 +99,7 @@ impl HeaderBlock {
 
     pub(super) fn decoded(fields: Vec<HeaderField>, list_size: usize, over_limit: bool) -> Self {
         let malformed = find_malformed(&fields);
-        Self(Arc::new(Inner {
-            fields,
-            list_size,
-            over_limit,
-            malformed,
-        }))
+        Self(Arc::new(Inner { fields, list_size, over_limit, malformed }))
     }
 
     /// The fields in the order they came in.
@@ -133,11 +131,7 @@ impl HeaderBlock {
 
     /// The value of the first field with this (lower case) name.
     pub fn get(&self, name: &[u8]) -> Option<&Bytes> {
-        self.0
-            .fields
-            .iter()
-            .find(|field| field.name == name)
-            .map(|field| &field.value)
+        self.0.fields.iter().find(|field| field.name == name).map(|field| &field.value)
     }
 }
 
@@ -174,8 +168,5 @@ fn find_malformed(fields: &[HeaderField]) -> Option<Malformed> {
 
 /// RFC 9113 section 8.2.2.
 pub(crate) fn is_connection_specific(name: &[u8]) -> bool {
-    matches!(
-        name,
-        b"connection" | b"keep-alive" | b"proxy-connection" | b"transfer-encoding" | b"upgrade"
-    )
+    matches!(name, b"connection" | b"keep-alive" | b"proxy-connection" | b"transfer-encoding" | b"upgrade")
 }

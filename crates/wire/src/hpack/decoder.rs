@@ -164,11 +164,7 @@ impl Decoder {
     }
 
     fn max_table_size(&self) -> usize {
-        if self.acknowledged {
-            self.setting
-        } else {
-            self.setting.max(DEFAULT_TABLE_SIZE)
-        }
+        if self.acknowledged { self.setting } else { self.setting.max(DEFAULT_TABLE_SIZE) }
     }
 
     fn update_due(&self) -> bool {
@@ -185,11 +181,7 @@ impl Decoder {
             }
             self.table.resize(size);
         }
-        if self.update_due() {
-            Err(DecodeError::SizeUpdateMissing)
-        } else {
-            Ok(())
-        }
+        if self.update_due() { Err(DecodeError::SizeUpdateMissing) } else { Ok(()) }
     }
 
     fn field(&mut self, first: u8, rest: &mut &[u8], list: &mut List) -> Result<(), DecodeError> {
@@ -197,11 +189,7 @@ impl Decoder {
             0x80.. => {
                 let index = integer::decode(first, 7, rest)?;
                 let (name, value) = self.entry(index)?;
-                list.push(HeaderField {
-                    name,
-                    value,
-                    sensitive: false,
-                })
+                list.push(HeaderField { name, value, sensitive: false })
             }
             0x40..=0x7f => {
                 let index = integer::decode(first, 6, rest)?;
@@ -233,19 +221,11 @@ impl Decoder {
             string(rest, &mut text)?;
             let text = Bytes::from(text.into_boxed_slice());
             let (name, value) = (text.slice(..name_len), text.slice(name_len..));
-            return Ok(HeaderField {
-                name,
-                value,
-                sensitive: false,
-            });
+            return Ok(HeaderField { name, value, sensitive: false });
         }
         let (name, _) = self.entry(index)?;
         string(rest, &mut text)?;
-        Ok(HeaderField {
-            name,
-            value: Bytes::from(text.into_boxed_slice()),
-            sensitive: false,
-        })
+        Ok(HeaderField { name, value: Bytes::from(text.into_boxed_slice()), sensitive: false })
     }
 
     fn entry(&self, index: usize) -> Result<(Bytes, Bytes), DecodeError> {
@@ -338,16 +318,8 @@ impl List {
         };
         let name_len = literal.as_ref().map_or(known.len(), Range::len);
         if self.account(name_len + value.len())? {
-            self.literals.push(Literal {
-                field: self.fields.len(),
-                name: literal,
-                value,
-            });
-            self.fields.push(HeaderField {
-                name: known,
-                value: Bytes::new(),
-                sensitive,
-            });
+            self.literals.push(Literal { field: self.fields.len(), name: literal, value });
+            self.fields.push(HeaderField { name: known, value: Bytes::new(), sensitive });
         }
         Ok(())
     }
@@ -388,12 +360,7 @@ struct DynamicTable {
 
 impl DynamicTable {
     fn new(max_size: usize) -> Self {
-        Self {
-            entries: VecDeque::new(),
-            size: 0,
-            max_size,
-            generation: 0,
-        }
+        Self { entries: VecDeque::new(), size: 0, max_size, generation: 0 }
     }
 
     fn resize(&mut self, max_size: usize) {

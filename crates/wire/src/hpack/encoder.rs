@@ -37,10 +37,7 @@ struct SizeUpdate {
 impl Encoder {
     /// An encoder with the initial table of 4096 bytes.
     pub fn new() -> Self {
-        Self {
-            table: DynamicTable::new(),
-            update: None,
-        }
+        Self { table: DynamicTable::new(), update: None }
     }
 
     /// Takes the peer's SETTINGS_HEADER_TABLE_SIZE, of which at most 4096 bytes are used. The next block begins
@@ -53,10 +50,7 @@ impl Encoder {
                 update.last = size;
             }
             None if size != self.table.max_size => {
-                self.update = Some(SizeUpdate {
-                    lowest: size,
-                    last: size,
-                })
+                self.update = Some(SizeUpdate { lowest: size, last: size })
             }
             None => {}
         }
@@ -75,10 +69,7 @@ impl Encoder {
                 self.table.resize(last);
             }
         }
-        FieldWriter {
-            table: &mut self.table,
-            out,
-        }
+        FieldWriter { table: &mut self.table, out }
     }
 
     /// Goes up with every change of the dynamic table. A block whose writing left it as it was may be sent
@@ -159,18 +150,13 @@ impl FieldWriter<'_> {
 
 impl fmt::Debug for FieldWriter<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("FieldWriter")
-            .field("written", &self.out.len())
-            .finish_non_exhaustive()
+        f.debug_struct("FieldWriter").field("written", &self.out.len()).finish_non_exhaustive()
     }
 }
 
 fn is_secret(static_index: usize) -> bool {
     use static_table::{AUTHORIZATION, COOKIE, PROXY_AUTHORIZATION, SET_COOKIE};
-    matches!(
-        static_index,
-        AUTHORIZATION | COOKIE | PROXY_AUTHORIZATION | SET_COOKIE
-    )
+    matches!(static_index, AUTHORIZATION | COOKIE | PROXY_AUTHORIZATION | SET_COOKIE)
 }
 
 fn string(out: &mut BytesMut, text: &[u8]) {
@@ -195,12 +181,7 @@ struct Key<'a> {
 impl<'a> Key<'a> {
     fn new(name: &'a [u8], value: &'a [u8]) -> Self {
         let name_hash = hash(0, name);
-        Self {
-            name,
-            value,
-            name_hash,
-            pair_hash: hash(name_hash, value),
-        }
+        Self { name, value, name_hash, pair_hash: hash(name_hash, value) }
     }
 
     fn size(&self) -> usize {
@@ -227,10 +208,7 @@ fn hash(seed: u64, bytes: &[u8]) -> u64 {
         let word = u64::from(u32::from_le_bytes(*head)) << 32 | u64::from(u32::from_le_bytes(*end));
         state = mix(state, word);
     } else {
-        state = mix(
-            state,
-            tail.iter().fold(0, |word, &byte| word << 8 | u64::from(byte)),
-        );
+        state = mix(state, tail.iter().fold(0, |word, &byte| word << 8 | u64::from(byte)));
     }
     state ^ (state >> 32)
 }

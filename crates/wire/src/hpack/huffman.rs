@@ -93,11 +93,7 @@ struct Length {
 }
 
 static BY_LENGTH: [Length; LONGEST + 1] = {
-    let mut lengths = [Length {
-        limit: 0,
-        first_code: 0,
-        first_position: 0,
-    }; LONGEST + 1];
+    let mut lengths = [Length { limit: 0, first_code: 0, first_position: 0 }; LONGEST + 1];
     let mut position = 0;
     let mut length = 1;
     while length <= LONGEST {
@@ -106,21 +102,10 @@ static BY_LENGTH: [Length; LONGEST + 1] = {
             position += 1;
         }
         let count = (position - first_position) as u64;
-        let first_code = if count > 0 {
-            CODES[ORDERED[first_position] as usize]
-        } else {
-            0
-        };
-        let limit = if count > 0 {
-            (first_code as u64 + count) << (32 - length)
-        } else {
-            lengths[length - 1].limit
-        };
-        lengths[length] = Length {
-            limit,
-            first_code,
-            first_position: first_position as u16,
-        };
+        let first_code = if count > 0 { CODES[ORDERED[first_position] as usize] } else { 0 };
+        let limit =
+            if count > 0 { (first_code as u64 + count) << (32 - length) } else { lengths[length - 1].limit };
+        lengths[length] = Length { limit, first_code, first_position: first_position as u16 };
         length += 1;
     }
     lengths
@@ -194,10 +179,7 @@ fn long_symbol(peek: u32) -> (u16, u32) {
 
 fn symbol_at(of_length: &Length, peek: u32, length: usize) -> (u16, u32) {
     let offset = (peek >> (32 - length)) - of_length.first_code;
-    (
-        SYMBOL_ORDER[of_length.first_position as usize + offset as usize],
-        length as u32,
-    )
+    (SYMBOL_ORDER[of_length.first_position as usize + offset as usize], length as u32)
 }
 
 fn check_padding(window: u64, bits: u32) -> Result<(), Invalid> {
@@ -211,10 +193,7 @@ fn check_padding(window: u64, bits: u32) -> Result<(), Invalid> {
 
 /// How many bytes `source` takes when it is encoded.
 pub(super) fn encoded_len(source: &[u8]) -> usize {
-    let bits: usize = source
-        .iter()
-        .map(|&byte| usize::from(CODE_LENGTHS[byte as usize]))
-        .sum();
+    let bits: usize = source.iter().map(|&byte| usize::from(CODE_LENGTHS[byte as usize])).sum();
     bits.div_ceil(8)
 }
 

@@ -8,39 +8,25 @@ type Pairs<'a> = &'a [(&'a str, &'a str)];
 
 fn bytes(hex: &str) -> Vec<u8> {
     let digits: Vec<u32> = hex.chars().filter_map(|c| c.to_digit(16)).collect();
-    digits
-        .chunks(2)
-        .map(|pair| (pair[0] << 4 | pair[1]) as u8)
-        .collect()
+    digits.chunks(2).map(|pair| (pair[0] << 4 | pair[1]) as u8).collect()
 }
 
 fn pairs(block: &HeaderBlock) -> Vec<(String, String)> {
     let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
-    block
-        .fields()
-        .iter()
-        .map(|field| (text(&field.name), text(&field.value)))
-        .collect()
+    block.fields().iter().map(|field| (text(&field.name), text(&field.value))).collect()
 }
 
 #[track_caller]
 fn check(decoder: &mut Decoder, hex: &str, expected: Pairs<'_>) -> HeaderBlock {
     let block = decoder.decode(&bytes(hex)).unwrap();
     let got = pairs(&block);
-    let got: Vec<_> = got
-        .iter()
-        .map(|(name, value)| (name.as_str(), value.as_str()))
-        .collect();
+    let got: Vec<_> = got.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
     assert_eq!(got, expected);
     block
 }
 
-const FIRST: Pairs<'_> = &[
-    (":method", "GET"),
-    (":scheme", "http"),
-    (":path", "/"),
-    (":authority", "www.example.com"),
-];
+const FIRST: Pairs<'_> =
+    &[(":method", "GET"), (":scheme", "http"), (":path", "/"), (":authority", "www.example.com")];
 const SECOND: Pairs<'_> = &[
     (":method", "GET"),
     (":scheme", "http"),
@@ -64,16 +50,9 @@ fn c2_single_fields() {
         "400a 6375 7374 6f6d 2d6b 6579 0d63 7573 746f 6d2d 6865 6164 6572",
         &[("custom-key", "custom-header")],
     );
-    check(
-        &mut decoder(),
-        "040c 2f73 616d 706c 652f 7061 7468",
-        &[(":path", "/sample/path")],
-    );
-    let never = check(
-        &mut decoder(),
-        "1008 7061 7373 776f 7264 0673 6563 7265 74",
-        &[("password", "secret")],
-    );
+    check(&mut decoder(), "040c 2f73 616d 706c 652f 7061 7468", &[(":path", "/sample/path")]);
+    let never =
+        check(&mut decoder(), "1008 7061 7373 776f 7264 0673 6563 7265 74", &[("password", "secret")]);
     assert!(never.fields()[0].sensitive);
     check(&mut decoder(), "82", &[(":method", "GET")]);
 }
@@ -81,17 +60,9 @@ fn c2_single_fields() {
 #[test]
 fn c3_requests_without_huffman() {
     let mut decoder = Decoder::new(4096, 16384);
-    check(
-        &mut decoder,
-        "8286 8441 0f77 7777 2e65 7861 6d70 6c65 2e63 6f6d",
-        FIRST,
-    );
+    check(&mut decoder, "8286 8441 0f77 7777 2e65 7861 6d70 6c65 2e63 6f6d", FIRST);
     check(&mut decoder, "8286 84be 5808 6e6f 2d63 6163 6865", SECOND);
-    check(
-        &mut decoder,
-        "8287 85bf 400a 6375 7374 6f6d 2d6b 6579 0c63 7573 746f 6d2d 7661 6c75 65",
-        THIRD,
-    );
+    check(&mut decoder, "8287 85bf 400a 6375 7374 6f6d 2d6b 6579 0c63 7573 746f 6d2d 7661 6c75 65", THIRD);
 }
 
 #[test]
@@ -99,11 +70,7 @@ fn c4_requests_with_huffman() {
     let mut decoder = Decoder::new(4096, 16384);
     check(&mut decoder, "8286 8441 8cf1 e3c2 e5f2 3a6b a0ab 90f4 ff", FIRST);
     check(&mut decoder, "8286 84be 5886 a8eb 1064 9cbf", SECOND);
-    check(
-        &mut decoder,
-        "8287 85bf 4088 25a8 49e9 5ba9 7d7f 8925 a849 e95b b8e8 b4bf",
-        THIRD,
-    );
+    check(&mut decoder, "8287 85bf 4088 25a8 49e9 5ba9 7d7f 8925 a849 e95b b8e8 b4bf", THIRD);
 }
 
 #[test]
@@ -143,10 +110,7 @@ const RESPONSES: [Pairs<'_>; 3] = [
         ("date", "Mon, 21 Oct 2013 20:13:22 GMT"),
         ("location", "https://www.example.com"),
         ("content-encoding", "gzip"),
-        (
-            "set-cookie",
-            "foo=ASDJKHQKBZXOQWEOPIUAXQWEOIU; max-age=3600; version=1",
-        ),
+        ("set-cookie", "foo=ASDJKHQKBZXOQWEOPIUAXQWEOIU; max-age=3600; version=1"),
     ],
 ];
 

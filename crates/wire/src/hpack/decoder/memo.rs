@@ -31,10 +31,8 @@ struct Remembered {
 
 impl Memo {
     pub(super) fn find(&mut self, wire: &[u8], generation: u64) -> Option<&HeaderBlock> {
-        let found = self
-            .blocks
-            .iter_mut()
-            .find(|known| known.generation == generation && known.wire == wire)?;
+        let found =
+            self.blocks.iter_mut().find(|known| known.generation == generation && known.wire == wire)?;
         found.patience = PATIENCE;
         Some(&found.block)
     }
@@ -47,12 +45,7 @@ impl Memo {
         }
         if self.blocks.len() < BLOCKS {
             let block = block.clone();
-            self.blocks.push(Remembered {
-                wire: wire.to_vec(),
-                generation,
-                patience: 0,
-                block,
-            });
+            self.blocks.push(Remembered { wire: wire.to_vec(), generation, patience: 0, block });
             return;
         }
         self.hand = (self.hand + 1) % BLOCKS;
