@@ -10,9 +10,9 @@ use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, watch};
 
 use super::{Builder, ServeError, Settings};
-use crate::server::router::Router;
 #[cfg(feature = "tls")]
 use crate::credentials::ServerTlsConfig;
+use crate::server::router::Router;
 use crate::transport::driver::server::accept;
 use crate::transport::driver::server::mailbox::{Command, Mailbox};
 use crate::transport::listener::Listener;
@@ -96,9 +96,8 @@ impl ServerShared {
     fn check_terminated(&self) {
         let callbacks = {
             let mut state = self.lock();
-            let over = state.stopping
-                && state.connections.is_empty()
-                && self.listening.load(Ordering::Acquire) == 0;
+            let over =
+                state.stopping && state.connections.is_empty() && self.listening.load(Ordering::Acquire) == 0;
             if !over || self.terminated.send_replace(true) {
                 return;
             }
@@ -163,8 +162,7 @@ impl Server {
             .transpose()
             .map_err(|error| ServeError::credentials(&addr, error))?;
         let _within = self.shared.runtime.enter();
-        let listener =
-            Listener::bind(&addr, options).map_err(|error| ServeError::listen(&addr, error))?;
+        let listener = Listener::bind(&addr, options).map_err(|error| ServeError::listen(&addr, error))?;
         let bound = listener.local_addr().map_err(|error| ServeError::listen(&addr, error))?;
         let guard = {
             let mut state = self.shared.lock();

@@ -21,7 +21,10 @@ pub(crate) struct Router {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Route {
     /// To the method at this place.
-    Method { index: u32, whole_request: bool },
+    Method {
+        index: u32,
+        whole_request: bool,
+    },
     /// To the handler of calls that no service takes.
     Fallback(RequestMode),
     Unknown,

@@ -70,10 +70,7 @@ pub(crate) struct Sending {
 
 impl Sending {
     /// The encoding to use, given what the handler said about it.
-    pub(crate) fn encoding(
-        &self,
-        wish: Option<Option<CompressionEncoding>>,
-    ) -> Option<CompressionEncoding> {
+    pub(crate) fn encoding(&self, wish: Option<Option<CompressionEncoding>>) -> Option<CompressionEncoding> {
         wish.unwrap_or(self.preferred).filter(|encoding| self.accepted.contains(*encoding))
     }
 
@@ -268,12 +265,10 @@ where
             }
             StreamStateProj::Streaming { stream, encoding, trailers } => {
                 Poll::Ready(match ready!(stream.poll_next(cx)) {
-                    Some(Ok(message)) => {
-                        match this.sending.frame(this.codec, &message, *encoding, buffer) {
-                            Ok(framed) => Step::Message(framed),
-                            Err(status) => Step::End(Err(status)),
-                        }
-                    }
+                    Some(Ok(message)) => match this.sending.frame(this.codec, &message, *encoding, buffer) {
+                        Ok(framed) => Step::Message(framed),
+                        Err(status) => Step::End(Err(status)),
+                    },
                     Some(Err(status)) => Step::End(Err(status)),
                     None => Step::End(Ok(std::mem::take(trailers))),
                 })
@@ -298,6 +293,7 @@ impl StartCall for Elsewhere {
         let inner = Arc::clone(&self.inner);
         let occupied = Arc::clone(occupied);
         let work = async move {
+            // `occupied` is held until this ends.
             let work = async {
                 match inner.start(input, &occupied) {
                     Ok(running) => hand_over(running, &steps).await,
@@ -313,7 +309,6 @@ impl StartCall for Elsewhere {
                 Poll::Pending => work.as_mut().poll(cx),
             })
             .await;
-            drop(occupied);
         };
         if self.blocking {
             let runtime = tokio::runtime::Handle::current();

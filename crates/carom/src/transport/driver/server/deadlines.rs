@@ -24,7 +24,13 @@ impl Deadlines {
     const FEW: usize = 64;
 
     /// Adds a deadline. `is_live` tells which calls still run.
-    pub(super) fn insert(&mut self, at: Instant, key: StreamKey, live: usize, is_live: impl Fn(StreamKey) -> bool) {
+    pub(super) fn insert(
+        &mut self,
+        at: Instant,
+        key: StreamKey,
+        live: usize,
+        is_live: impl Fn(StreamKey) -> bool,
+    ) {
         if self.heap.len() >= Self::FEW.max(live * 2) {
             self.heap.retain(|entry| is_live(entry.key));
         }
