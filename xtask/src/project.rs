@@ -52,8 +52,10 @@ pub(crate) fn fresh_folder(path: &Path) -> Result<(), String> {
 pub(crate) fn files_below(folder: &Path) -> Result<Vec<PathBuf>, String> {
     let fail = |error: std::io::Error| format!("cannot read {}: {error}", folder.display());
     let mut found = Vec::new();
-    let mut entries =
-        std::fs::read_dir(folder).map_err(fail)?.collect::<Result<Vec<_>, _>>().map_err(fail)?;
+    let mut entries = std::fs::read_dir(folder)
+        .map_err(fail)?
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(fail)?;
     entries.sort_by_key(std::fs::DirEntry::path);
     for entry in entries {
         let name = entry.file_name();
