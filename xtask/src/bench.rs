@@ -37,11 +37,7 @@ impl Options {
                 "--peers" | "--pybench" => {
                     let value = words.next().ok_or_else(|| format!("{word} needs a folder"))?;
                     let path = std::path::absolute(value).map_err(|error| format!("{value}: {error}"))?;
-                    let harness = if word == "--peers" {
-                        &mut options.peers
-                    } else {
-                        &mut options.pybench
-                    };
+                    let harness = if word == "--peers" { &mut options.peers } else { &mut options.pybench };
                     *harness = Some(path);
                 }
                 _ => return Err(format!("bench does not know {word}")),
@@ -57,18 +53,8 @@ pub(crate) fn run(options: Options) -> Result<(), String> {
     let binaries = interop::build_package("carom-bench", "release")?;
     let mut failures = Vec::new();
     let sections: [(&str, &Option<PathBuf>, &str, Measure); 2] = [
-        (
-            "gRPC servers and clients",
-            &options.peers,
-            "--peers DIR or CAROM_PEERS",
-            peers,
-        ),
-        (
-            "Python packages",
-            &options.pybench,
-            "--pybench DIR or CAROM_PYBENCH",
-            pybench,
-        ),
+        ("gRPC servers and clients", &options.peers, "--peers DIR or CAROM_PEERS", peers),
+        ("Python packages", &options.pybench, "--pybench DIR or CAROM_PYBENCH", pybench),
     ];
     for (name, harness, how, measure) in sections {
         step(name);
@@ -83,16 +69,10 @@ pub(crate) fn run(options: Options) -> Result<(), String> {
                 note(&format!("there is no bench.py in {}: left out", folder.display()));
                 failures.push(name);
             }
-            None => note(&format!(
-                "left out: no harness to compare with; name its folder by {how}"
-            )),
+            None => note(&format!("left out: no harness to compare with; name its folder by {how}")),
         }
     }
-    if failures.is_empty() {
-        Ok(())
-    } else {
-        Err(format!("not measured: {}", failures.join(", ")))
-    }
+    if failures.is_empty() { Ok(()) } else { Err(format!("not measured: {}", failures.join(", "))) }
 }
 
 type Measure = fn(&Path, &Path, bool) -> Result<(), String>;
@@ -107,18 +87,9 @@ fn copy_of(harness: &Path, name: &str) -> Result<PathBuf, String> {
 
 fn peers(harness: &Path, binaries: &Path, full: bool) -> Result<(), String> {
     packages::ensure(&[
-        Needed {
-            program: "h2load",
-            package: "nghttp2-client",
-        },
-        Needed {
-            program: "protoc",
-            package: "protobuf-compiler",
-        },
-        Needed {
-            program: "flock",
-            package: "util-linux",
-        },
+        Needed { program: "h2load", package: "nghttp2-client" },
+        Needed { program: "protoc", package: "protobuf-compiler" },
+        Needed { program: "flock", package: "util-linux" },
     ])?;
     let folder = copy_of(harness, "peers")?;
     let grpcio = python::grpcio()?;
@@ -126,9 +97,7 @@ fn peers(harness: &Path, binaries: &Path, full: bool) -> Result<(), String> {
     let python = grpcio.python().get_program().to_owned();
     let with_settings = |command: &mut Command| {
         command.current_dir(&folder);
-        command
-            .env("CARGO_TARGET_DIR", &build)
-            .env("PEERS_TARGET", &build);
+        command.env("CARGO_TARGET_DIR", &build).env("PEERS_TARGET", &build);
         command.env("CAROM_BIN", binaries).env("PYTHON", &python);
     };
     if full {
@@ -138,12 +107,9 @@ fn peers(harness: &Path, binaries: &Path, full: bool) -> Result<(), String> {
         return show(compare.arg("compare.sh"), MEASURE_LIMIT * 3);
     }
     for package in ["tonic-peer", "pajamax-peer", "raw-peer"] {
-        let mut cargo = Command::new(env!("CARGO"));
+        let mut cargo = project::cargo(&[]);
         with_settings(&mut cargo);
-        show(
-            cargo.args(["build", "--quiet", "--release", "--package", package]),
-            BUILD_LIMIT,
-        )?;
+        show(cargo.args(["build", "--quiet", "--release", "--package", package]), BUILD_LIMIT)?;
     }
     let mut bench = Command::new(&python);
     with_settings(&mut bench);
@@ -151,10 +117,7 @@ fn peers(harness: &Path, binaries: &Path, full: bool) -> Result<(), String> {
     short(&mut bench, "PEERS_SCEN", "c1m100,c10m10,c100m10");
     short(&mut bench, "PEERS_SECS", "1");
     short(&mut bench, "PEERS_RUNS", "1");
-    show(
-        bench.args(["bench.py", "verify", "servers", "clients"]),
-        MEASURE_LIMIT,
-    )
+    show(bench.args(["bench.py", "verify", "servers", "clients"]), MEASURE_LIMIT)
 }
 
 /// Sets a variable of the harness for a short look, unless the caller chose a value.
@@ -166,14 +129,8 @@ fn short(command: &mut Command, variable: &str, value: &str) {
 
 fn pybench(harness: &Path, _: &Path, full: bool) -> Result<(), String> {
     packages::ensure(&[
-        Needed {
-            program: "h2load",
-            package: "nghttp2-client",
-        },
-        Needed {
-            program: "taskset",
-            package: "util-linux",
-        },
+        Needed { program: "h2load", package: "nghttp2-client" },
+        Needed { program: "taskset", package: "util-linux" },
     ])?;
     let carom = python::install_carom(Build::Optimised)?;
     let grpcio = python::grpcio()?;
@@ -182,22 +139,13 @@ fn pybench(harness: &Path, _: &Path, full: bool) -> Result<(), String> {
     }
     let folder = copy_of(harness, "pybench")?;
     let mut bench = grpcio.python();
-    bench
-        .current_dir(&folder)
-        .env("PYBENCH_WORK", project::target().join("harness/pybench-work"));
+    bench.current_dir(&folder).env("PYBENCH_WORK", project::target().join("harness/pybench-work"));
     bench.arg("bench.py");
     bench.arg("--a").arg(grpcio.python().get_program());
     bench.arg("--b").arg(carom.python().get_program());
     bench.args(["--names", "grpcio,carom"]);
     if !full {
-        bench.args([
-            "--runs",
-            "1",
-            "--seconds",
-            "2",
-            "--only",
-            "^(server|client)/(sync|aio)",
-        ]);
+        bench.args(["--runs", "1", "--seconds", "2", "--only", "^(server|client)/(sync|aio)"]);
     }
     note(&format!("runs {}", process::typed(&bench)));
     show(&mut bench, MEASURE_LIMIT)

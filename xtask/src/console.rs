@@ -36,11 +36,7 @@ pub(crate) fn table(title: &str, rows: &[Row]) {
             Err(reason) => ("FAILED", reason.lines().next().unwrap_or("")),
         };
         let padding = " ".repeat(width - row.name.chars().count());
-        println!(
-            "  {mark}  {}{padding}  {:>6.1} s  {text}",
-            row.name,
-            row.took.as_secs_f64()
-        );
+        println!("  {mark}  {}{padding}  {:>6.1} s  {text}", row.name, row.took.as_secs_f64());
     }
 }
 

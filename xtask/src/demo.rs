@@ -32,10 +32,7 @@ pub(crate) struct Options {
 
 impl Options {
     pub(crate) fn parse(words: &[String]) -> Result<Self, String> {
-        let mut options = Self {
-            only: PARTS.iter().map(|part| part.0).collect(),
-            python_under_test: None,
-        };
+        let mut options = Self { only: PARTS.iter().map(|part| part.0).collect(), python_under_test: None };
         let mut words = words.iter();
         while let Some(word) = words.next() {
             let value = words.next().ok_or_else(|| format!("{word} needs a value"))?;
@@ -43,11 +40,7 @@ impl Options {
                 "--only" => {
                     let numbers = value.split(',').map(|number| {
                         let known = |number: &u8| PARTS.iter().any(|part| part.0 == *number);
-                        number
-                            .parse()
-                            .ok()
-                            .filter(known)
-                            .ok_or(format!("there is no part {number:?}"))
+                        number.parse().ok().filter(known).ok_or(format!("there is no part {number:?}"))
                     });
                     options.only = numbers.collect::<Result<_, _>>()?;
                 }
@@ -76,11 +69,7 @@ pub(crate) fn run(options: Options) -> Result<(), String> {
         Some(interpreter) => Environment::of(interpreter),
         None => python::install_carom(Build::Optimised)?,
     };
-    let mut demo = Demo {
-        carom,
-        grpcio: None,
-        rows: Vec::new(),
-    };
+    let mut demo = Demo { carom, grpcio: None, rows: Vec::new() };
     if options.python_under_test.is_none() {
         demo.row("environment", |demo| only_carom(&demo.carom));
     }
@@ -90,24 +79,13 @@ pub(crate) fn run(options: Options) -> Result<(), String> {
         // A part that could not even be set up is a line of the table like any other failure.
         if let Err(reason) = part(&mut demo) {
             quote(&reason);
-            demo.rows.push(Row {
-                name: (*name).to_owned(),
-                outcome: Err(reason),
-                took: began.elapsed(),
-            });
+            demo.rows.push(Row { name: (*name).to_owned(), outcome: Err(reason), took: began.elapsed() });
         }
     }
     console::table("What was asked, and what came back:", &demo.rows);
     let (passed, failed) = console::count(&demo.rows);
-    println!(
-        "\n{passed} as expected, {failed} not, in {:.0} s",
-        start.elapsed().as_secs_f64()
-    );
-    if failed == 0 {
-        Ok(())
-    } else {
-        Err(format!("{failed} answers were not the expected ones"))
-    }
+    println!("\n{passed} as expected, {failed} not, in {:.0} s", start.elapsed().as_secs_f64());
+    if failed == 0 { Ok(()) } else { Err(format!("{failed} answers were not the expected ones")) }
 }
 
 impl Demo {
@@ -120,20 +98,14 @@ impl Demo {
             Ok(text) => note(&format!("as expected: {text}")),
             Err(reason) => quote(&format!("NOT AS EXPECTED: {reason}")),
         }
-        self.rows.push(Row {
-            name: name.to_owned(),
-            outcome,
-            took: start.elapsed(),
-        });
+        self.rows.push(Row { name: name.to_owned(), outcome, took: start.elapsed() });
     }
 
     fn grpcio(&mut self) -> Result<Environment, String> {
         if self.grpcio.is_none() {
             self.grpcio = Some(python::grpcio()?);
         }
-        self.grpcio
-            .clone()
-            .ok_or_else(|| "no environment with grpcio".to_owned())
+        self.grpcio.clone().ok_or_else(|| "no environment with grpcio".to_owned())
     }
 }
 
@@ -155,13 +127,8 @@ fn addresses(default_port: u16, server_host: &str) -> Result<(Vec<String>, Vec<S
         return Ok((vec![], vec![]));
     }
     let port = programs::free_port()?;
-    note(&format!(
-        "another program listens on port {default_port}: port {port} is used instead"
-    ));
-    Ok((
-        vec![format!("{server_host}:{port}")],
-        vec![format!("localhost:{port}")],
-    ))
+    note(&format!("another program listens on port {default_port}: port {port} is used instead"));
+    Ok((vec![format!("{server_host}:{port}")], vec![format!("localhost:{port}")]))
 }
 
 /// One Python server, one Python client, at the program's own port.
@@ -184,26 +151,17 @@ fn python_pair(
 
 fn add_number(demo: &mut Demo) -> Result<(), String> {
     demo.row("AddNumber", |demo| {
-        python_pair(
-            demo,
-            "add_number",
-            "data.proto",
-            ("server.py", "client.py"),
-            (8888, "localhost"),
-        )
+        python_pair(demo, "add_number", "data.proto", ("server.py", "client.py"), (8888, "localhost"))
     });
     Ok(())
 }
 
 fn greeter(demo: &mut Demo) -> Result<(), String> {
     let programs = ("greeter_server.py", "greeter_client.py");
-    for (row, folder) in [
-        ("Greeter: SayHello", "helloworld/v1"),
-        ("Greeter: SayHelloAgain added", "helloworld/v2"),
-    ] {
-        demo.row(row, |demo| {
-            python_pair(demo, folder, "helloworld.proto", programs, (50051, "[::]"))
-        });
+    for (row, folder) in
+        [("Greeter: SayHello", "helloworld/v1"), ("Greeter: SayHelloAgain added", "helloworld/v2")]
+    {
+        demo.row(row, |demo| python_pair(demo, folder, "helloworld.proto", programs, (50051, "[::]")));
     }
     Ok(())
 }
@@ -211,26 +169,14 @@ fn greeter(demo: &mut Demo) -> Result<(), String> {
 fn route_guide(demo: &mut Demo) -> Result<(), String> {
     let programs = ("route_guide_server.py", "route_guide_client.py");
     demo.row("RouteGuide: four kinds", |demo| {
-        python_pair(
-            demo,
-            "route_guide",
-            "route_guide.proto",
-            programs,
-            (50051, "[::]"),
-        )
+        python_pair(demo, "route_guide", "route_guide.proto", programs, (50051, "[::]"))
     });
     Ok(())
 }
 
 fn aio_greeter(demo: &mut Demo) -> Result<(), String> {
     demo.row("aio Greeter: five clients at once", |demo| {
-        python_pair(
-            demo,
-            "aio_greeter",
-            "helloworld.proto",
-            ("server.py", "client.py"),
-            (50051, "[::]"),
-        )
+        python_pair(demo, "aio_greeter", "helloworld.proto", ("server.py", "client.py"), (50051, "[::]"))
     });
     Ok(())
 }
@@ -238,13 +184,7 @@ fn aio_greeter(demo: &mut Demo) -> Result<(), String> {
 fn user_recommend(demo: &mut Demo) -> Result<(), String> {
     demo.row("UserRecommend: field number 0 is refused", refused_proto);
     demo.row("UserRecommend: ten articles", |demo| {
-        python_pair(
-            demo,
-            "user_recommend",
-            "reco.proto",
-            ("server.py", "client.py"),
-            (50051, "localhost"),
-        )
+        python_pair(demo, "user_recommend", "reco.proto", ("server.py", "client.py"), (50051, "localhost"))
     });
     Ok(())
 }
@@ -254,10 +194,7 @@ fn refused_proto(demo: &mut Demo) -> Result<String, String> {
     let finished = programs::generate(&demo.carom, &folder, "reco.proto")?;
     quote(&finished.stderr);
     if finished.status.code() != Some(1) {
-        return Err(format!(
-            "the compiler ended with {}, expected exit code 1",
-            finished.status
-        ));
+        return Err(format!("the compiler ended with {}, expected exit code 1", finished.status));
     }
     // The compiler may show the source below a message; the messages themselves are protoc's.
     let messages: String = finished
@@ -269,10 +206,7 @@ fn refused_proto(demo: &mut Demo) -> Result<String, String> {
     let wanted = "reco.proto:14:21: Field numbers must be positive integers.\n\
                   reco.proto:14:21: Suggested field numbers for UserRequest: 4\n";
     programs::same_lines(&messages, wanted)?;
-    match ["reco_pb2.py", "reco_pb2_grpc.py"]
-        .iter()
-        .find(|file| folder.join(file).exists())
-    {
+    match ["reco_pb2.py", "reco_pb2_grpc.py"].iter().find(|file| folder.join(file).exists()) {
         None => Ok("exit code 1 and protoc's two messages".to_owned()),
         Some(file) => Err(format!("{file} was written in spite of the error")),
     }
@@ -306,16 +240,8 @@ fn rust(demo: &mut Demo) -> Result<(), String> {
             Box::new(move || Command::new(&program)) as Box<dyn Fn() -> Command>
         };
         let sides = [
-            Program {
-                language: "Rust",
-                server: rust("server"),
-                client: rust("client"),
-            },
-            Program {
-                language: "Python",
-                server: python("server"),
-                client: python("client"),
-            },
+            Program { language: "Rust", server: rust("server"), client: rust("client") },
+            Program { language: "Python", server: python("server"), client: python("client") },
         ];
         let wanted = expected(folder)?;
         // Python to Python was a part of its own.
@@ -339,21 +265,13 @@ fn rust(demo: &mut Demo) -> Result<(), String> {
 fn crosswise(demo: &mut Demo) -> Result<(), String> {
     let grpcio = demo.grpcio()?;
     let mut parties = vec![
-        interop::Party::Python {
-            name: "grpcio",
-            environment: grpcio.clone(),
-        },
-        interop::Party::Python {
-            name: "Carom Python",
-            environment: demo.carom.clone(),
-        },
+        interop::Party::Python { name: "grpcio", environment: grpcio.clone() },
+        interop::Party::Python { name: "Carom Python", environment: demo.carom.clone() },
     ];
     step("Rust programs of the rig");
     let rust = interop::build_rust("release");
     if let Ok(binaries) = &rust {
-        parties.push(interop::Party::Rust {
-            binaries: binaries.clone(),
-        });
+        parties.push(interop::Party::Rust { binaries: binaries.clone() });
     }
     let rows = interop::matrix(&grpcio, &parties)?;
     demo.rows.extend(rows);

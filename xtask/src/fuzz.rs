@@ -25,28 +25,13 @@ pub(crate) fn smoke() -> Result<String, String> {
         return Err("there is no fuzz/ in this checkout".to_owned());
     }
     // libFuzzer itself is C++ and is compiled with the targets.
-    packages::ensure(&[packages::Needed {
-        program: "c++",
-        package: "g++",
-    }])?;
+    packages::ensure(&[packages::Needed { program: "c++", package: "g++" }])?;
     let host = host()?;
     let build = project::target().join("fuzz");
-    let mut cargo = Command::new(env!("CARGO"));
+    let mut cargo = project::cargo(&[]);
     // A target is named even though it is the host's, so that build scripts are built without coverage.
-    cargo.args([
-        "build",
-        "--quiet",
-        "--release",
-        "--bins",
-        "--target",
-        &host,
-        "--target-dir",
-    ]);
-    cargo
-        .arg(&build)
-        .arg("--manifest-path")
-        .arg(&manifest)
-        .env("RUSTFLAGS", COVERAGE);
+    cargo.args(["build", "--quiet", "--release", "--bins", "--target", &host, "--target-dir"]);
+    cargo.arg(&build).arg("--manifest-path").arg(&manifest).env("RUSTFLAGS", COVERAGE);
     process::show(&mut cargo, BUILD_LIMIT)?;
 
     let targets = targets(&folder)?;
@@ -57,9 +42,7 @@ pub(crate) fn smoke() -> Result<String, String> {
         std::fs::create_dir_all(&findings)
             .map_err(|error| format!("cannot make {}: {error}", findings.display()))?;
         let mut fuzzer = Command::new(build.join(&host).join("release").join(target));
-        fuzzer
-            .current_dir(&folder)
-            .arg(format!("-max_total_time={SMOKE_SECONDS}"));
+        fuzzer.current_dir(&folder).arg(format!("-max_total_time={SMOKE_SECONDS}"));
         fuzzer.args(["-timeout=5", "-rss_limit_mb=1024", "-print_final_stats=1"]);
         fuzzer.arg(format!("-artifact_prefix={}/{target}-", findings.display()));
         // What is found goes into the first folder; the committed corpus is only read.
@@ -92,10 +75,7 @@ fn targets(folder: &std::path::Path) -> Result<Vec<String>, String> {
         .map_err(|error| format!("cannot read {}: {error}", manifest.display()))?;
     let names = bin_names(&text);
     if names.is_empty() {
-        return Err(format!(
-            "{} has no [[bin]]: there is nothing to fuzz",
-            manifest.display()
-        ));
+        return Err(format!("{} has no [[bin]]: there is nothing to fuzz", manifest.display()));
     }
     Ok(names)
 }

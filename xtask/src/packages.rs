@@ -17,11 +17,7 @@ pub(crate) struct Needed {
 /// Makes sure that all programs are there, by apt where this runs as root.
 pub(crate) fn ensure(needed: &[Needed]) -> Result<(), String> {
     let missing = |needed: &&Needed| !process::is_installed(needed.program);
-    let packages: Vec<&str> = needed
-        .iter()
-        .filter(missing)
-        .map(|needed| needed.package)
-        .collect();
+    let packages: Vec<&str> = needed.iter().filter(missing).map(|needed| needed.package).collect();
     if packages.is_empty() {
         return Ok(());
     }

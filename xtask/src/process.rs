@@ -27,11 +27,7 @@ impl Finished {
             return Ok(self.stdout);
         }
         let said = format!("{}{}", self.stdout, self.stderr);
-        Err(format!(
-            "{what} ended with {}:\n{}",
-            self.status,
-            last_lines(&said, 40)
-        ))
+        Err(format!("{what} ended with {}:\n{}", self.status, last_lines(&said, 40)))
     }
 }
 
@@ -44,11 +40,7 @@ pub(crate) fn typed(command: &Command) -> String {
             let word = word.to_string_lossy();
             let prefix = format!("{}/", root.display());
             let short = word.strip_prefix(&prefix).unwrap_or(&word).to_owned();
-            if short.contains(' ') {
-                format!("'{short}'")
-            } else {
-                short
-            }
+            if short.contains(' ') { format!("'{short}'") } else { short }
         })
         .collect();
     words.join(" ")
@@ -68,11 +60,7 @@ pub(crate) fn capture(command: &mut Command, limit: Duration) -> Result<Finished
     let status = wait(child, limit);
     let text = |kept: Option<Kept>| kept.map(|kept| kept.text()).unwrap_or_default();
     match status {
-        Some(status) => Ok(Finished {
-            status,
-            stdout: text(stdout),
-            stderr: text(stderr),
-        }),
+        Some(status) => Ok(Finished { status, stdout: text(stdout), stderr: text(stderr) }),
         None => Err(format!(
             "`{}` did not end within {} s and was stopped. It had said:\n{}{}",
             typed(command),
@@ -86,18 +74,11 @@ pub(crate) fn capture(command: &mut Command, limit: Duration) -> Result<Finished
 /// Runs to the end with its output going straight to the terminal.
 pub(crate) fn show(command: &mut Command, limit: Duration) -> Result<(), String> {
     println!("    $ {}", typed(command));
-    let child = command
-        .stdin(Stdio::null())
-        .spawn()
-        .map_err(|error| cannot_start(command, &error))?;
+    let child = command.stdin(Stdio::null()).spawn().map_err(|error| cannot_start(command, &error))?;
     match wait(child, limit) {
         Some(status) if status.success() => Ok(()),
         Some(status) => Err(format!("`{}` ended with {status}", typed(command))),
-        None => Err(format!(
-            "`{}` did not end within {} s and was stopped",
-            typed(command),
-            limit.as_secs()
-        )),
+        None => Err(format!("`{}` did not end within {} s and was stopped", typed(command), limit.as_secs())),
     }
 }
 
@@ -116,10 +97,7 @@ pub(crate) fn is_installed(program: &str) -> bool {
 /// The last lines of a text, for messages.
 pub(crate) fn last_lines(text: &str, count: usize) -> String {
     let lines: Vec<&str> = text.lines().collect();
-    lines[lines.len().saturating_sub(count)..]
-        .iter()
-        .map(|line| format!("{line}\n"))
-        .collect()
+    lines[lines.len().saturating_sub(count)..].iter().map(|line| format!("{line}\n")).collect()
 }
 
 fn cannot_start(command: &Command, error: &std::io::Error) -> String {
@@ -150,9 +128,7 @@ fn wait(mut child: Child, limit: Duration) -> Option<ExitStatus> {
 /// Sends a signal to a child of ours that was not waited for yet.
 fn signal(pid: u32, name: &str) {
     // The shell's own `kill`: no package and no unsafe code needed. A child that ended meanwhile is no error.
-    let _ = Command::new("sh")
-        .args(["-c", &format!("kill -{name} {pid} 2>/dev/null")])
-        .status();
+    let _ = Command::new("sh").args(["-c", &format!("kill -{name} {pid} 2>/dev/null")]).status();
 }
 
 /// A pipe that a thread reads to its end, so that the child never blocks on it.
@@ -186,10 +162,7 @@ impl Kept {
     }
 
     fn so_far(&self) -> String {
-        self.text
-            .lock()
-            .map(|text| String::from_utf8_lossy(&text).into_owned())
-            .unwrap_or_default()
+        self.text.lock().map(|text| String::from_utf8_lossy(&text).into_owned()).unwrap_or_default()
     }
 }
 
@@ -224,12 +197,7 @@ impl Server {
                 let _ = sender.send(line);
             }
         });
-        let mut server = Self {
-            child,
-            typed,
-            stderr,
-            ready_line: String::new(),
-        };
+        let mut server = Self { child, typed, stderr, ready_line: String::new() };
         let deadline = Instant::now() + limit;
         loop {
             match lines.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
@@ -251,11 +219,7 @@ impl Server {
 
     /// A message that names the server and holds what it wrote to its standard error so far.
     pub(crate) fn failure(&self, why: &str) -> String {
-        format!(
-            "server `{}` {why}. It had said:\n{}",
-            self.typed,
-            last_lines(&self.said(), 40)
-        )
+        format!("server `{}` {why}. It had said:\n{}", self.typed, last_lines(&self.said(), 40))
     }
 
     /// What it wrote to its standard error so far.

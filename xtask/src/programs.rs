@@ -34,14 +34,7 @@ pub(crate) fn copy(name: &str) -> Result<PathBuf, String> {
 pub(crate) fn generate(environment: &Environment, folder: &Path, proto: &str) -> Result<Finished, String> {
     let mut protoc = environment.python();
     protoc.current_dir(folder);
-    protoc.args([
-        "-m",
-        "grpc_tools.protoc",
-        "-I.",
-        "--python_out=.",
-        "--grpc_python_out=.",
-        proto,
-    ]);
+    protoc.args(["-m", "grpc_tools.protoc", "-I.", "--python_out=.", "--grpc_python_out=.", proto]);
     ran(&protoc);
     process::capture(&mut protoc, PROTOC_LIMIT)
 }
@@ -102,8 +95,7 @@ pub(crate) fn same_lines(got: &str, expected: &str) -> Result<(), String> {
             return Err(format!("line {} is {line}, expected {wanted:?}", number + 1));
         }
     }
-    got.next()
-        .map_or(Ok(()), |line| Err(format!("more than expected: {line:?}")))
+    got.next().map_or(Ok(()), |line| Err(format!("more than expected: {line:?}")))
 }
 
 fn fits(line: &str, wanted: &str) -> bool {
@@ -117,10 +109,7 @@ fn fits(line: &str, wanted: &str) -> bool {
 
 /// What the client of an example prints.
 pub(crate) fn expected(name: &str) -> Result<String, String> {
-    let path = project::root()
-        .join("examples/python")
-        .join(name)
-        .join("expected.txt");
+    let path = project::root().join("examples/python").join(name).join("expected.txt");
     std::fs::read_to_string(&path).map_err(|error| format!("cannot read {}: {error}", path.display()))
 }
 
@@ -149,11 +138,7 @@ mod tests {
 
     #[test]
     fn missing_and_surplus_lines_are_told() {
-        assert!(
-            same_lines("a\n", "a\nb\n")
-                .unwrap_err()
-                .contains("line 2 is nothing")
-        );
+        assert!(same_lines("a\n", "a\nb\n").unwrap_err().contains("line 2 is nothing"));
         assert!(same_lines("a\nb\n", "a\n").unwrap_err().contains("\"b\""));
     }
 }

@@ -1,11 +1,19 @@
 //! Where things lie in the repository.
 
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 /// The repository's root.
 pub(crate) fn root() -> PathBuf {
     let manifest = Path::new(env!("CARGO_MANIFEST_DIR"));
     manifest.parent().unwrap_or(manifest).to_path_buf()
+}
+
+/// A cargo command at the root.
+pub(crate) fn cargo(arguments: &[&str]) -> Command {
+    let mut cargo = Command::new("cargo");
+    cargo.current_dir(root()).args(arguments);
+    cargo
 }
 
 /// Where cargo builds.
@@ -52,10 +60,8 @@ pub(crate) fn fresh_folder(path: &Path) -> Result<(), String> {
 pub(crate) fn files_below(folder: &Path) -> Result<Vec<PathBuf>, String> {
     let fail = |error: std::io::Error| format!("cannot read {}: {error}", folder.display());
     let mut found = Vec::new();
-    let mut entries = std::fs::read_dir(folder)
-        .map_err(fail)?
-        .collect::<Result<Vec<_>, _>>()
-        .map_err(fail)?;
+    let mut entries =
+        std::fs::read_dir(folder).map_err(fail)?.collect::<Result<Vec<_>, _>>().map_err(fail)?;
     entries.sort_by_key(std::fs::DirEntry::path);
     for entry in entries {
         let name = entry.file_name();

@@ -20,9 +20,7 @@ pub(crate) struct Options {
 impl Options {
     pub(crate) fn parse(words: &[String]) -> Result<Self, String> {
         match words {
-            [] => Ok(Self {
-                build: Build::Optimised,
-            }),
+            [] => Ok(Self { build: Build::Optimised }),
             [word] if word == "--dev" => Ok(Self { build: Build::Quick }),
             _ => Err(format!("python takes nothing but --dev, not {}", words.join(" "))),
         }
@@ -58,10 +56,7 @@ impl Build {
 pub(crate) fn run(options: Options) -> Result<(), String> {
     let environment = install_carom(options.build)?;
     step("Done");
-    note(&format!(
-        "{} has `import grpc` answered by Carom",
-        process::typed(&environment.python())
-    ));
+    note(&format!("{} has `import grpc` answered by Carom", process::typed(&environment.python())));
     Ok(())
 }
 
@@ -74,16 +69,12 @@ pub(crate) struct Environment {
 impl Environment {
     /// One made elsewhere, by its interpreter.
     pub(crate) fn of(interpreter: &Path) -> Self {
-        Self {
-            interpreter: interpreter.to_path_buf(),
-        }
+        Self { interpreter: interpreter.to_path_buf() }
     }
 
     /// Makes it where it is missing or no longer starts (the Python it was made of may be gone).
     fn ensure(folder: &Path) -> Result<Self, String> {
-        let environment = Self {
-            interpreter: folder.join("bin/python"),
-        };
+        let environment = Self { interpreter: folder.join("bin/python") };
         let works = || {
             let mut pip = environment.python();
             process::quietly(pip.args(["-m", "pip", "--version"]), Duration::from_secs(60))
@@ -92,17 +83,9 @@ impl Environment {
             return Ok(environment);
         }
         note(&format!("making {}", folder.display()));
-        packages::ensure(&[packages::Needed {
-            program: "python3",
-            package: "python3",
-        }])?;
+        packages::ensure(&[packages::Needed { program: "python3", package: "python3" }])?;
         let mut probe = Command::new("python3");
-        if process::quietly(
-            probe.args(["-c", "import venv, ensurepip"]),
-            Duration::from_secs(60),
-        )
-        .is_err()
-        {
+        if process::quietly(probe.args(["-c", "import venv, ensurepip"]), Duration::from_secs(60)).is_err() {
             packages::install(&["python3-venv", "python3-pip"])?;
         }
         let mut make = Command::new("python3");
@@ -119,10 +102,7 @@ impl Environment {
     }
 
     fn folder(&self) -> &Path {
-        self.interpreter
-            .parent()
-            .and_then(Path::parent)
-            .unwrap_or(Path::new("."))
+        self.interpreter.parent().and_then(Path::parent).unwrap_or(Path::new("."))
     }
 
     /// Installs packages from PyPI unless this very list was installed before.
@@ -134,14 +114,7 @@ impl Environment {
         }
         note(&format!("pip install {}", packages.join(" ")));
         let mut pip = self.python();
-        pip.args([
-            "-m",
-            "pip",
-            "install",
-            "--quiet",
-            "--disable-pip-version-check",
-            "--upgrade",
-        ]);
+        pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--upgrade"]);
         process::quietly(pip.args(packages), PIP_LIMIT)?;
         fs::write(&stamp, wanted).map_err(|error| format!("cannot write {}: {error}", stamp.display()))
     }
@@ -164,17 +137,11 @@ pub(crate) fn install_carom(build: Build) -> Result<Environment, String> {
         return Err("there is no crates/python in this checkout: nothing to build a wheel from".to_owned());
     }
     let wheel = build_wheel(build, &manifest)?;
-    step(&format!(
-        "Environment with Carom: {}",
-        build.environment().display()
-    ));
+    step(&format!("Environment with Carom: {}", build.environment().display()));
     let environment = Environment::ensure(&build.environment())?;
     environment.ensure_packages("runtime", &["protobuf"])?;
     let installed = environment.folder().join("installed.whl");
-    let name = wheel
-        .file_name()
-        .map(|name| name.to_string_lossy().into_owned())
-        .unwrap_or_default();
+    let name = wheel.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     if same_bytes(&wheel, &installed) {
         note(&format!("{name} is installed already"));
         return Ok(environment);
@@ -191,13 +158,8 @@ pub(crate) fn install_carom(build: Build) -> Result<Environment, String> {
         "--no-deps",
     ]);
     process::quietly(pip.arg(&wheel), PIP_LIMIT)?;
-    fs::copy(&wheel, &installed).map_err(|error| {
-        format!(
-            "cannot copy {} to {}: {error}",
-            wheel.display(),
-            installed.display()
-        )
-    })?;
+    fs::copy(&wheel, &installed)
+        .map_err(|error| format!("cannot copy {} to {}: {error}", wheel.display(), installed.display()))?;
     Ok(environment)
 }
 
@@ -229,11 +191,7 @@ fn build_wheel(build: Build, manifest: &Path) -> Result<PathBuf, String> {
         .collect();
     match wheels.as_slice() {
         [wheel] => Ok(wheel.clone()),
-        _ => Err(format!(
-            "maturin left {} wheels in {}, not one",
-            wheels.len(),
-            out.display()
-        )),
+        _ => Err(format!("maturin left {} wheels in {}, not one", wheels.len(), out.display())),
     }
 }
 

@@ -15,34 +15,12 @@ mod tests;
 const BANNED_BELOW: [(&str, &[&str], &str); 4] = [
     (
         "carom-wire",
-        &[
-            "tokio",
-            "mio",
-            "socket2",
-            "rustls",
-            "polling",
-            "rustix",
-            "getrandom",
-            "fastrand",
-            "carom",
-        ],
+        &["tokio", "mio", "socket2", "rustls", "polling", "rustix", "getrandom", "fastrand", "carom"],
         "the engine is handed bytes, time and randomness; it does no I/O",
     ),
-    (
-        "carom",
-        &["h2", "hyper", "tower", "tonic", "axum"],
-        "HTTP/2 and its API are Carom's own",
-    ),
-    (
-        "carom-protoc",
-        &["tokio", "carom", "prost"],
-        "the compiler is a library without a runtime",
-    ),
-    (
-        "carom-codegen",
-        &["tokio", "carom", "prost"],
-        "a build script must not compile the library twice",
-    ),
+    ("carom", &["h2", "hyper", "tower", "tonic", "axum"], "HTTP/2 and its API are Carom's own"),
+    ("carom-protoc", &["tokio", "carom", "prost"], "the compiler is a library without a runtime"),
+    ("carom-codegen", &["tokio", "carom", "prost"], "a build script must not compile the library twice"),
 ];
 
 /// Names that the engine's sources may not use: each is a clock, a socket, a file or a thread.
@@ -62,15 +40,7 @@ const LAYERS: [&str; 5] = ["hpack", "frame", "stream", "conn", "call"];
 const LEAF: &str = "message";
 
 /// Folders whose packages are never published.
-const UNPUBLISHED: [&str; 7] = [
-    "testing",
-    "interop",
-    "conformance",
-    "benches",
-    "fuzz",
-    "examples",
-    "xtask",
-];
+const UNPUBLISHED: [&str; 7] = ["testing", "interop", "conformance", "benches", "fuzz", "examples", "xtask"];
 
 /// Checks all rules that this checkout has something for, and tells how much was looked at.
 pub(crate) fn check() -> Result<String, String> {
@@ -85,10 +55,9 @@ pub(crate) fn check() -> Result<String, String> {
         }
     }
     let mut files = 0;
-    for (folder, rule) in [
-        ("crates/wire/src", engine as fn(&Path, &str) -> Vec<String>),
-        ("crates/carom/src", library),
-    ] {
+    for (folder, rule) in
+        [("crates/wire/src", engine as fn(&Path, &str) -> Vec<String>), ("crates/carom/src", library)]
+    {
         let source = root.join(folder);
         if !source.exists() {
             continue;
@@ -100,19 +69,11 @@ pub(crate) fn check() -> Result<String, String> {
             let text = std::fs::read_to_string(&file)
                 .map_err(|error| format!("cannot read {}: {error}", file.display()))?;
             let inside = file.strip_prefix(&source).unwrap_or(&file);
-            violations.extend(
-                rule(inside, &text)
-                    .into_iter()
-                    .map(|rest| format!("{folder}/{rest}")),
-            );
+            violations.extend(rule(inside, &text).into_iter().map(|rest| format!("{folder}/{rest}")));
             files += 1;
         }
     }
-    for folder in UNPUBLISHED
-        .iter()
-        .map(|folder| root.join(folder))
-        .filter(|folder| folder.exists())
-    {
+    for folder in UNPUBLISHED.iter().map(|folder| root.join(folder)).filter(|folder| folder.exists()) {
         for manifest in project::files_below(&folder)? {
             if manifest.file_name().is_some_and(|name| name == "Cargo.toml") {
                 let text = std::fs::read_to_string(&manifest)
@@ -127,28 +88,13 @@ pub(crate) fn check() -> Result<String, String> {
     if violations.is_empty() {
         Ok(format!("{files} files, dependencies of {}", looked_at.join(", ")))
     } else {
-        Err(format!(
-            "{} violations\n{}",
-            violations.len(),
-            violations.join("\n")
-        ))
+        Err(format!("{} violations\n{}", violations.len(), violations.join("\n")))
     }
 }
 
 fn tree(package: &str) -> Result<String, String> {
-    let mut cargo = Command::new(env!("CARGO"));
-    cargo.current_dir(project::root());
-    cargo.args([
-        "tree",
-        "--package",
-        package,
-        "--edges",
-        "normal",
-        "--prefix",
-        "none",
-        "--format",
-        "{p}",
-    ]);
+    let mut cargo = project::cargo(&[]);
+    cargo.args(["tree", "--package", package, "--edges", "normal", "--prefix", "none", "--format", "{p}"]);
     process::quietly(cargo.args(["--all-features"]), Duration::from_secs(300))
 }
 
@@ -162,10 +108,7 @@ fn banned_packages(package: &str, tree: &str, banned: &[&str], reason: &str) -> 
         .collect();
     found.sort_unstable();
     found.dedup();
-    found
-        .iter()
-        .map(|name| format!("{package} depends on {name}: {reason}"))
-        .collect()
+    found.iter().map(|name| format!("{package} depends on {name}: {reason}")).collect()
 }
 
 /// The rules inside `crates/wire/src`. `file` is relative to it.
@@ -174,11 +117,7 @@ fn engine(file: &Path, text: &str) -> Vec<String> {
     let mut violations = Vec::new();
     for (number, line) in code.lines().enumerate() {
         for name in BANNED_IN_ENGINE.iter().filter(|name| contains_name(line, name)) {
-            violations.push(format!(
-                "{}:{}: the engine names {name}",
-                file.display(),
-                number + 1
-            ));
+            violations.push(format!("{}:{}: the engine names {name}", file.display(), number + 1));
         }
     }
     let module = module_path(file);
@@ -196,10 +135,7 @@ fn engine(file: &Path, text: &str) -> Vec<String> {
             _ => None,
         };
         if let Some(why) = wrong {
-            violations.push(format!(
-                "{}:{line}: {own} uses {used}, but {own} is {why}",
-                file.display()
-            ));
+            violations.push(format!("{}:{line}: {own} uses {used}, but {own} is {why}", file.display()));
         }
     }
     violations
@@ -217,11 +153,7 @@ fn library(file: &Path, text: &str) -> Vec<String> {
         .into_iter()
         .filter(|(_, used)| used == other)
         .map(|(line, _)| {
-            format!(
-                "{}:{line}: {} uses {other}; what both need belongs elsewhere",
-                file.display(),
-                module[0]
-            )
+            format!("{}:{line}: {} uses {other}; what both need belongs elsewhere", file.display(), module[0])
         })
         .collect()
 }
@@ -234,17 +166,13 @@ fn unpublished(manifest: &str, text: &str) -> Option<String> {
 }
 
 fn is_test(file: &Path) -> bool {
-    file.components()
-        .any(|part| part.as_os_str() == "tests" || part.as_os_str() == "tests.rs")
+    file.components().any(|part| part.as_os_str() == "tests" || part.as_os_str() == "tests.rs")
 }
 
 /// `hpack/decoder.rs` is the module `hpack::decoder`; `lib.rs` is the root.
 fn module_path(file: &Path) -> Vec<String> {
-    let mut parts: Vec<String> = file
-        .with_extension("")
-        .iter()
-        .map(|part| part.to_string_lossy().into_owned())
-        .collect();
+    let mut parts: Vec<String> =
+        file.with_extension("").iter().map(|part| part.to_string_lossy().into_owned()).collect();
     if parts.last().is_some_and(|last| last == "mod" || last == "lib") {
         parts.pop();
     }
@@ -262,11 +190,7 @@ fn used_top_modules(module: &[String], code: &str) -> Vec<(usize, String)> {
             continue;
         }
         let mut rest = &code[start + keyword.len()..];
-        let mut depth = if keyword == "crate::" {
-            0
-        } else {
-            module.len().saturating_sub(1)
-        };
+        let mut depth = if keyword == "crate::" { 0 } else { module.len().saturating_sub(1) };
         while let Some(further) = rest.strip_prefix("super::") {
             rest = further;
             depth = depth.saturating_sub(1);
@@ -286,9 +210,7 @@ fn used_top_modules(module: &[String], code: &str) -> Vec<(usize, String)> {
 fn first_names(path: &str) -> Vec<String> {
     let name = |text: &str| {
         let text = text.trim_start();
-        text.chars()
-            .take_while(|c| c.is_alphanumeric() || *c == '_')
-            .collect::<String>()
+        text.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect::<String>()
     };
     let Some(group) = path.trim_start().strip_prefix('{') else {
         return vec![name(path)];
@@ -334,9 +256,7 @@ fn without_comments_and_strings(text: &str) -> String {
         } else if let Some(hashes) = raw_string_hashes(rest, &out) {
             let end = format!("\"{}", "#".repeat(hashes));
             let start = hashes + 2;
-            rest[start..]
-                .find(&end)
-                .map_or(rest.len(), |at| start + at + end.len())
+            rest[start..].find(&end).map_or(rest.len(), |at| start + at + end.len())
         } else if c == '"' {
             string_length(rest)
         } else if rest.starts_with("'\"'") {
@@ -356,12 +276,7 @@ fn without_comments_and_strings(text: &str) -> String {
 
 /// The number of `#` where a raw string literal begins here.
 fn raw_string_hashes(rest: &str, before: &str) -> Option<usize> {
-    if before
-        .chars()
-        .next_back()
-        .is_some_and(|c| c.is_alphanumeric() || c == '_')
-        && !before.ends_with('b')
-    {
+    if before.chars().next_back().is_some_and(|c| c.is_alphanumeric() || c == '_') && !before.ends_with('b') {
         return None;
     }
     let after = rest.strip_prefix('r')?;

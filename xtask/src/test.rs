@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use crate::console::{self, Row, note, quote};
 use crate::process::{quietly, show};
+use crate::project::cargo;
 use crate::python::{self, Build, Environment};
 use crate::{fuzz, interop, process, project, rules};
 
@@ -37,18 +38,12 @@ impl Options {
             [] => Ok(Self { only: None }),
             [option, names] if option == "--only" => {
                 let names: Vec<String> = names.split(',').map(str::to_owned).collect();
-                match names
-                    .iter()
-                    .find(|name| STEPS.iter().all(|step| step.0 != name.as_str()))
-                {
+                match names.iter().find(|name| STEPS.iter().all(|step| step.0 != name.as_str())) {
                     None => Ok(Self { only: Some(names) }),
                     Some(name) => Err(format!("there is no step {name:?}")),
                 }
             }
-            _ => Err(format!(
-                "test takes nothing but --only LIST, not {}",
-                words.join(" ")
-            )),
+            _ => Err(format!("test takes nothing but --only LIST, not {}", words.join(" "))),
         }
     }
 }
@@ -74,12 +69,7 @@ impl State {
 
 /// `cargo xtask test`.
 pub(crate) fn run(options: Options) -> Result<(), String> {
-    let wanted = |name: &str| {
-        options
-            .only
-            .as_ref()
-            .is_none_or(|only| only.iter().any(|one| one == name))
-    };
+    let wanted = |name: &str| options.only.as_ref().is_none_or(|only| only.iter().any(|one| one == name));
     let mut state = State::default();
     let mut rows = Vec::new();
     for (name, step) in STEPS.iter().filter(|step| wanted(step.0)) {
@@ -94,26 +84,12 @@ pub(crate) fn run(options: Options) -> Result<(), String> {
                 note(&format!("FAILED after {:.1} s", took.as_secs_f64()));
             }
         }
-        rows.push(Row {
-            name: (*name).to_owned(),
-            outcome,
-            took,
-        });
+        rows.push(Row { name: (*name).to_owned(), outcome, took });
     }
     console::table("Steps:", &rows);
     let (passed, failed) = console::count(&rows);
     println!("\n{passed} passed, {failed} failed");
-    if failed == 0 {
-        Ok(())
-    } else {
-        Err("not everything passed".to_owned())
-    }
-}
-
-fn cargo(arguments: &[&str]) -> Command {
-    let mut cargo = Command::new(env!("CARGO"));
-    cargo.current_dir(project::root()).args(arguments);
-    cargo
+    if failed == 0 { Ok(()) } else { Err("not everything passed".to_owned()) }
 }
 
 /// The toolchain's own formatter and linter, which a minimal installation lacks.
@@ -122,28 +98,22 @@ fn ensure_component(name: &str, probe: &str) -> Result<(), String> {
         return Ok(());
     }
     note(&format!("rustup component add {name}"));
-    quietly(
-        Command::new("rustup").args(["component", "add", name]),
-        Duration::from_secs(600),
-    )
-    .map(|_| ())
-    .map_err(|reason| format!("the Rust component {name} is missing and could not be added: {reason}"))
+    quietly(Command::new("rustup").args(["component", "add", name]), Duration::from_secs(600))
+        .map(|_| ())
+        .map_err(|reason| format!("the Rust component {name} is missing and could not be added: {reason}"))
 }
 
 /// Packages outside the workspace, which cargo's workspace commands do not see.
 fn excluded_manifests() -> Vec<PathBuf> {
-    vec![project::root().join("fuzz/Cargo.toml")]
-        .into_iter()
-        .filter(|path| path.exists())
-        .collect()
+    vec![project::root().join("fuzz/Cargo.toml")].into_iter().filter(|path| path.exists()).collect()
 }
 
 fn format(_: &mut State) -> Result<String, String> {
     ensure_component("rustfmt", "fmt")?;
-    show(&mut cargo(&["fmt", "--all", "--", "--check"]), CARGO_LIMIT)?;
+    show(&mut cargo(&["fmt", "--all", "--", "--check", "-l"]), CARGO_LIMIT)?;
     for manifest in excluded_manifests() {
         let mut fmt = cargo(&["fmt", "--manifest-path"]);
-        show(fmt.arg(manifest).args(["--", "--check"]), CARGO_LIMIT)?;
+        show(fmt.arg(manifest).args(["--", "--check", "-l"]), CARGO_LIMIT)?;
     }
     Ok("all sources are formatted".to_owned())
 }
@@ -151,15 +121,7 @@ fn format(_: &mut State) -> Result<String, String> {
 fn clippy(_: &mut State) -> Result<String, String> {
     ensure_component("clippy", "clippy")?;
     show(
-        &mut cargo(&[
-            "clippy",
-            "--quiet",
-            "--workspace",
-            "--all-targets",
-            "--",
-            "-D",
-            "warnings",
-        ]),
+        &mut cargo(&["clippy", "--quiet", "--workspace", "--all-targets", "--", "-D", "warnings"]),
         CARGO_LIMIT,
     )?;
     Ok("no warnings".to_owned())
@@ -179,10 +141,7 @@ fn rust_tests(_: &mut State) -> Result<String, String> {
     if !finished.status.success() {
         quote(&process::last_lines(&finished.stderr, 30));
         quote(&process::last_lines(&finished.stdout, 60));
-        return Err(format!(
-            "cargo test ended with {} after {passed} passed tests",
-            finished.status
-        ));
+        return Err(format!("cargo test ended with {} after {passed} passed tests", finished.status));
     }
     Ok(format!("{passed} tests"))
 }
@@ -199,9 +158,7 @@ fn python_tests(state: &mut State) -> Result<String, String> {
     let tests = project::root().join("crates/python/tests");
     let mut pytest = environment.python();
     pytest.current_dir(project::root().join("crates/python"));
-    pytest
-        .args(["-m", "pytest", "-q", "--timeout=60", "-p", "no:cacheprovider"])
-        .arg(&tests);
+    pytest.args(["-m", "pytest", "-q", "--timeout=60", "-p", "no:cacheprovider"]).arg(&tests);
     note(&process::typed(&pytest));
     let finished = process::capture(&mut pytest, PYTEST_LIMIT)?;
     if !finished.status.success() {
@@ -209,40 +166,23 @@ fn python_tests(state: &mut State) -> Result<String, String> {
         quote(&process::last_lines(&finished.stderr, 20));
         return Err(format!("pytest ended with {}", finished.status));
     }
-    Ok(finished
-        .stdout
-        .lines()
-        .last()
-        .unwrap_or_default()
-        .trim_matches([' ', '='])
-        .to_owned())
+    Ok(finished.stdout.lines().last().unwrap_or_default().trim_matches([' ', '=']).to_owned())
 }
 
 fn crosswise(state: &mut State) -> Result<String, String> {
     let carom = state.carom()?;
     let grpcio = python::grpcio()?;
     let parties = [
-        interop::Party::Python {
-            name: "grpcio",
-            environment: grpcio.clone(),
-        },
-        interop::Party::Python {
-            name: "Carom Python",
-            environment: carom.clone(),
-        },
-        interop::Party::Rust {
-            binaries: interop::build_rust("dev")?,
-        },
+        interop::Party::Python { name: "grpcio", environment: grpcio.clone() },
+        interop::Party::Python { name: "Carom Python", environment: carom.clone() },
+        interop::Party::Rust { binaries: interop::build_rust("dev")? },
     ];
     let mut rows = interop::matrix(&grpcio, &parties)?;
     rows.extend(interop::trouble("Carom Python", &carom)?);
     console::table("Crosswise:", &rows);
     match console::count(&rows) {
         (passed, 0) => Ok(format!("{passed} lines of the matrix")),
-        (passed, failed) => Err(format!(
-            "{failed} of {} lines of the matrix failed",
-            passed + failed
-        )),
+        (passed, failed) => Err(format!("{failed} of {} lines of the matrix failed", passed + failed)),
     }
 }
 
@@ -252,10 +192,7 @@ mod tests {
 
     #[test]
     fn the_count_of_passed_tests_is_read() {
-        assert_eq!(
-            passed_in("test result: ok. 12 passed; 0 failed; 1 ignored"),
-            Some(12)
-        );
+        assert_eq!(passed_in("test result: ok. 12 passed; 0 failed; 1 ignored"), Some(12));
         assert_eq!(passed_in("running 12 tests"), None);
     }
 }
