@@ -3,7 +3,6 @@
 //! A rule is a plain function from text to violations, so that a test can show that it catches one.
 
 use std::path::Path;
-use std::process::Command;
 use std::time::Duration;
 
 use crate::{process, project};
