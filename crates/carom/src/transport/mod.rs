@@ -1,0 +1,7 @@
+//! Sockets and the tasks that drive them: what carries a connection, who is at its other end, and how bytes and
+//! events go between the socket, the engine and the calls.
+
+mod info;
+pub(crate) mod io;
+
+pub use info::{ConnectionInfo, PeerAddr};
