@@ -1,15 +1,12 @@
 //! From a target to addresses.
 //!
 //! A [`Resolver`] is started once a channel, reports what it finds to a [`ResolverSink`], and goes on until the
-//! [`Resolution handle`](ActiveResolver) that it returned is dropped. It knows nothing of load balancing.
+//! [handle](ActiveResolver) that it returned is dropped. It knows nothing of load balancing.
 
 mod dns;
 mod fixed;
 mod manual;
 
-use std::fmt;
-use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use tokio::runtime::Handle;
@@ -19,35 +16,7 @@ pub use self::dns::DnsResolver;
 pub use self::fixed::FixedResolver;
 pub use self::manual::ManualResolver;
 use super::target::{InvalidTarget, Location, Target};
-
-/// Where one server listens.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Address {
-    /// TCP.
-    Tcp(SocketAddr),
-    /// A Unix socket in the file system.
-    Unix(PathBuf),
-    /// A Linux socket in the abstract namespace; the name without its leading zero byte.
-    UnixAbstract(Vec<u8>),
-}
-
-impl fmt::Display for Address {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Tcp(address @ SocketAddr::V4(_)) => write!(f, "ipv4:{address}"),
-            Self::Tcp(address @ SocketAddr::V6(_)) => write!(f, "ipv6:{address}"),
-            Self::Unix(path) => write!(f, "unix:{}", path.display()),
-            Self::UnixAbstract(name) => write!(f, "unix-abstract:{}", name.escape_ascii()),
-        }
-    }
-}
-
-impl From<SocketAddr> for Address {
-    fn from(address: SocketAddr) -> Self {
-        Self::Tcp(address)
-    }
-}
+pub use crate::transport::Address;
 
 /// What a resolver found.
 #[derive(Debug, Clone, PartialEq, Eq)]
