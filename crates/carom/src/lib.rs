@@ -20,7 +20,9 @@
 //! are on by default.
 
 mod cancellation;
+pub mod client;
 pub mod codec;
+pub mod credentials;
 mod extensions;
 mod request;
 mod response;

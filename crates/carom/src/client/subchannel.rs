@@ -1,7 +1,7 @@
 //! A subchannel: one address, at most one connection to it, and the pace of attempts to get one.
 //!
-//! [`Machine`] is the state machine, without I/O or clock; [`Connector`] is the only place of the client where a
-//! transport is opened.
+//! [`Machine`] is the state machine, without I/O or clock; [`run_attempt`] is the only place of the client where
+//! a transport is opened.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -11,7 +11,7 @@ use arc_swap::{ArcSwapOption, Guard};
 use super::backoff::{Backoff, BackoffConfig};
 use super::balancer::SubchannelState;
 use super::resolver::Address;
-use crate::transport::connect::{ConnectError, Connector};
+use crate::transport::connect::Connector;
 use crate::transport::driver::client::{ClientConnection, ConnectionEvent, Driver};
 
 /// What policies and pickers hold of a subchannel. Compared by identity.
@@ -182,21 +182,17 @@ impl Machine {
 
 /// Opens a transport to `address` and drives it to its end: one task a connection.
 ///
-/// `report` hears [`ConnectionEvent::Ready`] at most once and [`ConnectionEvent::Ended`] exactly once, unless the task
-/// is aborted.
+/// `report` hears [`ConnectionEvent::Ready`] at most once and [`ConnectionEvent::Ended`] once, unless the task is
+/// aborted.
 pub(crate) async fn run_attempt(
     address: Address,
     connector: Arc<Connector>,
-    mut report: impl FnMut(ConnectionEvent) + Send + Unpin,
+    mut report: impl FnMut(ConnectionEvent) + Unpin,
 ) {
-    let stream = match connector.connect(&address).await {
-        Ok(stream) => stream,
-        Err(error) => {
-            report(ConnectionEvent::Ended(error));
-            return;
-        }
-    };
-    Driver::new(stream, &connector, &mut report).await;
+    match connector.connect(&address).await {
+        Ok((stream, info)) => Driver::new(stream, info, connector, report).await,
+        Err(error) => report(ConnectionEvent::Ended(error)),
+    }
 }
 
 #[cfg(test)]

@@ -12,7 +12,7 @@ use carom_wire::Status;
 pub use self::buffa::BuffaCodec;
 pub use self::bytes::BytesCodec;
 pub use self::compression::CompressionEncoding;
-pub(crate) use self::compression::{Encodings, compress, decompress};
+pub(crate) use self::compression::{ACCEPT_ENCODING, Encodings, compress, decompress};
 
 /// Bytes in, messages out, and back. Cheap to clone; one is cloned for each call.
 pub trait Codec: Clone + Send + Sync + 'static {

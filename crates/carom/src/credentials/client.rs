@@ -3,7 +3,6 @@
 use std::io;
 use std::sync::Arc;
 
-use rustls::client::danger::ServerCertVerifier;
 use rustls::client::{WebPkiServerVerifier, verify_server_name};
 use rustls::server::ParsedCertificate;
 use rustls::{ClientConfig, RootCertStore};
@@ -79,8 +78,7 @@ impl ClientTlsConfig {
         let builder = ClientConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
             .map_err(|error| CredentialsError::new(ROOTS, error))?
-            .dangerous()
-            .with_custom_certificate_verifier(verifier as Arc<dyn ServerCertVerifier>);
+            .with_webpki_verifier(verifier);
         let mut config = match &self.identity {
             None => builder.with_no_client_auth(),
             Some(identity) => {

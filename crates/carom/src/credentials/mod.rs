@@ -1,9 +1,20 @@
 //! Who this side is and whom it trusts: certificates, keys and TLS settings.
 
+mod call;
+#[cfg(feature = "tls")]
+mod client;
+mod error;
 mod pem;
 mod server;
-mod error;
 
+pub use call::{CallContext, CallCredentials, MetadataFuture};
+#[cfg(feature = "tls")]
+pub(crate) use client::ClientTls;
+#[cfg(feature = "tls")]
+pub use client::ClientTlsConfig;
 pub use error::CredentialsError;
 pub use pem::{Certificate, Identity};
 pub use server::ServerTlsConfig;
+
+/// The application protocol of HTTP/2 under TLS (RFC 9113 §3.2).
+const ALPN_H2: &[u8] = b"h2";

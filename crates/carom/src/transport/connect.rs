@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::fmt;
 use std::io;
+use std::os::unix::ffi::OsStringExt;
 
 use carom_wire::conn::Config;
 use tokio::net::{TcpStream, UnixStream};
@@ -97,12 +98,9 @@ async fn open_socket(address: &Address) -> io::Result<Socket> {
         }
         Address::Unix(path) => UnixStream::connect(path).await.map(Socket::Unix),
         Address::UnixAbstract(name) => {
-            let mut path = vec![0];
-            path.extend_from_slice(name);
             // The form in which tokio takes abstract names.
-            let path = std::path::PathBuf::from(std::ffi::OsString::from(
-                String::from_utf8(path).map_err(|_| io::Error::other("the socket's name is not UTF-8"))?,
-            ));
+            let path = [b"\0", &name[..]].concat();
+            let path = std::ffi::OsString::from_vec(path);
             UnixStream::connect(path).await.map(Socket::Unix)
         }
     }

@@ -24,6 +24,7 @@ use carom_wire::conn::{Connection, Event, OpenError, ResetBy, Side};
 use carom_wire::frame::ErrorCode;
 use carom_wire::stream::StreamKey;
 use carom_wire::{HeaderBlock, MetadataMap, Status};
+use tokio::io::AsyncWrite;
 use tokio::time::Sleep;
 
 use self::deadlines::Deadlines;
@@ -44,6 +45,9 @@ const MAX_READ: usize = 256 * 1024;
 /// With less room than this a new buffer is taken.
 const SMALLEST_READ: usize = 4 * 1024;
 
+/// See [`ClientConnection::credit_portion`].
+const MAX_CREDIT_PORTION: usize = 64 * 1024;
+
 /// What a connection tells the channel.
 #[derive(Debug)]
 pub(crate) enum ConnectionEvent {
@@ -57,6 +61,7 @@ pub(crate) enum ConnectionEvent {
 pub(crate) struct ClientConnection {
     inbox: Mutex<Inbox>,
     info: ConnectionInfo,
+    credit_portion: usize,
 }
 
 #[derive(Default)]
@@ -80,8 +85,16 @@ pub(crate) enum Close {
 }
 
 impl ClientConnection {
-    fn new(info: ConnectionInfo) -> Arc<Self> {
-        Arc::new(Self { inbox: Mutex::default(), info })
+    fn new(info: ConnectionInfo, stream_window: u32) -> Arc<Self> {
+        // The engine tells the server once half the window is free again; a quarter that callers have not told of yet
+        // leaves it another quarter to go on with.
+        let credit_portion = (stream_window as usize / 4).min(MAX_CREDIT_PORTION);
+        Arc::new(Self { inbox: Mutex::default(), info, credit_portion })
+    }
+
+    /// Callers tell of bytes that they took in portions of at least this.
+    pub(super) fn credit_portion(&self) -> usize {
+        self.credit_portion
     }
 
     /// What is known of the connection.
@@ -93,12 +106,12 @@ impl ClientConnection {
         self.inbox.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Hands over a new call. `false`: the connection takes none any more, and the call stays with its owner.
-    pub(crate) fn start(self: &Arc<Self>, call: Arc<CallSlot>) -> bool {
+    /// Hands over a new call. It comes back if the connection takes none any more.
+    pub(crate) fn start(self: &Arc<Self>, call: Arc<CallSlot>) -> Result<(), Arc<CallSlot>> {
         let waker = {
             let mut inbox = self.lock();
             if inbox.refusing {
-                return false;
+                return Err(call);
             }
             call.lock().queue_on(self);
             inbox.poked.push(call);
@@ -107,7 +120,7 @@ impl ClientConnection {
         if let Some(waker) = waker {
             waker.wake();
         }
-        true
+        Ok(())
     }
 
     /// Says that there is something new in the slot of a call that was started here.
@@ -198,11 +211,12 @@ pub(crate) struct Driver<R: FnMut(ConnectionEvent)> {
 impl<R: FnMut(ConnectionEvent)> Driver<R> {
     pub(crate) fn new(io: IoStream, info: ConnectionInfo, connector: Arc<Connector>, report: R) -> Self {
         let conn = Connection::new(Side::Client, connector.http2.clone(), Instant::now());
+        let shared = ClientConnection::new(info, conn.config().initial_stream_window);
         Self {
             io,
             conn,
             connector,
-            shared: ClientConnection::new(info),
+            shared,
             open: Vec::new(),
             waiting: VecDeque::new(),
             waiting_ended: 0,

@@ -83,6 +83,8 @@ struct Outgoing {
     /// Bytes in `chunks` before and after `sent`.
     kept: usize,
     waiting: usize,
+    /// A caller was told to wait.
+    held_back: bool,
     half_closed: bool,
     half_close_sent: bool,
     sent_any: bool,
@@ -112,8 +114,15 @@ const MAX_KEPT: usize = 256 * 1024;
 /// A caller that asks is held back while this much is waiting for the connection.
 const SEND_BUFFER: usize = 64 * 1024;
 
-/// Consumed bytes are told to the connection in portions of at least this: a quarter of the smallest usual window.
-const CREDIT_PORTION: usize = 16 * 1024;
+/// What a task that feeds a call is to do.
+pub(crate) enum SenderState {
+    /// Send.
+    Free,
+    /// Wait: enough is waiting.
+    Held,
+    /// Stop: the call is over.
+    Over,
+}
 
 /// What a caller gets of a unary call's end.
 pub(crate) struct Outcome {
@@ -199,8 +208,48 @@ impl CallSlot {
         if state.end.is_some() || state.outgoing.waiting < SEND_BUFFER {
             return Poll::Ready(());
         }
+        state.outgoing.held_back = true;
         register(&mut state.wakers.ready, cx);
         Poll::Pending
+    }
+
+    /// Adds to the request's metadata, before the call is placed.
+    pub(crate) fn add_metadata(&self, metadata: &MetadataMap) {
+        self.lock().metadata.merge(metadata);
+    }
+
+    /// Ends the call with an error that was found in what came, although the server may have ended it well.
+    pub(crate) fn fail(self: &Arc<Self>, status: Status) {
+        let (wakers, connection) = {
+            let mut state = self.lock();
+            let over = state.end.take().is_some();
+            let wakers = state.finish(ended(status));
+            state.messages = Messages::default();
+            (wakers, if over { None } else { state.poke() })
+        };
+        wakers.into_iter().for_each(Waker::wake);
+        if let Some(connection) = connection {
+            connection.poke(Arc::clone(self));
+        }
+    }
+
+    /// What a task that feeds the call is to do. It is woken when that changes, the end of the call included.
+    pub(crate) fn poll_sender(&self, cx: &mut Context<'_>) -> SenderState {
+        let mut state = self.lock();
+        if state.end.is_some() {
+            return SenderState::Over;
+        }
+        register(&mut state.wakers.ready, cx);
+        if state.outgoing.waiting < SEND_BUFFER {
+            return SenderState::Free;
+        }
+        state.outgoing.held_back = true;
+        SenderState::Held
+    }
+
+    /// The trailing metadata of a call that is over.
+    pub(crate) fn ended_metadata(&self) -> Option<MetadataMap> {
+        self.lock().end.as_ref().map(|end| end.metadata.clone())
     }
 
     /// Ready when the response's head came or the call is over; `f` looks at the head.
@@ -235,8 +284,12 @@ impl CallSlot {
             _ => None,
         };
         state.credit += PREFIX_LEN + message.payload.len();
-        let connection =
-            if state.credit >= CREDIT_PORTION && state.end.is_none() { state.poke() } else { None };
+        let connection = match &state.place {
+            Place::Open(connection, _) if state.credit >= connection.credit_portion() && state.end.is_none() => {
+                state.poke()
+            }
+            _ => None,
+        };
         drop(state);
         if let Some(connection) = connection {
             connection.poke(Arc::clone(self));
@@ -410,7 +463,11 @@ impl CallState {
 
     /// The waker of a caller that was held back and may go on.
     pub(super) fn take_ready_waker(&mut self) -> Option<Waker> {
-        if self.outgoing.waiting < SEND_BUFFER { self.wakers.ready.take() } else { None }
+        if !self.outgoing.held_back || self.outgoing.waiting >= SEND_BUFFER {
+            return None;
+        }
+        self.outgoing.held_back = false;
+        self.wakers.ready.take()
     }
 
     pub(super) fn half_close_sent(&self) -> bool {

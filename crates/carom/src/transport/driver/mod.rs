@@ -1,0 +1,4 @@
+//! The tasks that drive connections.
+
+pub(crate) mod client;
+pub(crate) mod slot;
