@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
-use carom_wire::StreamKey;
+use carom_wire::stream::StreamKey;
 
 /// Why a call ended before, or without, the answer of whoever was working on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -47,6 +47,8 @@ impl Extensions {
 
 impl fmt::Debug for Extensions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Extensions").field("len", &self.values.as_ref().map_or(0, |values| values.len())).finish()
+        f.debug_struct("Extensions")
+            .field("len", &self.values.as_ref().map_or(0, |values| values.len()))
+            .finish()
     }
 }

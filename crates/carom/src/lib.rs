@@ -26,10 +26,12 @@ pub mod credentials;
 mod extensions;
 mod request;
 mod response;
+pub mod server;
 mod streaming;
 pub mod transport;
 
-pub use carom_wire::{Code, InvalidMetadata, MetadataMap, MetadataValue, Status};
+pub use carom_wire::metadata::InvalidMetadata;
+pub use carom_wire::{Code, MetadataMap, MetadataValue, Status};
 
 pub use cancellation::{Cancellation, Cancelled};
 pub use codec::{Codec, CompressionEncoding};

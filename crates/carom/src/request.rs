@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use carom_wire::{MetadataMap, RequestHead, StreamKey};
+use carom_wire::MetadataMap;
+use carom_wire::call::RequestHead;
+use carom_wire::stream::StreamKey;
 use futures_core::Stream;
 use rustls_pki_types::CertificateDer;
 
@@ -87,7 +89,9 @@ impl<T> Request<T> {
     pub fn into_parts(self) -> (MetadataMap, Extensions, T) {
         let metadata = match self.context.metadata {
             Some(metadata) => metadata,
-            None => self.context.origin.map_or_else(MetadataMap::new, |origin| origin.head.metadata().clone()),
+            None => {
+                self.context.origin.map_or_else(MetadataMap::new, |origin| origin.head.metadata().clone())
+            }
         };
         (metadata, self.context.extensions, self.message)
     }

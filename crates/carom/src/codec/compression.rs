@@ -42,7 +42,8 @@ impl CompressionEncoding {
 }
 
 /// The value of `grpc-accept-encoding`: what this build can decode.
-pub(crate) const ACCEPT_ENCODING: &str = if cfg!(feature = "gzip") { "identity,gzip,deflate" } else { "identity" };
+pub(crate) const ACCEPT_ENCODING: &str =
+    if cfg!(feature = "gzip") { "identity,gzip,deflate" } else { "identity" };
 
 /// A set of encodings, as a peer lists them in `grpc-accept-encoding`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -62,7 +63,11 @@ impl Encodings {
 }
 
 /// Appends `payload`, compressed, to `out`.
-pub(crate) fn compress(encoding: CompressionEncoding, payload: &[u8], out: &mut BytesMut) -> Result<(), Status> {
+pub(crate) fn compress(
+    encoding: CompressionEncoding,
+    payload: &[u8],
+    out: &mut BytesMut,
+) -> Result<(), Status> {
     #[cfg(feature = "gzip")]
     {
         use std::io::Write;

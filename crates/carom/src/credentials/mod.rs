@@ -5,6 +5,7 @@ mod call;
 mod client;
 mod error;
 mod pem;
+#[cfg(feature = "tls")]
 mod server;
 
 pub use call::{CallContext, CallCredentials, MetadataFuture};
@@ -14,7 +15,9 @@ pub(crate) use client::ClientTls;
 pub use client::ClientTlsConfig;
 pub use error::CredentialsError;
 pub use pem::{Certificate, Identity};
+#[cfg(feature = "tls")]
 pub use server::ServerTlsConfig;
 
 /// The application protocol of HTTP/2 under TLS (RFC 9113 §3.2).
+#[cfg(feature = "tls")]
 const ALPN_H2: &[u8] = b"h2";

@@ -1,10 +1,11 @@
 //! The byte stream under a connection: TCP or a Unix socket, plain or under TLS, as one type without dynamic dispatch.
 
+use std::future::Future;
 use std::io::{self, IoSlice};
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::task::{Context, Poll, ready};
 
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
 
 use crate::transport::PeerAddr;
@@ -132,8 +133,7 @@ impl IoStream {
         cx: &mut Context<'_>,
         buf: &mut bytes::BytesMut,
     ) -> Poll<io::Result<usize>> {
-        let stream = std::pin::pin!(tokio::io::AsyncReadExt::read_buf(self, buf));
-        std::future::Future::poll(stream, cx)
+        pin!(self.read_buf(buf)).poll(cx)
     }
 
     /// Writes once from `buf`, gathering up to 64 slices, and advances it by what went out.

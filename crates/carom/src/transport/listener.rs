@@ -173,7 +173,8 @@ fn tcp_socket(addr: SocketAddr) -> io::Result<socket2::Socket> {
 }
 
 fn is_no_such_family(error: &io::Error) -> bool {
-    error.kind() == io::ErrorKind::Unsupported || error.raw_os_error() == Some(97 /* EAFNOSUPPORT on Linux */)
+    error.kind() == io::ErrorKind::Unsupported
+        || error.raw_os_error() == Some(97 /* EAFNOSUPPORT on Linux */)
 }
 
 fn bind_unix(path: &Path, options: ListenOptions) -> io::Result<Listener> {

@@ -6,6 +6,8 @@ pub(crate) mod connect;
 pub(crate) mod driver;
 mod info;
 pub(crate) mod io;
+pub(crate) mod listener;
 
 pub use address::Address;
 pub use info::{ConnectionInfo, PeerAddr};
+pub use listener::{ListenAddr, ListenOptions};

@@ -50,8 +50,5 @@ fn lists_of_encodings() {
     assert!(set.contains(CompressionEncoding::Gzip));
     assert!(!set.contains(CompressionEncoding::Deflate));
     assert_eq!(Encodings::parse(b""), Encodings::default());
-    assert_eq!(
-        Encodings::parse(ACCEPT_ENCODING.as_bytes()),
-        Encodings::parse(b"gzip,deflate"),
-    );
+    assert_eq!(Encodings::parse(ACCEPT_ENCODING.as_bytes()), Encodings::parse(b"gzip,deflate"),);
 }

@@ -33,8 +33,9 @@ fn errors_say_which_pem_and_what_is_wrong() {
     let cut = &chain[..chain.len() / 2];
     let error = error_of(&ServerTlsConfig::new(Identity::from_pem(cut, &key)));
     assert!(error.contains("certificate chain"), "{error}");
-    let garbled = ServerTlsConfig::new(Identity::from_pem(&chain, &key))
-        .client_ca_root(Certificate::from_pem("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"));
+    let garbled = ServerTlsConfig::new(Identity::from_pem(&chain, &key)).client_ca_root(
+        Certificate::from_pem("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"),
+    );
     let error = error_of(&garbled);
     assert!(error.contains("root certificates for clients"), "{error}");
 }

@@ -28,7 +28,8 @@ async fn a_taken_port_is_an_error_unless_shared() {
 async fn the_ipv6_wildcard_takes_ipv4() {
     let listener = Listener::bind(&tcp("[::]:0"), ListenOptions::default()).unwrap();
     let port = port_of(&listener);
-    let (connected, (accepted, peer)) = tokio::join!(TcpStream::connect(("127.0.0.1", port)), listener.accept());
+    let (connected, (accepted, peer)) =
+        tokio::join!(TcpStream::connect(("127.0.0.1", port)), listener.accept());
     connected.unwrap();
     assert!(peer.to_uri().starts_with("ipv4:127.0.0.1:"), "{}", peer.to_uri());
     let Socket::Tcp(stream) = accepted else { panic!("not TCP") };
