@@ -1,0 +1,3 @@
+//! The tasks that own connections.
+
+pub(crate) mod server;

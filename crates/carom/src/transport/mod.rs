@@ -1,0 +1,10 @@
+//! Sockets and the tasks that drive them: what carries a connection, who is at its other end, and how bytes and
+//! events go between the socket, the engine and the calls.
+
+pub(crate) mod driver;
+mod info;
+pub(crate) mod io;
+pub(crate) mod listener;
+
+pub use info::{ConnectionInfo, PeerAddr};
+pub use listener::{ListenAddr, ListenOptions};
