@@ -134,6 +134,8 @@ fn docs(_: &mut State) -> Result<String, String> {
 }
 
 fn rust_tests(_: &mut State) -> Result<String, String> {
+    // Built first and in sight, since that is what takes long.
+    show(&mut cargo(&["test", "--quiet", "--workspace", "--no-run"]), CARGO_LIMIT)?;
     let mut test = cargo(&["test", "--workspace"]);
     note(&process::typed(&test));
     let finished = process::capture(&mut test, CARGO_LIMIT)?;
