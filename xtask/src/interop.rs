@@ -98,7 +98,8 @@ impl Party {
             }
             Self::Rust { binaries } => Command::new(binaries.join(format!("rig-{role}"))),
         };
-        command.current_dir(self.folder());
+        // One case makes a handler panic; where it did so is known.
+        command.current_dir(self.folder()).env("RUST_BACKTRACE", "0");
         command
     }
 }

@@ -79,7 +79,8 @@ impl Rig for MyRig {
     async fn await_cancelled(&self, request: Request<Token>) -> Result<Response<Cancelled>, Status> {
         let token = request.into_inner().token;
         let mut tokens = self.cancelled.subscribe();
-        let seen = tokio::time::timeout(AWAIT_CANCELLED, tokens.wait_for(|tokens| tokens.contains(&token))).await;
+        let seen =
+            tokio::time::timeout(AWAIT_CANCELLED, tokens.wait_for(|tokens| tokens.contains(&token))).await;
         let cancelled = matches!(seen, Ok(Ok(_)));
         Ok(Response::new(Cancelled { cancelled, ..Default::default() }))
     }
@@ -116,9 +117,8 @@ impl Rig for MyRig {
 async fn main() -> Result<(), Box<dyn Error>> {
     let arguments = Arguments::parse()?;
     let rig = MyRig { cancelled: Arc::new(watch::Sender::new(HashSet::new())) };
-    let mut builder = Server::builder()
-        .add_service(RigServer::new(rig))
-        .bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)));
+    let mut builder =
+        Server::builder().add_service(RigServer::new(rig)).bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)));
     if let Some(tls) = arguments.server_tls()? {
         builder = builder.tls(tls);
     }
