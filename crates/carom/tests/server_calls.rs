@@ -41,7 +41,9 @@ fn join() -> Method {
 
 fn chat() -> Method {
     Method::bidi_streaming("Chat", BytesCodec, |request: Request<Streaming<Bytes>>| async move {
-        Ok(Response::new(request.into_inner().map(|message| message.map(|m| [&b"re: "[..], &m].concat().into()))))
+        Ok(Response::new(
+            request.into_inner().map(|message| message.map(|m| [&b"re: "[..], &m].concat().into())),
+        ))
     })
 }
 
@@ -141,7 +143,8 @@ async fn metadata_and_facts_reach_the_handler_and_come_back() {
 #[tokio::test]
 async fn errors_carry_message_details_and_metadata() {
     let method = Method::unary("Fail", BytesCodec, |_: Request<Bytes>| async move {
-        let mut status = Status::with_details(Code::NotFound, "no café at 100%", Bytes::from_static(b"\x01\x02"));
+        let mut status =
+            Status::with_details(Code::NotFound, "no café at 100%", Bytes::from_static(b"\x01\x02"));
         status.metadata_mut().insert("x-why", "closed").unwrap();
         Err(status)
     });
@@ -167,7 +170,9 @@ async fn errors_carry_message_details_and_metadata() {
 async fn unknown_methods_and_services_are_named() {
     let (_server, addr) = serve(vec![echo()]);
     let mut client = Client::connect(addr).await;
-    for (path, named) in [("/test.Test/Nope", "Nope"), ("/no.Such/M", "no.Such"), ("/test.test/Echo", "test.test")] {
+    for (path, named) in
+        [("/test.Test/Nope", "Nope"), ("/no.Such/M", "no.Such"), ("/test.test/Echo", "test.test")]
+    {
         let reply = client.unary(path, b"").await;
         assert_eq!(reply.status.code(), Code::Unimplemented, "{path}");
         assert!(reply.status.message().contains(named), "{}", reply.status.message());
@@ -354,7 +359,8 @@ async fn handlers_may_run_elsewhere() {
 async fn interceptors_refuse_and_change() {
     let method = Method::unary("Who", BytesCodec, |request: Request<Bytes>| async move {
         let user = request.extensions().get::<String>().cloned().unwrap_or_default();
-        let note = request.metadata().get("x-note").map(|value| value.as_bytes().to_vec()).unwrap_or_default();
+        let note =
+            request.metadata().get("x-note").map(|value| value.as_bytes().to_vec()).unwrap_or_default();
         Ok(Response::new([user.as_bytes(), &note].concat().into()))
     });
     let seen = Arc::new(AtomicUsize::new(0));
@@ -363,7 +369,8 @@ async fn interceptors_refuse_and_change() {
         .add_service(TestService(vec![method]))
         .intercept(move |mut request: Request<()>| {
             counter.fetch_add(1, Ordering::Relaxed);
-            let user = request.metadata().get("authorization").map(|value| value.to_str().unwrap().to_owned());
+            let user =
+                request.metadata().get("authorization").map(|value| value.to_str().unwrap().to_owned());
             let user = user.ok_or_else(|| Status::unauthenticated("who are you?"))?;
             request.extensions_mut().insert(user);
             Ok(request)

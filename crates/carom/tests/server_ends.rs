@@ -192,22 +192,23 @@ async fn a_lost_connection_drops_handlers_and_ends_streams() {
     let (method, dropped) = stuck("Stuck");
     let (ended, how) = oneshot::channel();
     let ended = Mutex::new(Some(ended));
-    let collect = Method::client_streaming("Collect", BytesCodec, move |request: Request<Streaming<Bytes>>| {
-        let ended = ended.lock().unwrap().take().unwrap();
-        async move {
-            // Read on another task, which is not dropped with the handler.
-            let mut messages = request.into_inner();
-            tokio::spawn(async move {
-                let _ = ended.send(loop {
-                    match messages.message().await {
-                        Ok(Some(_)) => {}
-                        end => break end,
-                    }
+    let collect =
+        Method::client_streaming("Collect", BytesCodec, move |request: Request<Streaming<Bytes>>| {
+            let ended = ended.lock().unwrap().take().unwrap();
+            async move {
+                // Read on another task, which is not dropped with the handler.
+                let mut messages = request.into_inner();
+                tokio::spawn(async move {
+                    let _ = ended.send(loop {
+                        match messages.message().await {
+                            Ok(Some(_)) => {}
+                            end => break end,
+                        }
+                    });
                 });
-            });
-            pending::<Result<Response<Bytes>, Status>>().await
-        }
-    });
+                pending::<Result<Response<Bytes>, Status>>().await
+            }
+        });
     let (_server, addr) = serve(vec![method, collect]);
     let mut client = Client::connect(addr).await;
     let stuck = client.open("Stuck", Head::default());
@@ -298,10 +299,11 @@ async fn a_request_stream_waits_for_its_reader() {
 
 #[tokio::test]
 async fn a_handler_may_answer_before_the_request_ends() {
-    let method = Method::client_streaming("First", BytesCodec, |request: Request<Streaming<Bytes>>| async move {
-        let first = request.into_inner().message().await?.unwrap();
-        Ok(Response::new(first))
-    });
+    let method =
+        Method::client_streaming("First", BytesCodec, |request: Request<Streaming<Bytes>>| async move {
+            let first = request.into_inner().message().await?.unwrap();
+            Ok(Response::new(first))
+        });
     let (_server, addr) = serve(vec![method]);
     let mut client = Client::connect(addr).await;
     let key = client.open("First", Head::default());

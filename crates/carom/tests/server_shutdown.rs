@@ -97,7 +97,9 @@ async fn calls_under_way_when_the_server_stops_are_served() {
 
 #[tokio::test]
 async fn after_the_grace_period_calls_are_cancelled() {
-    for (grace, least) in [(Duration::from_millis(50), Duration::from_millis(50)), (Duration::ZERO, Duration::ZERO)] {
+    for (grace, least) in
+        [(Duration::from_millis(50), Duration::from_millis(50)), (Duration::ZERO, Duration::ZERO)]
+    {
         let (server, addr) = serve(vec![stuck(), echo()]);
         let mut client = Client::connect(addr).await;
         let key = client.open("Stuck", Head::default());

@@ -130,6 +130,11 @@ impl Calls {
         self.live == 0
     }
 
+    /// Whether the server was stopped without waiting for this connection.
+    pub(super) fn is_aborted(&self) -> bool {
+        self.aborted
+    }
+
     /// Whether calls are waiting to be polled.
     pub(super) fn has_ready(&self) -> bool {
         !self.ready.is_empty()
@@ -201,8 +206,7 @@ impl Calls {
         }
         while let Some(key) = self.deadlines.expired(self.now) {
             if let Some(index) = self.find(key) {
-                let status = Status::deadline_exceeded("the deadline of the call has passed");
-                self.cut_off(index, status, Cancelled::DeadlineExceeded);
+                self.cut_off(index, deadline_exceeded(), Cancelled::DeadlineExceeded);
             }
         }
     }
@@ -682,30 +686,29 @@ fn is_live(slots: &[Slot], key: StreamKey) -> bool {
 
 /// Ends someone's work on a call.
 fn dismiss(head: &RequestHead, work: Work, watchers: Vec<Arc<CancelCell>>, reason: Cancelled) {
-    for watcher in watchers {
-        watcher.set(reason);
-    }
-    let inbox = match work {
-        Work::Running { task, inbox } => {
-            // A handler's destructors are its own code.
-            let _ = guard(head.path_str(), || drop(task));
-            inbox
-        }
-        Work::Detached { responder, inbox } => {
-            responder.ended(reason);
-            inbox
-        }
-        Work::Collecting(_) | Work::Answered => None,
-    };
-    if let Some(inbox) = inbox {
+    // The messages end first, so that whoever hears of the end finds it there too.
+    if let Work::Running { inbox: Some(inbox), .. } | Work::Detached { inbox: Some(inbox), .. } = &work {
         inbox.fail(match reason {
-            Cancelled::DeadlineExceeded => Status::deadline_exceeded("the deadline of the call has passed"),
+            Cancelled::DeadlineExceeded => deadline_exceeded(),
             Cancelled::ByPeer => Status::cancelled("the client cancelled the call"),
             Cancelled::ConnectionLost => Status::cancelled("the connection was lost"),
             Cancelled::ServerShutdown => Status::cancelled("the server is shutting down"),
             Cancelled::Finished => Status::cancelled("the call has ended"),
         });
     }
+    for watcher in watchers {
+        watcher.set(reason);
+    }
+    match work {
+        // A handler's destructors are its own code.
+        Work::Running { task, .. } => drop(guard(head.path_str(), || drop(task))),
+        Work::Detached { responder, .. } => responder.ended(reason),
+        Work::Collecting(_) | Work::Answered => {}
+    }
+}
+
+fn deadline_exceeded() -> Status {
+    Status::deadline_exceeded("the deadline of the call has passed")
 }
 
 /// A message behind its prefix: as one piece if it is small, else prefix and payload, which is not copied.
