@@ -20,6 +20,7 @@
 //! are on by default.
 
 mod cancellation;
+pub mod client;
 pub mod codec;
 pub mod credentials;
 mod extensions;

@@ -6,10 +6,7 @@ use rustls::crypto::CryptoProvider;
 use rustls::server::WebPkiClientVerifier;
 use rustls::{RootCertStore, ServerConfig};
 
-use super::{Certificate, CredentialsError, Identity};
-
-/// The application protocol of HTTP/2 under TLS (RFC 9113 §3.2).
-const ALPN_H2: &[u8] = b"h2";
+use super::{ALPN_H2, Certificate, CredentialsError, Identity};
 
 /// How a server proves itself, and which clients it takes.
 ///

@@ -11,6 +11,8 @@ mod client;
 mod request;
 mod response;
 mod server;
+#[cfg(test)]
+mod tests;
 
 pub use client::{ClientCall, ClientEvent, Ended, ResponseHead};
 pub use request::{HeadCache, Refusal, RequestFields, RequestHead};
