@@ -185,8 +185,13 @@ async fn unary_response<C: Codec>(call: &RawCall, codec: &C) -> Result<Response<
     }
 }
 
-async fn streaming_response<C: Codec>(call: RawCall, codec: C) -> Result<Response<Streaming<C::Decode>>, Status> {
-    let metadata = poll_fn(|cx| call.slot.poll_head(cx, |head| head.map(|head| std::mem::take(&mut head.metadata)))).await;
+async fn streaming_response<C: Codec>(
+    call: RawCall,
+    codec: C,
+) -> Result<Response<Streaming<C::Decode>>, Status> {
+    let metadata =
+        poll_fn(|cx| call.slot.poll_head(cx, |head| head.map(|head| std::mem::take(&mut head.metadata))))
+            .await;
     let metadata = match metadata {
         Some(metadata) => metadata,
         None => {

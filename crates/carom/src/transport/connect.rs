@@ -60,7 +60,10 @@ impl Connector {
     }
 
     /// Connects to `address`, TLS handshake included.
-    pub(crate) async fn connect(&self, address: &Address) -> Result<(IoStream, ConnectionInfo), TransportError> {
+    pub(crate) async fn connect(
+        &self,
+        address: &Address,
+    ) -> Result<(IoStream, ConnectionInfo), TransportError> {
         let socket = open_socket(address).await.map_err(|error| TransportError::from_io(&error))?;
         let peer = match address {
             Address::Unix(path) => PeerAddr::Unix(Some(path.clone())),

@@ -393,7 +393,9 @@ impl<R: FnMut(ConnectionEvent)> Driver<R> {
         let open = slot.take_if(|open| open.key == key)?;
         if open.call.spec.deadline.is_some() {
             self.deadlines.ended(|key| {
-                self.open.get(key.index()).is_some_and(|slot| slot.as_ref().is_some_and(|open| open.key == key))
+                self.open
+                    .get(key.index())
+                    .is_some_and(|slot| slot.as_ref().is_some_and(|open| open.key == key))
             });
         }
         Some(open)
@@ -645,8 +647,7 @@ impl<R: FnMut(ConnectionEvent)> Driver<R> {
             }
         }
         if self.waiting_deadline.is_some_and(|at| at <= now) {
-            let expired =
-                |call: &Arc<CallSlot>| call.spec.deadline.is_some_and(|deadline| deadline <= now);
+            let expired = |call: &Arc<CallSlot>| call.spec.deadline.is_some_and(|deadline| deadline <= now);
             for call in self.waiting.iter().filter(|call| expired(call)).cloned().collect::<Vec<_>>() {
                 self.finish(&call, deadline_exceeded());
             }

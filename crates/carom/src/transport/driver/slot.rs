@@ -285,7 +285,9 @@ impl CallSlot {
         };
         state.credit += PREFIX_LEN + message.payload.len();
         let connection = match &state.place {
-            Place::Open(connection, _) if state.credit >= connection.credit_portion() && state.end.is_none() => {
+            Place::Open(connection, _)
+                if state.credit >= connection.credit_portion() && state.end.is_none() =>
+            {
                 state.poke()
             }
             _ => None,
