@@ -418,9 +418,8 @@ impl Calls {
             accepted: call.plan.accepted,
             max_message_size: self.shared.settings.max_send_message_size,
         };
-        let (route, path) = (call.plan.route, Arc::clone(&call.head));
-        let path = path.path_str();
-        let context = match self.intercept(path, RequestContext::received(origin)) {
+        let (route, head) = (call.plan.route, Arc::clone(&call.head));
+        let context = match self.intercept(&head, RequestContext::received(origin)) {
             Ok(context) => context,
             Err(status) => return self.fail(index, status),
         };
@@ -428,7 +427,7 @@ impl Calls {
             Route::Method { index: method, .. } => {
                 let input = CallInput { context, body, sending };
                 let handler = self.shared.router.method(method).handler();
-                let started = guard(path, || handler.start(input, &self.occupied));
+                let started = guard(&head, || handler.start(input, &self.occupied));
                 match started.unwrap_or_else(|| Err(panicked())) {
                     Ok(task) => {
                         if let Some(call) = self.call_mut(index) {
@@ -445,14 +444,14 @@ impl Calls {
         }
     }
 
-    fn intercept(&self, path: &str, context: RequestContext) -> Result<RequestContext, Status> {
+    fn intercept(&self, head: &RequestHead, context: RequestContext) -> Result<RequestContext, Status> {
         let interceptors = &self.shared.settings.interceptors;
         if interceptors.is_empty() {
             return Ok(context);
         }
         let mut request = Request::join(context, ());
         for interceptor in interceptors {
-            let passed = guard(path, || interceptor.intercept(request));
+            let passed = guard(head, || interceptor.intercept(request));
             request = passed.unwrap_or_else(|| Err(panicked()))?;
         }
         Ok(request.split().0)
@@ -483,7 +482,7 @@ impl Calls {
             responder: Responder::new(responder),
         };
         let head = Arc::clone(&call.head);
-        if guard(head.path_str(), || handler.call(incoming)).is_none() {
+        if guard(&head, || handler.call(incoming)).is_none() {
             self.fail(index, panicked());
         }
     }
@@ -508,7 +507,7 @@ impl Calls {
                 inbox.attend();
             }
             let buffer = &mut self.buffer;
-            let step = guard(call.head.path_str(), || {
+            let step = guard(&call.head, || {
                 task.as_mut().poll_step(&mut Context::from_waker(waker), buffer)
             });
             if let Some(inbox) = inbox {
@@ -701,7 +700,7 @@ fn dismiss(head: &RequestHead, work: Work, watchers: Vec<Arc<CancelCell>>, reaso
     }
     match work {
         // A handler's destructors are its own code.
-        Work::Running { task, .. } => drop(guard(head.path_str(), || drop(task))),
+        Work::Running { task, .. } => drop(guard(head, || drop(task))),
         Work::Detached { responder, .. } => responder.ended(reason),
         Work::Collecting(_) | Work::Answered => {}
     }
