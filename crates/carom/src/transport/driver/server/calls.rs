@@ -296,13 +296,13 @@ impl Calls {
             Ok(head) => head,
             Err(refusal) => return self.conn.send_headers(key, &refusal, true),
         };
-        let plan = self.plans.of(&head, &self.shared.router);
+        let plan = self.plans.of(&head, &self.shared);
         let settings = &self.shared.settings;
         // Work that goes on although its call was reset counts against the limit (CVE-2023-44487).
         if Arc::strong_count(&self.occupied) > settings.http2.max_concurrent_streams as usize {
             return self.conn.reset(key, ErrorCode::REFUSED_STREAM);
         }
-        let mut machine = ServerCall::new(settings.max_recv_message_size, end_stream);
+        let mut machine = ServerCall::new(plan.max_recv_message_size, end_stream);
         machine.set_accept_encoding(Some(ACCEPT_ENCODING));
         let deadline = head.timeout.and_then(|timeout| self.now.checked_add(timeout));
         let refused = if deadline.is_some_and(|deadline| deadline <= self.now) {
@@ -341,7 +341,7 @@ impl Calls {
                 let receiver = MessageReceiver::streaming(
                     Arc::clone(&inbox),
                     plan.encoding.known(),
-                    self.shared.settings.max_recv_message_size,
+                    plan.max_recv_message_size,
                 );
                 self.start(index, receiver, Some(inbox));
             }
@@ -388,7 +388,7 @@ impl Calls {
                 Ok(None) => match collected.take() {
                     None => break Status::unimplemented("no message in a call that takes one"),
                     Some(message) => {
-                        let max = self.shared.settings.max_recv_message_size;
+                        let max = call.plan.max_recv_message_size;
                         match call::open(message, call.plan.encoding.known(), max) {
                             Ok(payload) => {
                                 return self.start(index, MessageReceiver::whole(payload), None);
@@ -413,12 +413,7 @@ impl Calls {
             key: call.key,
             source: Arc::clone(&self.mailbox) as _,
         };
-        let sending = Sending {
-            preferred: self.shared.settings.compression,
-            accepted: call.plan.accepted,
-            max_message_size: self.shared.settings.max_send_message_size,
-        };
-        let (route, head) = (call.plan.route, Arc::clone(&call.head));
+        let (Plan { route, sending, .. }, head) = (call.plan, Arc::clone(&call.head));
         let context = match self.intercept(&head, RequestContext::received(origin)) {
             Ok(context) => context,
             Err(status) => return self.fail(index, status),
@@ -507,9 +502,7 @@ impl Calls {
                 inbox.attend();
             }
             let buffer = &mut self.buffer;
-            let step = guard(&call.head, || {
-                task.as_mut().poll_step(&mut Context::from_waker(waker), buffer)
-            });
+            let step = guard(&call.head, || task.as_mut().poll_step(&mut Context::from_waker(waker), buffer));
             if let Some(inbox) = inbox {
                 self.conn.release(call.key, inbox.taken());
             }

@@ -324,3 +324,12 @@ impl Drop for ServerConnection {
         self.calls.end_all();
     }
 }
+
+/// Keys of streams, for tests of what is kept beside them.
+#[cfg(test)]
+fn test_keys(count: usize) -> Vec<carom_wire::stream::StreamKey> {
+    use carom_wire::conn::{Config, Connection, Side};
+
+    let mut conn = Connection::new(Side::Client, Config::default(), Instant::now());
+    (0..count).map(|_| conn.open(&carom_wire::call::Refusal::Http { status: 200 }, false).unwrap()).collect()
+}
