@@ -32,7 +32,12 @@ impl Default for Builder {
         messages.emit_register_fn = false;
         Self {
             out_dir: None,
-            sides: Sides { client: true, server: true },
+            sides: Sides {
+                client: true,
+                server: true,
+                client_attributes: Vec::new(),
+                server_attributes: Vec::new(),
+            },
             messages,
             emit_rerun_if_changed: true,
             file_descriptor_set_path: None,
@@ -80,6 +85,18 @@ impl Builder {
     /// (`.`).
     pub fn field_attribute(mut self, path: impl Into<String>, attribute: impl Into<String>) -> Self {
         self.messages.field_attributes.push((dotted(path), attribute.into()));
+        self
+    }
+
+    /// Puts an attribute on the clients' types: of one service (`my.package.Service`), of a package, or of all (`.`).
+    pub fn client_attribute(mut self, path: impl Into<String>, attribute: impl Into<String>) -> Self {
+        self.sides.client_attributes.push((dotted(path), attribute.into()));
+        self
+    }
+
+    /// Puts an attribute on the servers' types, as [`client_attribute`](Self::client_attribute).
+    pub fn server_attribute(mut self, path: impl Into<String>, attribute: impl Into<String>) -> Self {
+        self.sides.server_attributes.push((dotted(path), attribute.into()));
         self
     }
 
@@ -142,7 +159,7 @@ impl Builder {
     /// The set cannot be made code of, or a file cannot be written.
     pub fn compile_descriptor_set(&self, set: &FileDescriptorSet) -> Result<(), Error> {
         let out_dir = self.output_directory()?;
-        let Generated { packages, warnings } = generate(&set.file, &self.messages, self.sides)?;
+        let Generated { packages, warnings } = generate(&set.file, &self.messages, &self.sides)?;
         for warning in warnings {
             println!("cargo::warning={}", warning.replace('\n', " "));
         }
