@@ -10,6 +10,7 @@ use buffa_descriptor::generated::descriptor::FileDescriptorSet;
 
 use crate::error::Error;
 use crate::package::{Generated, Sides, generate};
+use crate::tree::module_tree;
 
 /// What is generated, and where to. [`configure`](crate::configure) gives one with the defaults.
 #[derive(Debug, Clone)]
@@ -169,10 +170,7 @@ impl Builder {
             write(&out_dir.join(package.descriptors_file()), &package.descriptors)?;
         }
         if let Some(name) = &self.include_file {
-            let names: Vec<_> =
-                packages.iter().map(|package| (package.source_file(), package.name.clone())).collect();
-            let mode = buffa_codegen::IncludeMode::Relative("");
-            let tree = buffa_codegen::generate_module_tree(&names, mode, false);
+            let tree = module_tree(&packages);
             write(&out_dir.join(name), tree.as_bytes())?;
         }
         if let Some(path) = &self.file_descriptor_set_path {

@@ -5,6 +5,7 @@ mod error;
 mod names;
 mod package;
 mod service;
+mod tree;
 
 pub use buffa_codegen::CodeGenConfig;
 
