@@ -7,6 +7,9 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
+#[cfg(test)]
+mod tests;
+
 /// How much of a program's output is kept for a message; a runaway program cannot fill memory.
 const KEPT_OUTPUT: usize = 4 << 20;
 
@@ -209,7 +212,10 @@ impl Server {
                 Err(cause) => {
                     let why = match cause {
                         RecvTimeoutError::Timeout => format!("was not ready within {} s", limit.as_secs()),
-                        RecvTimeoutError::Disconnected => "ended before it was ready".to_owned(),
+                        RecvTimeoutError::Disconnected => {
+                            let _ = server.stderr.ended.recv_timeout(STOP_PATIENCE);
+                            "ended before it was ready".to_owned()
+                        }
                     };
                     return Err(server.failure(&why));
                 }
