@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytes::{Bytes, BytesMut};
 use carom::codec::BytesCodec;
-use carom::server::{Method, Server};
+use carom::server::{Method, Server, ServiceOptions};
 use carom::{Code, CompressionEncoding, MetadataMap, Request, Response, Status, Streaming};
 use futures_util::{StreamExt, stream};
 
@@ -221,6 +221,19 @@ async fn limits_end_the_call_and_not_the_connection() {
 
     client.send(other, b"after", true);
     assert_eq!(client.reply(other).await.messages[0].payload, "before after");
+}
+
+#[tokio::test]
+async fn a_method_may_have_limits_of_its_own() {
+    let mut options = ServiceOptions::default();
+    options.max_recv_message_size = Some(10);
+    let small =
+        Method::unary("Small", BytesCodec, |_: Request<Bytes>| async { Ok(Response::new(Bytes::new())) });
+    let (_server, addr) = serve(vec![small.with_options(options), echo()]);
+    let mut client = Client::connect(addr).await;
+    assert_eq!(client.unary("Small", &[0; 10]).await.status.code(), Code::Ok);
+    assert_eq!(client.unary("Small", &[0; 11]).await.status.code(), Code::ResourceExhausted);
+    assert_eq!(client.unary("Echo", &[0; 11]).await.status.code(), Code::Ok);
 }
 
 #[cfg(feature = "gzip")]

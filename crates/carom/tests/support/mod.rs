@@ -223,10 +223,8 @@ impl<S: Io> Client<S> {
     /// Writes, reads once, and looks at what came.
     pub async fn pump(&mut self) {
         self.flush().await;
-        let read = match self.io.read_buf(self.conn.input()).await {
-            Ok(n) => n,
-            Err(_) => 0,
-        };
+        // An error is an end too.
+        let read = self.io.read_buf(self.conn.input()).await.unwrap_or_default();
         if read == 0 {
             self.conn.handle_eof();
         }
