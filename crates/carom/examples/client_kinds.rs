@@ -19,11 +19,15 @@ async fn main() {
     request.set_compression(CompressionEncoding::Gzip);
     let response = channel.unary("/t.T/Unary", BytesCodec, request).await.unwrap();
     println!("{}", response.get_ref().len());
-    let response = channel.unary("/t.T/Unary", BytesCodec, Request::new(Bytes::from(vec![7; 3 << 20]))).await.unwrap();
+    let response =
+        channel.unary("/t.T/Unary", BytesCodec, Request::new(Bytes::from(vec![7; 3 << 20]))).await.unwrap();
     println!("{}", response.get_ref().len());
 
-    let mut stream =
-        channel.server_streaming("/t.T/SStream", BytesCodec, Request::new(Bytes::from_static(b"1000"))).await.unwrap().into_inner();
+    let mut stream = channel
+        .server_streaming("/t.T/SStream", BytesCodec, Request::new(Bytes::from_static(b"1000")))
+        .await
+        .unwrap()
+        .into_inner();
     let mut n = 0;
     while let Some(message) = stream.message().await.unwrap() {
         assert_eq!(message, n.to_string());
@@ -31,10 +35,12 @@ async fn main() {
     }
     println!("{n} {:?}", stream.trailers().await);
     let messages = stream::iter((0..500).map(|_| Bytes::from(vec![1; 10_000])));
-    let response = channel.client_streaming("/t.T/CStream", BytesCodec, Request::new(messages)).await.unwrap();
+    let response =
+        channel.client_streaming("/t.T/CStream", BytesCodec, Request::new(messages)).await.unwrap();
     println!("{:?}", response.get_ref());
     let messages = stream::iter((0..500).map(|i| Bytes::from(i.to_string())));
-    let mut stream = channel.bidi_streaming("/t.T/Bidi", BytesCodec, Request::new(messages)).await.unwrap().into_inner();
+    let mut stream =
+        channel.bidi_streaming("/t.T/Bidi", BytesCodec, Request::new(messages)).await.unwrap().into_inner();
     let mut n = 0;
     while let Some(message) = stream.message().await.unwrap() {
         assert_eq!(message, n.to_string());
@@ -48,7 +54,10 @@ async fn main() {
     let start = std::time::Instant::now();
     let error = channel.unary("/t.T/Slow", BytesCodec, request).await.unwrap_err();
     println!("{error:?} {:?}", start.elapsed());
-    let error = channel.unary("/t.T/Big", BytesCodec, Request::new(Bytes::from_static(b"5000000"))).await.unwrap_err();
+    let error = channel
+        .unary("/t.T/Big", BytesCodec, Request::new(Bytes::from_static(b"5000000")))
+        .await
+        .unwrap_err();
     println!("{error:?}");
     let error = channel.unary("/t.T/None", BytesCodec, Request::new(Bytes::new())).await.unwrap_err();
     assert_eq!(error.code(), Code::Unimplemented);

@@ -55,7 +55,9 @@ impl Rig {
         while let Some(action) = self.core.next_action() {
             match action {
                 Action::Connect { subchannel, attempt } => self.attempts.push_back((subchannel, attempt)),
-                Action::Abort { subchannel } => self.attempts.retain(|(other, _)| !Arc::ptr_eq(other, &subchannel)),
+                Action::Abort { subchannel } => {
+                    self.attempts.retain(|(other, _)| !Arc::ptr_eq(other, &subchannel));
+                }
                 Action::Remove { subchannel } => {
                     self.attempts.retain(|(other, _)| !Arc::ptr_eq(other, &subchannel));
                     self.removed.push(subchannel.address().to_string());
@@ -124,7 +126,9 @@ fn tries_addresses_in_order_and_keeps_the_first_that_works() {
     rig.ready(&second);
     assert_eq!(rig.states(), [Ready]);
     assert_eq!(rig.removed.len(), 2, "the others are dropped");
-    assert!(matches!(rig.picker.as_ref().expect("published").pick(), Pick::Use(chosen) if chosen.address() == &address(2)));
+    assert!(
+        matches!(rig.picker.as_ref().expect("published").pick(), Pick::Use(chosen) if chosen.address() == &address(2))
+    );
 }
 
 #[test]

@@ -20,7 +20,8 @@ use crate::client::target::{InvalidTarget, Location, Target};
 /// What asking costs others is bounded by this, however often connections fail (as in gRPC's own DNS resolvers).
 const MIN_INTERVAL: Duration = Duration::from_secs(30);
 
-type LookUp = dyn Fn(String, u16) -> Pin<Box<dyn Future<Output = io::Result<Vec<SocketAddr>>> + Send>> + Send + Sync;
+type LookUp =
+    dyn Fn(String, u16) -> Pin<Box<dyn Future<Output = io::Result<Vec<SocketAddr>>> + Send>> + Send + Sync;
 
 /// Looks names up when the channel starts and again after failures, not more often than its minimum interval (30 s
 /// unless told otherwise). A look-up that fails is repeated with back-off.
@@ -90,13 +91,7 @@ impl Resolver for DnsResolver {
             return Box::new(Settled);
         }
         let (hint, hints) = watch::channel(());
-        let task = Task {
-            resolver: self.clone(),
-            host: host.to_owned(),
-            port,
-            sink: sink.clone(),
-            hints,
-        };
+        let task = Task { resolver: self.clone(), host: host.to_owned(), port, sink: sink.clone(), hints };
         let task = sink.runtime().spawn(task.run()).abort_handle();
         Box::new(Active { hint, task })
     }
