@@ -141,6 +141,12 @@ impl<R: FnMut(ConnectionEvent)> Driver<R> {
                     self.handle_events(now);
                     return true;
                 }
+                // TLS without close_notify. HTTP/2 says itself where streams end, so a cut is not mistaken for an end.
+                Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::UnexpectedEof => {
+                    self.conn.handle_eof();
+                    self.handle_events(now);
+                    return true;
+                }
                 Poll::Ready(Ok(n)) => {
                     progress = true;
                     *budget = budget.saturating_sub(n);
@@ -329,7 +335,9 @@ impl<R: FnMut(ConnectionEvent)> Driver<R> {
     }
 
     fn on_closed(&mut self, mut cause: String) {
-        if !self.ready && !self.shared.info().tls && !cause.contains("TLS") {
+        if !self.ready && self.shared.info().tls {
+            cause.push_str("; under TLS a server does this that wants a client certificate, or another one");
+        } else if !self.ready && !cause.contains("TLS") {
             cause.push_str("; a port that wants TLS does this to a channel without it");
         }
         let peer = self.shared.info().peer.to_uri();
