@@ -355,8 +355,7 @@ impl CallState {
             return SmallVec::new();
         }
         self.end = Some(end);
-        self.outgoing.chunks.clear();
-        self.outgoing.waiting = 0;
+        self.outgoing.clear();
         let Wakers { head, message, end, ready } = std::mem::take(&mut self.wakers);
         [head, message, end, ready].into_iter().flatten().collect()
     }
@@ -507,6 +506,13 @@ impl CallState {
 }
 
 impl Outgoing {
+    /// Nothing more will be sent, now or again.
+    fn clear(&mut self) {
+        self.chunks = SmallVec::new();
+        (self.sent, self.kept, self.waiting) = (0, 0, 0);
+        self.committed = true;
+    }
+
     /// Drops what was sent. Moves the rest only when that is the smaller half, so that a long queue is not moved once a
     /// chunk.
     fn forget_sent(&mut self) {

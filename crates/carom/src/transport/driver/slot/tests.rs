@@ -124,3 +124,15 @@ fn the_first_end_counts_and_wakes_all_who_wait() {
     assert!(call.has_ended());
     assert!(call.poll_end(&mut cx, |_| ()).is_ready(), "asking again does not hang");
 }
+
+#[test]
+fn an_answer_to_a_call_that_was_given_up_changes_nothing() {
+    let call = slot(smallvec![chunk(1)], true);
+    drain(&call);
+    call.cancel(|| Status::cancelled("enough"));
+    // The connection's task has not looked yet, and the server's answer comes.
+    let mut state = call.lock();
+    state.commit();
+    assert!(!state.may_retry());
+    assert!(state.next_chunk().is_none());
+}
