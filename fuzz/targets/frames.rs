@@ -25,7 +25,11 @@ fuzz_target!(|input: &[u8]| {
         }
         bytes.extend_from_slice(SETTINGS);
     }
-    if choice & 4 == 0 { frames(rest, &mut bytes) } else { bytes.extend_from_slice(rest) }
+    if choice & 4 == 0 {
+        frames(rest, &mut bytes)
+    } else {
+        bytes.extend_from_slice(rest)
+    }
     let at_once = run(side, &bytes, usize::MAX);
     let in_pieces = run(side, &bytes, usize::from(*cuts) + 1);
     assert_eq!(at_once, in_pieces);
@@ -46,7 +50,8 @@ fn frames(mut input: &[u8], out: &mut Vec<u8>) {
 /// The events and the output of an engine whose application answers what can be answered.
 fn run(side: Side, bytes: &[u8], piece: usize) -> (Vec<String>, Vec<u8>) {
     let now = Instant::now();
-    let config = Config { max_header_list_size: 400, reset_burst: 8, idle_frame_burst: 40, ..Config::default() };
+    let config =
+        Config { max_header_list_size: 400, reset_burst: 8, idle_frame_burst: 40, ..Config::default() };
     let mut engine = Connection::new(side, config, now);
     if side == Side::Client {
         for _ in 0..4 {

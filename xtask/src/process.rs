@@ -172,6 +172,7 @@ impl Kept {
 /// A server that runs until this is dropped.
 pub(crate) struct Server {
     child: Child,
+    watchdog: Option<Child>,
     typed: String,
     stderr: Kept,
     /// The line that said that it is ready.
@@ -200,7 +201,8 @@ impl Server {
                 let _ = sender.send(line);
             }
         });
-        let mut server = Self { child, typed, stderr, ready_line: String::new() };
+        let watchdog = watch(child.id());
+        let mut server = Self { child, watchdog, typed, stderr, ready_line: String::new() };
         let deadline = Instant::now() + limit;
         loop {
             match lines.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
@@ -239,8 +241,22 @@ impl Server {
     }
 }
 
+/// Ends a process when this one is gone, however it went: a shell waits for the end of a pipe that only we hold.
+fn watch(pid: u32) -> Option<Child> {
+    let script = format!("read -r _; kill -KILL {pid} 2>/dev/null");
+    let mut shell = Command::new("sh");
+    shell.args(["-c", &script]).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
+    // Without a shell there is no watchdog; dropping still ends the server.
+    shell.spawn().ok()
+}
+
 impl Drop for Server {
     fn drop(&mut self) {
+        if let Some(mut watchdog) = self.watchdog.take() {
+            // First, while the number is still the server's.
+            let _ = watchdog.kill();
+            let _ = watchdog.wait();
+        }
         if self.is_running() {
             signal(self.child.id(), "TERM");
             // Its standard error ends with it. One that ignores the request is killed.

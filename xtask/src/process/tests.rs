@@ -65,3 +65,13 @@ fn a_server_that_is_never_ready_is_not_waited_for() {
     let message = Server::start(&mut command, "ready", Duration::from_millis(300)).err().unwrap();
     assert!(message.contains("was not ready within"), "{message}");
 }
+
+#[test]
+fn the_end_of_our_pipe_ends_a_watched_process() {
+    let mut watched = shell("exec sleep 60").spawn().unwrap();
+    let mut watchdog = watch(watched.id()).unwrap();
+    assert!(watched.try_wait().unwrap().is_none());
+    drop(watchdog.stdin.take());
+    watchdog.wait().unwrap();
+    assert!(!watched.wait().unwrap().success());
+}

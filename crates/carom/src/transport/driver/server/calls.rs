@@ -91,8 +91,6 @@ enum Work {
 impl Calls {
     /// Steps of one call before others get their turn.
     const STEPS_A_TURN: usize = 32;
-    /// Places that are kept while no call runs.
-    const IDLE_SLOTS: usize = 8;
 
     pub(super) fn new(
         shared: Arc<ServerShared>,
@@ -211,7 +209,7 @@ impl Calls {
         }
     }
 
-    /// Gives back memory that is not needed while no call is open.
+    /// Gives back what an idle connection does not need. All of it is made again with the next call.
     pub(super) fn shrink(&mut self) {
         self.conn.shrink();
         self.buffer = BytesMut::new();
@@ -219,8 +217,18 @@ impl Calls {
         self.undated = Vec::new();
         self.ready = Vec::new();
         self.commands = Vec::new();
-        self.slots.truncate(Self::IDLE_SLOTS);
-        self.slots.shrink_to_fit();
+        self.slots = Vec::new();
+        self.heads = HeadCache::default();
+        self.plans = Plans::default();
+    }
+
+    /// Gives the read buffer back while nothing is under way: it is the largest piece, and many connections are idle
+    /// between any two calls.
+    pub(super) fn drop_read_buffer(&mut self) {
+        let input = self.conn.input();
+        if self.live == 0 && input.is_empty() {
+            *input = BytesMut::new();
+        }
     }
 
     /// The connection is gone: every call is over.

@@ -131,6 +131,7 @@ impl ServerConnection {
             }
             if !progress {
                 if self.wait_for_timer(cx).is_pending() {
+                    self.calls.drop_read_buffer();
                     return Poll::Pending;
                 }
                 now = Instant::now();
