@@ -9,12 +9,13 @@ use buffa_codegen::{BytesRepr, CodeGenConfig};
 use buffa_descriptor::generated::descriptor::FileDescriptorSet;
 
 use crate::error::Error;
+use crate::front;
 use crate::package::{Generated, Sides, generate};
 use crate::tree::module_tree;
 
 /// What is generated, and where to. [`configure`](crate::configure) gives one with the defaults.
 #[derive(Debug, Clone)]
-#[must_use = "nothing is generated before `compile`"]
+#[must_use = "nothing is generated before it compiles files"]
 pub struct Builder {
     out_dir: Option<PathBuf>,
     sides: Sides,
@@ -152,6 +153,30 @@ impl Builder {
 
 /// The run.
 impl Builder {
+    /// Compiles `.proto` files and generates the code of them and of all that they import, but for what
+    /// [`extern_path`](Self::extern_path) covers. `includes` are the directories that imports are relative to; a file
+    /// is given by its path, which lies in one of them, or relative to one of them. Google's well-known files need not
+    /// be there.
+    ///
+    /// # Errors
+    /// The files do not compile, cannot be made code of, or a file cannot be read or written.
+    pub fn compile_protos(
+        &self,
+        files: &[impl AsRef<Path>],
+        includes: &[impl AsRef<Path>],
+    ) -> Result<(), Error> {
+        let files: Vec<PathBuf> = files.iter().map(|path| path.as_ref().to_owned()).collect();
+        let includes: Vec<PathBuf> = includes.iter().map(|path| path.as_ref().to_owned()).collect();
+        let compiled = front::compile(&files, &includes)?;
+        if self.emit_rerun_if_changed {
+            for path in &compiled.sources {
+                println!("cargo::rerun-if-changed={}", path.display());
+            }
+        }
+        show_warnings(&compiled.warnings);
+        self.compile_descriptor_set(&compiled.set)
+    }
+
     /// Generates the code of files that are compiled already: of all in the set but those that
     /// [`extern_path`](Self::extern_path) covers. The set must hold their imports, as `--include_imports` of protoc
     /// gives them; comments are carried over if it holds source information.
@@ -161,9 +186,7 @@ impl Builder {
     pub fn compile_descriptor_set(&self, set: &FileDescriptorSet) -> Result<(), Error> {
         let out_dir = self.output_directory()?;
         let Generated { packages, warnings } = generate(&set.file, &self.messages, &self.sides)?;
-        for warning in warnings {
-            println!("cargo::warning={}", warning.replace('\n', " "));
-        }
+        show_warnings(&warnings);
         fs::create_dir_all(&out_dir).map_err(|source| Error::Io { path: out_dir.clone(), source })?;
         for package in &packages {
             write(&out_dir.join(package.source_file()), package.source.as_bytes())?;
@@ -184,6 +207,13 @@ impl Builder {
             Some(directory) => Ok(directory.clone()),
             None => env::var_os("OUT_DIR").map(PathBuf::from).ok_or(Error::NoOutDir),
         }
+    }
+}
+
+/// Has cargo show warnings.
+fn show_warnings(warnings: &[String]) {
+    for warning in warnings {
+        println!("cargo::warning={}", warning.replace('\n', " "));
     }
 }
 
