@@ -13,6 +13,9 @@ use crate::{interop, packages, project};
 const BUILD_LIMIT: Duration = Duration::from_secs(3600);
 const MEASURE_LIMIT: Duration = Duration::from_secs(3600);
 
+/// The scenarios of a short look: both servers, and calls of one message each.
+const SHORT_PYBENCH: &str = "^(server/(sync|aio) |client/(sync|aio)_(unary|future)[^@]*$)";
+
 /// The options of `cargo xtask bench`.
 pub(crate) struct Options {
     peers: Option<PathBuf>,
@@ -50,8 +53,12 @@ impl Options {
 /// `cargo xtask bench`.
 pub(crate) fn run(options: Options) -> Result<(), String> {
     step("bench-server and bench-client");
-    let binaries = interop::build_package("carom-bench", "release")?;
     let mut failures = Vec::new();
+    let binaries = interop::build_package("carom-bench", "release");
+    if let Err(reason) = &binaries {
+        note(reason);
+        failures.push("bench-server and bench-client");
+    }
     let sections: [(&str, &Option<PathBuf>, &str, Measure); 2] = [
         ("gRPC servers and clients", &options.peers, "--peers DIR or CAROM_PEERS", peers),
         ("Python packages", &options.pybench, "--pybench DIR or CAROM_PYBENCH", pybench),
@@ -75,7 +82,7 @@ pub(crate) fn run(options: Options) -> Result<(), String> {
     if failures.is_empty() { Ok(()) } else { Err(format!("not measured: {}", failures.join(", "))) }
 }
 
-type Measure = fn(&Path, &Path, bool) -> Result<(), String>;
+type Measure = fn(&Path, &Result<PathBuf, String>, bool) -> Result<(), String>;
 
 /// Copies a harness, which may lie where nothing can be written, and tells the copy's folder.
 fn copy_of(harness: &Path, name: &str) -> Result<PathBuf, String> {
@@ -85,7 +92,8 @@ fn copy_of(harness: &Path, name: &str) -> Result<PathBuf, String> {
     Ok(folder)
 }
 
-fn peers(harness: &Path, binaries: &Path, full: bool) -> Result<(), String> {
+fn peers(harness: &Path, binaries: &Result<PathBuf, String>, full: bool) -> Result<(), String> {
+    let binaries = binaries.as_ref().map_err(|_| "Carom's bench programs were not built".to_owned())?;
     packages::ensure(&[
         Needed { program: "h2load", package: "nghttp2-client" },
         Needed { program: "protoc", package: "protobuf-compiler" },
@@ -127,7 +135,7 @@ fn short(command: &mut Command, variable: &str, value: &str) {
     }
 }
 
-fn pybench(harness: &Path, _: &Path, full: bool) -> Result<(), String> {
+fn pybench(harness: &Path, _: &Result<PathBuf, String>, full: bool) -> Result<(), String> {
     packages::ensure(&[
         Needed { program: "h2load", package: "nghttp2-client" },
         Needed { program: "taskset", package: "util-linux" },
@@ -145,7 +153,7 @@ fn pybench(harness: &Path, _: &Path, full: bool) -> Result<(), String> {
     bench.arg("--b").arg(carom.python().get_program());
     bench.args(["--names", "grpcio,carom"]);
     if !full {
-        bench.args(["--runs", "1", "--seconds", "2", "--only", "^(server|client)/(sync|aio)"]);
+        bench.args(["--runs", "1", "--seconds", "2", "--only", SHORT_PYBENCH]);
     }
     note(&format!("runs {}", process::typed(&bench)));
     show(&mut bench, MEASURE_LIMIT)

@@ -7,6 +7,9 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
+#[cfg(test)]
+mod tests;
+
 /// How much of a program's output is kept for a message; a runaway program cannot fill memory.
 const KEPT_OUTPUT: usize = 4 << 20;
 
@@ -169,6 +172,7 @@ impl Kept {
 /// A server that runs until this is dropped.
 pub(crate) struct Server {
     child: Child,
+    watchdog: Option<Child>,
     typed: String,
     stderr: Kept,
     /// The line that said that it is ready.
@@ -197,7 +201,8 @@ impl Server {
                 let _ = sender.send(line);
             }
         });
-        let mut server = Self { child, typed, stderr, ready_line: String::new() };
+        let watchdog = watch(child.id());
+        let mut server = Self { child, watchdog, typed, stderr, ready_line: String::new() };
         let deadline = Instant::now() + limit;
         loop {
             match lines.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
@@ -209,7 +214,10 @@ impl Server {
                 Err(cause) => {
                     let why = match cause {
                         RecvTimeoutError::Timeout => format!("was not ready within {} s", limit.as_secs()),
-                        RecvTimeoutError::Disconnected => "ended before it was ready".to_owned(),
+                        RecvTimeoutError::Disconnected => {
+                            let _ = server.stderr.ended.recv_timeout(STOP_PATIENCE);
+                            "ended before it was ready".to_owned()
+                        }
                     };
                     return Err(server.failure(&why));
                 }
@@ -233,8 +241,22 @@ impl Server {
     }
 }
 
+/// Ends a process when this one is gone, however it went: a shell waits for the end of a pipe that only we hold.
+fn watch(pid: u32) -> Option<Child> {
+    let script = format!("read -r _; kill -KILL {pid} 2>/dev/null");
+    let mut shell = Command::new("sh");
+    shell.args(["-c", &script]).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
+    // Without a shell there is no watchdog; dropping still ends the server.
+    shell.spawn().ok()
+}
+
 impl Drop for Server {
     fn drop(&mut self) {
+        if let Some(mut watchdog) = self.watchdog.take() {
+            // First, while the number is still the server's.
+            let _ = watchdog.kill();
+            let _ = watchdog.wait();
+        }
         if self.is_running() {
             signal(self.child.id(), "TERM");
             // Its standard error ends with it. One that ignores the request is killed.

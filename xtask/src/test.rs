@@ -134,6 +134,8 @@ fn docs(_: &mut State) -> Result<String, String> {
 }
 
 fn rust_tests(_: &mut State) -> Result<String, String> {
+    // Built first and in sight, since that is what takes long.
+    show(&mut cargo(&["test", "--quiet", "--workspace", "--no-run"]), CARGO_LIMIT)?;
     let mut test = cargo(&["test", "--workspace"]);
     note(&process::typed(&test));
     let finished = process::capture(&mut test, CARGO_LIMIT)?;
@@ -172,12 +174,8 @@ fn python_tests(state: &mut State) -> Result<String, String> {
 fn crosswise(state: &mut State) -> Result<String, String> {
     let carom = state.carom()?;
     let grpcio = python::grpcio()?;
-    let parties = [
-        interop::Party::Python { name: "grpcio", environment: grpcio.clone() },
-        interop::Party::Python { name: "Carom Python", environment: carom.clone() },
-        interop::Party::Rust { binaries: interop::build_rust("dev")? },
-    ];
-    let mut rows = interop::matrix(&grpcio, &parties)?;
+    let binaries = interop::build_rust("dev")?;
+    let mut rows = interop::matrix(&grpcio, &interop::parties(&grpcio, &carom, Some(binaries)))?;
     rows.extend(interop::trouble("Carom Python", &carom)?);
     console::table("Crosswise:", &rows);
     match console::count(&rows) {

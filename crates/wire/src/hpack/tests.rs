@@ -222,7 +222,7 @@ mod against_loona {
 
     #[test]
     fn it_reads_what_we_write() {
-        for seed in 100..120 {
+        for seed in 100..106 {
             let mut random = Random::new(seed);
             let mut encoder = Encoder::new();
             let mut theirs = loona_hpack::Decoder::new();
@@ -245,7 +245,7 @@ mod against_loona {
 
     #[test]
     fn we_read_what_it_writes() {
-        for seed in 200..220 {
+        for seed in 200..206 {
             let mut random = Random::new(seed);
             let mut theirs = loona_hpack::Encoder::new();
             let mut decoder = Decoder::new(4096, usize::MAX);

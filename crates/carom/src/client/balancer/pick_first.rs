@@ -199,7 +199,7 @@ impl Policy for PickFirst {
                 controller.request_resolution();
             }
             (Phase::Passing { next }, SubchannelState::Idle) if *next == index => {
-                controller.connect(subchannel)
+                controller.connect(subchannel);
             }
             (Phase::Failed, SubchannelState::Idle) => controller.connect(subchannel),
             (Phase::Selected, SubchannelState::Ready) => {}

@@ -56,7 +56,7 @@ impl Rig {
             match action {
                 Action::Connect { subchannel, attempt } => self.attempts.push_back((subchannel, attempt)),
                 Action::Abort { subchannel } => {
-                    self.attempts.retain(|(other, _)| !Arc::ptr_eq(other, &subchannel))
+                    self.attempts.retain(|(other, _)| !Arc::ptr_eq(other, &subchannel));
                 }
                 Action::Remove { subchannel } => {
                     self.attempts.retain(|(other, _)| !Arc::ptr_eq(other, &subchannel));
