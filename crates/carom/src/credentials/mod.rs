@@ -3,7 +3,6 @@
 mod call;
 #[cfg(feature = "tls")]
 mod client;
-#[cfg(feature = "tls")]
 mod error;
 #[cfg(feature = "tls")]
 mod pem;
@@ -15,7 +14,6 @@ pub use call::{CallContext, CallCredentials, MetadataFuture};
 pub(crate) use client::ClientTls;
 #[cfg(feature = "tls")]
 pub use client::ClientTlsConfig;
-#[cfg(feature = "tls")]
 pub use error::CredentialsError;
 #[cfg(feature = "tls")]
 pub use pem::{Certificate, Identity};
