@@ -88,3 +88,31 @@ pub(crate) fn map_entry_name(field: &str) -> String {
     }
     out + "Entry"
 }
+
+/// Escapes bytes as C string content in hexadecimal; a hexadecimal digit after an escape is escaped too.
+pub(crate) fn hex_escape(bytes: &[u8]) -> String {
+    let mut out = String::with_capacity(bytes.len() * 2);
+    let mut after_hex = false;
+    for &byte in bytes {
+        let simple = match byte {
+            b'\n' => "\\n",
+            b'\r' => "\\r",
+            b'\t' => "\\t",
+            b'"' => "\\\"",
+            b'\'' => "\\'",
+            b'\\' => "\\\\",
+            _ => "",
+        };
+        let printable = (0x20..=0x7e).contains(&byte) && !(after_hex && byte.is_ascii_hexdigit());
+        after_hex = false;
+        if !simple.is_empty() {
+            out.push_str(simple);
+        } else if printable {
+            out.push(char::from(byte));
+        } else {
+            let _ = write!(out, "\\x{byte:02x}");
+            after_hex = true;
+        }
+    }
+    out
+}
