@@ -159,7 +159,7 @@ class Call:
     def _raise_for_status(self):
         """Raises what an ended call has to raise."""
         number = self._core.status()[0]
-        if number == _CANCELLED and self._cancelled_locally:
+        if number == _CANCELLED and (self._cancelled_locally or self._core.channel_closed()):
             raise asyncio.CancelledError()
         if number != 0:
             raise self._error()

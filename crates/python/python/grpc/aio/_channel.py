@@ -14,6 +14,9 @@ from grpc.aio._metadata import Metadata
 
 _USER_AGENT = f"grpc-python-asyncio/{__version__}"
 
+#: How often a channel that closes with a grace period looks whether its calls have ended.
+_CLOSE_POLL_SECONDS = 0.01
+
 
 class _MultiCallable:
     """What the callables of the four kinds of methods share."""
@@ -43,9 +46,7 @@ class _MultiCallable:
                 )
             except _carom.InvalidMetadata as error:
                 raise InternalError(f"Invalid metadata: {error}") from None
-        call = self._call_class(core, self._request_serializer, self._response_deserializer, loop)
-        channel._calls.add(call)
-        return call
+        return self._call_class(core, self._request_serializer, self._response_deserializer, loop)
 
     def _unary_request(self, request, timeout, metadata, credentials, wait_for_ready, compression):
         payload = request
@@ -166,7 +167,6 @@ class Channel(_base_channel.Channel):
             _USER_AGENT,
             compression,
         )
-        self._calls = _carom.WeakCalls()
         self._closed = False
 
     def _authenticate(self, core, method, metadata, credentials, loop):
@@ -198,12 +198,12 @@ class Channel(_base_channel.Channel):
         if self._closed:
             return
         self._closed = True
-        self._core.refuse("Channel is closed.")
-        calls = [call for call in self._calls.alive() if not call.done()]
-        if grace and calls:
-            await asyncio.wait([asyncio.ensure_future(call._ended()) for call in calls], timeout=grace)
-        for call in calls:
-            call._cancel("Channel closed.")
+        self._core.refuse()
+        if grace:
+            loop = running_loop()
+            end = loop.time() + grace
+            while self._core.active_calls() and loop.time() < end:
+                await asyncio.sleep(_CLOSE_POLL_SECONDS)
         self._core.close("Channel closed.")
 
     def _check_open(self):
