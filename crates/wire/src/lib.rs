@@ -1,1 +1,29 @@
 //! The sans-IO HTTP/2 and gRPC engine of Carom: bytes and time in, events and bytes out.
+//!
+//! ```text
+//!   socket ─▶ conn::Connection ─▶ Event ─▶ call::{ServerCall, ClientCall} ─▶ messages, status
+//!             frame ─ hpack ─ stream          message ─ metadata ─ status ─ timeout
+//! ```
+//!
+//! Nothing here opens a socket, reads a clock or starts a task: time, bytes and limits are arguments. So the
+//! same engine runs under an async runtime, under a virtual clock in tests, and in a fuzzer.
+//!
+//! * [`conn::Connection`] is one HTTP/2 connection (RFC 9113), either side. Start there.
+//! * [`call`] is gRPC over its streams.
+//! * [`hpack`] (RFC 7541), [`frame`], [`stream`] are the layers below; each knows only those before it.
+//! * [`message`], [`metadata`], [`status`], [`timeout`] are gRPC's own wire forms.
+
+pub mod call;
+pub mod conn;
+pub mod frame;
+pub mod hpack;
+pub mod message;
+pub mod metadata;
+pub mod status;
+pub mod stream;
+pub mod timeout;
+
+pub use hpack::{HeaderBlock, HeaderField};
+pub use message::{Deframer, FramingError, Message};
+pub use metadata::{InvalidMetadata, MetadataMap, MetadataValue};
+pub use status::{Code, Status};

@@ -1,0 +1,229 @@
+//! Setting a channel up.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use carom_wire::conn::Config;
+use tokio::runtime::Handle;
+
+use super::backoff::BackoffConfig;
+use super::balancer::PickFirst;
+use super::channel::Channel;
+use super::connectivity::ConnectivityState;
+use super::control::Control;
+use super::error::ConnectError;
+use super::interceptor::Interceptor;
+use super::resolver::{Resolver, for_target};
+use super::shared::{Defaults, Shared};
+use super::target::Target;
+use crate::codec::CompressionEncoding;
+#[cfg(feature = "tls")]
+use crate::credentials::ClientTlsConfig;
+use crate::transport::connect::Connector;
+
+/// Received messages are limited to this unless told otherwise, as in all gRPC implementations.
+pub(super) const MAX_RECV_MESSAGE_SIZE: usize = 4 * 1024 * 1024;
+
+/// Builds a [`Channel`]. Nothing is connected before it is built, and nothing checked.
+#[derive(Clone)]
+#[must_use]
+pub struct ChannelBuilder {
+    target: String,
+    #[cfg(feature = "tls")]
+    tls: Option<ClientTlsConfig>,
+    user_agent: Option<String>,
+    authority: Option<String>,
+    http2: Config,
+    backoff: BackoffConfig,
+    defaults: Defaults,
+    interceptors: Vec<Arc<dyn Interceptor>>,
+    resolver: Option<Arc<dyn Resolver>>,
+    runtime: Option<Handle>,
+}
+
+impl ChannelBuilder {
+    pub(super) fn new(target: String) -> Self {
+        Self {
+            target,
+            #[cfg(feature = "tls")]
+            tls: None,
+            user_agent: None,
+            authority: None,
+            http2: Config::default(),
+            backoff: BackoffConfig::default(),
+            defaults: Defaults {
+                timeout: None,
+                wait_for_ready: false,
+                compression: None,
+                max_recv_message_size: MAX_RECV_MESSAGE_SIZE,
+                max_send_message_size: usize::MAX,
+            },
+            interceptors: Vec::new(),
+            resolver: None,
+            runtime: None,
+        }
+    }
+
+    /// Connects under TLS. Default: without.
+    #[cfg(feature = "tls")]
+    pub fn tls(mut self, config: ClientTlsConfig) -> Self {
+        self.tls = Some(config);
+        self
+    }
+
+    /// What stands before `carom/VERSION` in the user agent.
+    pub fn user_agent(mut self, prefix: impl Into<String>) -> Self {
+        self.user_agent = Some(prefix.into());
+        self
+    }
+
+    /// The `:authority` of calls, and under TLS the name that the certificate must prove. Default: from the target.
+    pub fn authority(mut self, authority: impl Into<String>) -> Self {
+        self.authority = Some(authority.into());
+        self
+    }
+
+    /// Settings of HTTP/2, keepalive among them.
+    pub fn http2(mut self, config: Config) -> Self {
+        self.http2 = config;
+        self
+    }
+
+    /// The waits between attempts to connect.
+    pub fn backoff(mut self, config: BackoffConfig) -> Self {
+        self.backoff = config;
+        self
+    }
+
+    /// How long an attempt to connect may take: TCP, TLS and the server's SETTINGS. Default 20 s; a longer wait between
+    /// attempts makes it longer.
+    pub fn connect_timeout(mut self, timeout: Duration) -> Self {
+        self.backoff.min_connect_timeout = timeout;
+        self
+    }
+
+    /// The largest message taken, decompressed, in bytes; `None` without limit. Default 4 MiB.
+    pub fn max_recv_message_size(mut self, bytes: Option<usize>) -> Self {
+        self.defaults.max_recv_message_size = bytes.unwrap_or(usize::MAX);
+        self
+    }
+
+    /// The largest message sent, before compression, in bytes; `None` without limit, which is the default.
+    pub fn max_send_message_size(mut self, bytes: Option<usize>) -> Self {
+        self.defaults.max_send_message_size = bytes.unwrap_or(usize::MAX);
+        self
+    }
+
+    /// How messages of calls are compressed that do not say it themselves. Default: not at all.
+    pub fn compression(mut self, encoding: Option<CompressionEncoding>) -> Self {
+        self.defaults.compression = encoding;
+        self
+    }
+
+    /// The timeout of calls that set none. Default: none.
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.defaults.timeout = Some(timeout);
+        self
+    }
+
+    /// Whether calls that do not say it themselves wait while the channel cannot connect. Default `false`.
+    pub fn wait_for_ready(mut self, wait: bool) -> Self {
+        self.defaults.wait_for_ready = wait;
+        self
+    }
+
+    /// Lets an interceptor see all calls, after those added before.
+    pub fn intercept(mut self, interceptor: impl Interceptor) -> Self {
+        self.interceptors.push(Arc::new(interceptor));
+        self
+    }
+
+    /// Resolves the target, of whatever scheme, by this resolver.
+    pub fn resolver(mut self, resolver: Arc<dyn Resolver>) -> Self {
+        self.resolver = Some(resolver);
+        self
+    }
+
+    /// Where the channel's tasks run; it needs I/O and time enabled. Default: the runtime in whose context the channel
+    /// is built.
+    pub fn runtime(mut self, runtime: Handle) -> Self {
+        self.runtime = Some(runtime);
+        self
+    }
+
+    /// Makes the channel without connecting; the first call does.
+    ///
+    /// # Errors
+    /// Any [`ConnectError`] but [`Unavailable`](ConnectError::Unavailable).
+    pub fn connect_lazy(self) -> Result<Channel, ConnectError> {
+        let runtime = match self.runtime {
+            Some(runtime) => runtime,
+            None => Handle::try_current().map_err(|_| ConnectError::NoRuntime)?,
+        };
+        let target = Target::parse_with(&self.target, self.resolver.is_some())?;
+        let resolver = match self.resolver {
+            Some(resolver) => resolver,
+            None => for_target(&target)?,
+        };
+        let authority = self.authority.unwrap_or_else(|| target.default_authority());
+        let own = concat!("carom/", env!("CARGO_PKG_VERSION"));
+        let user_agent = self.user_agent.map_or_else(|| own.to_owned(), |prefix| format!("{prefix} {own}"));
+        check_text("authority", &authority)?;
+        check_text("user agent", &user_agent)?;
+        let connector = Connector {
+            #[cfg(feature = "tls")]
+            tls: self.tls.map(|config| config.build(&authority)).transpose()?,
+            http2: self.http2,
+            authority,
+            user_agent,
+        };
+        let shared =
+            Shared::new(self.target.clone(), Arc::new(connector), self.defaults, self.interceptors, runtime);
+        let policy = Box::new(PickFirst::new(self.target));
+        let control = Control::new(Arc::clone(&shared), target, resolver, policy, self.backoff);
+        shared.runtime.spawn(control.run());
+        Ok(Channel::new(shared))
+    }
+
+    /// Makes the channel and waits until it is connected, or the first round of attempts failed.
+    ///
+    /// # Errors
+    /// [`ConnectError`]. The channel is given up then; a lazy one would go on trying.
+    pub async fn connect(self) -> Result<Channel, ConnectError> {
+        let channel = self.connect_lazy()?;
+        let mut state = channel.state(true);
+        let mut watch = channel.watch_state();
+        loop {
+            match state {
+                ConnectivityState::Ready => return Ok(channel),
+                ConnectivityState::TransientFailure | ConnectivityState::Shutdown => {
+                    if let Some(status) = channel.failure() {
+                        return Err(ConnectError::Unavailable(status));
+                    }
+                }
+                ConnectivityState::Idle | ConnectivityState::Connecting => {}
+            }
+            state = watch.changed_from(state).await;
+        }
+    }
+}
+
+/// HTTP takes what RFC 9110 §5.5 calls a field value; control characters could break out of it.
+fn check_text(what: &'static str, text: &str) -> Result<(), ConnectError> {
+    if text.bytes().all(|byte| (0x20..0x7f).contains(&byte)) {
+        Ok(())
+    } else {
+        Err(ConnectError::HeaderText { what, text: text.to_owned() })
+    }
+}
+
+impl std::fmt::Debug for ChannelBuilder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ChannelBuilder")
+            .field("target", &self.target)
+            .field("authority", &self.authority)
+            .field("backoff", &self.backoff)
+            .field("defaults", &self.defaults)
+            .finish_non_exhaustive()
+    }
+}

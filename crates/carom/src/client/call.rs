@@ -1,0 +1,274 @@
+//! One call, without types: bytes out, bytes in, from any thread and under any executor.
+
+use std::fmt;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::{Duration, Instant};
+
+use bytes::{BufMut, Bytes, BytesMut};
+use carom_wire::message::{Message, PREFIX_LEN, prefix};
+use carom_wire::{Code, MetadataMap, Status};
+use smallvec::SmallVec;
+
+use crate::codec::{CompressionEncoding, compress, decompress};
+use crate::credentials::CallCredentials;
+use crate::transport::driver::slot::CallSlot;
+
+/// What is asked of one call. `None` leaves it to the channel.
+#[derive(Clone, Default)]
+#[non_exhaustive]
+pub struct CallOptions {
+    /// How long the call may take from its start. Zero ends it at once.
+    pub timeout: Option<Duration>,
+    /// When the call is to be over; counts before `timeout`.
+    pub deadline: Option<Instant>,
+    /// Whether the call waits while the channel cannot connect, or fails.
+    pub wait_for_ready: Option<bool>,
+    /// How messages are compressed; `Some(None)`: not at all.
+    pub compression: Option<Option<CompressionEncoding>>,
+    /// The `:authority` of the call.
+    pub authority: Option<String>,
+    /// The largest message taken, decompressed, in bytes.
+    pub max_recv_message_size: Option<usize>,
+    /// The largest message sent, before compression, in bytes.
+    pub max_send_message_size: Option<usize>,
+    /// What the call proves itself by. Only over secure connections.
+    pub credentials: Option<Arc<dyn CallCredentials>>,
+}
+
+impl fmt::Debug for CallOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CallOptions")
+            .field("timeout", &self.timeout)
+            .field("deadline", &self.deadline)
+            .field("wait_for_ready", &self.wait_for_ready)
+            .field("compression", &self.compression)
+            .field("authority", &self.authority)
+            .field("max_recv_message_size", &self.max_recv_message_size)
+            .field("max_send_message_size", &self.max_send_message_size)
+            .field("credentials", &self.credentials.is_some())
+            .finish()
+    }
+}
+
+/// A call under way.
+///
+/// It needs no runtime of the caller's: messages are handed over by plain functions, results are polled with whatever
+/// waker the caller has, and the channel's own tasks do the rest. Each `poll_` function keeps the last waker that it was
+/// given. Dropping the call cancels it, unless it is over.
+///
+/// The end always comes: by the server, the deadline, [`cancel`](Self::cancel) or the loss of the connection.
+pub struct RawCall {
+    pub(super) slot: Arc<CallSlot>,
+    pub(super) limits: Limits,
+}
+
+/// What messages of a call are held to.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Limits {
+    pub(super) compression: Option<CompressionEncoding>,
+    pub(super) max_recv: usize,
+    pub(super) max_send: usize,
+}
+
+/// All of a unary call.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct UnaryOutcome {
+    /// How it ended. OK only with a message.
+    pub status: Status,
+    /// The server's message.
+    pub message: Option<Bytes>,
+    /// The server's initial metadata.
+    pub initial_metadata: MetadataMap,
+    /// The server's trailing metadata.
+    pub trailing_metadata: MetadataMap,
+}
+
+impl RawCall {
+    /// Sends a message. Never blocks; [`poll_ready`](Self::poll_ready) says when there is room. After the half-close or
+    /// the end of the call nothing happens. A message over the limit ends the call with RESOURCE_EXHAUSTED.
+    pub fn send_message(&self, payload: Bytes) {
+        self.send(payload, false);
+    }
+
+    /// Sends the last message and half-closes.
+    pub fn send_last_message(&self, payload: Bytes) {
+        self.send(payload, true);
+    }
+
+    fn send(&self, payload: Bytes, last: bool) {
+        match frame(payload, &self.limits) {
+            Ok(chunks) => self.slot.send(chunks, last),
+            Err(status) => self.slot.cancel(|| status),
+        }
+    }
+
+    /// Says that no message follows.
+    pub fn half_close(&self) {
+        self.slot.send([], true);
+    }
+
+    /// Ready while little is waiting to be sent, or the call is over.
+    pub fn poll_ready(&self, cx: &mut Context<'_>) -> Poll<()> {
+        self.slot.poll_ready(cx)
+    }
+
+    /// Ends the call with `status` at this side and with CANCEL at the server's, unless it is over.
+    pub fn cancel(&self, status: Status) {
+        self.slot.cancel(|| status);
+    }
+
+    /// The server's initial metadata; `None` if the call ended without (ask the status).
+    pub fn poll_headers(&self, cx: &mut Context<'_>) -> Poll<Option<MetadataMap>> {
+        self.slot.poll_head(cx, |head| head.map(|head| head.metadata.clone()))
+    }
+
+    /// The next message, decompressed; `None`: no more will come, the status says why.
+    pub fn poll_message(&self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
+        let Some((message, encoding)) = ready!(self.slot.poll_message(cx)) else { return Poll::Ready(None) };
+        match inflate(message, encoding.as_deref(), self.limits.max_recv) {
+            Ok(payload) => Poll::Ready(Some(payload)),
+            Err(status) => {
+                self.slot.fail(status);
+                Poll::Ready(None)
+            }
+        }
+    }
+
+    /// How the call ended, and the server's trailing metadata.
+    pub fn poll_status(&self, cx: &mut Context<'_>) -> Poll<(Status, MetadataMap)> {
+        self.slot.poll_end(cx, |end| (end.status.clone(), end.metadata.clone()))
+    }
+
+    /// The whole of a call with one request and one response message, at its end: one wake-up for all of it. To be used
+    /// instead of the other `poll_` functions, and once: what it gives is taken out of the call.
+    pub fn poll_unary(&self, cx: &mut Context<'_>) -> Poll<UnaryOutcome> {
+        let outcome = ready!(self.slot.poll_outcome(cx));
+        let (initial_metadata, encoding) = match outcome.head {
+            Some(head) => (head.metadata, head.encoding),
+            None => (MetadataMap::new(), None),
+        };
+        let mut status = outcome.end.status;
+        let mut message = None;
+        if status.code() == Code::Ok {
+            match unary_message(outcome.first, outcome.surplus, encoding.as_deref(), self.limits.max_recv) {
+                Ok(payload) => message = Some(payload),
+                Err(error) => status = error,
+            }
+        }
+        Poll::Ready(UnaryOutcome { status, message, initial_metadata, trailing_metadata: outcome.end.metadata })
+    }
+
+    /// Whether the call is over.
+    pub fn has_ended(&self) -> bool {
+        self.slot.has_ended()
+    }
+
+    /// The address of the server, as in `ipv4:127.0.0.1:50051`; `None` while the call is on no connection.
+    pub fn peer(&self) -> Option<String> {
+        self.slot.connection().map(|connection| connection.info().peer.to_uri())
+    }
+}
+
+impl Drop for RawCall {
+    fn drop(&mut self) {
+        self.slot.cancel(|| Status::cancelled("the call was dropped by its caller"));
+    }
+}
+
+impl fmt::Debug for RawCall {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let method = String::from_utf8_lossy(&self.slot.spec.path);
+        f.debug_struct("RawCall").field("method", &method).field("ended", &self.has_ended()).finish()
+    }
+}
+
+/// The one message that belongs into a response (rule: none or several are UNIMPLEMENTED).
+fn unary_message(
+    first: Option<Message>,
+    surplus: bool,
+    encoding: Option<&[u8]>,
+    max: usize,
+) -> Result<Bytes, Status> {
+    match first {
+        Some(message) if !surplus => inflate(message, encoding, max),
+        Some(_) => Err(Status::unimplemented("the server sent more than one message where one belongs")),
+        None => Err(Status::unimplemented("the server sent no message where one belongs")),
+    }
+}
+
+/// The payload of a received message.
+fn inflate(message: Message, encoding: Option<&[u8]>, max: usize) -> Result<Bytes, Status> {
+    if !message.compressed {
+        return Ok(message.payload);
+    }
+    let name = encoding.unwrap_or(b"identity");
+    match CompressionEncoding::from_name(name) {
+        Some(encoding) => decompress(encoding, &message.payload, max),
+        None if name == b"identity" => {
+            Err(Status::internal("a message has the compressed flag, but the response names no grpc-encoding"))
+        }
+        None => Err(Status::internal(format!(
+            "the response is encoded by `{}`, which was not asked for",
+            name.escape_ascii()
+        ))),
+    }
+}
+
+/// Payloads below this are copied behind their prefix; others go by reference.
+const COPY_BELOW: usize = 4096;
+
+/// The chunks of a message as it goes out.
+pub(super) fn frame(payload: Bytes, limits: &Limits) -> Result<SmallVec<[Bytes; 1]>, Status> {
+    check_size(payload.len(), limits)?;
+    if let Some(encoding) = limits.compression {
+        let mut out = BytesMut::with_capacity(PREFIX_LEN + payload.len() / 2);
+        out.put_bytes(0, PREFIX_LEN);
+        compress(encoding, &payload, &mut out)?;
+        return Ok(SmallVec::from_elem(seal(out, true), 1));
+    }
+    let prefix = prefix(false, payload.len() as u32);
+    if payload.len() < COPY_BELOW {
+        let mut out = BytesMut::with_capacity(PREFIX_LEN + payload.len());
+        out.extend_from_slice(&prefix);
+        out.extend_from_slice(&payload);
+        return Ok(SmallVec::from_elem(out.freeze(), 1));
+    }
+    Ok(SmallVec::from_iter([Bytes::copy_from_slice(&prefix), payload]))
+}
+
+/// Encodes a message behind its prefix.
+pub(super) fn encode_framed<C: crate::codec::Codec>(
+    codec: &C,
+    message: &C::Encode,
+    limits: &Limits,
+) -> Result<Bytes, Status> {
+    /// Most request messages are smaller.
+    const FIRST_GUESS: usize = 128;
+    let mut out = BytesMut::with_capacity(FIRST_GUESS);
+    out.put_bytes(0, PREFIX_LEN);
+    codec.encode(message, &mut out)?;
+    check_size(out.len() - PREFIX_LEN, limits)?;
+    let Some(encoding) = limits.compression else { return Ok(seal(out, false)) };
+    let mut compressed = BytesMut::with_capacity(PREFIX_LEN + out.len() / 2);
+    compressed.put_bytes(0, PREFIX_LEN);
+    compress(encoding, &out[PREFIX_LEN..], &mut compressed)?;
+    Ok(seal(compressed, true))
+}
+
+/// Writes the prefix into the room that was left for it.
+fn seal(mut out: BytesMut, compressed: bool) -> Bytes {
+    let len = (out.len() - PREFIX_LEN) as u32;
+    out[..PREFIX_LEN].copy_from_slice(&prefix(compressed, len));
+    out.freeze()
+}
+
+fn check_size(len: usize, limits: &Limits) -> Result<(), Status> {
+    // Four bytes of length are all the wire has.
+    let max = limits.max_send.min(u32::MAX as usize);
+    if len > max {
+        return Err(Status::resource_exhausted(format!("CLIENT: Sent message larger than max ({len} vs. {max})")));
+    }
+    Ok(())
+}

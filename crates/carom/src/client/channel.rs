@@ -1,0 +1,244 @@
+//! The handle that programs hold.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Instant;
+
+use bytes::Bytes;
+use carom_wire::{Code, MetadataMap, Status};
+use smallvec::SmallVec;
+
+use super::builder::ChannelBuilder;
+use super::call::{CallOptions, Limits, RawCall, frame};
+use super::connectivity::{ConnectivityState, StateWatch};
+use super::error::ConnectError;
+use super::shared::{Shared, channel_closed, end_call};
+use crate::credentials::{CallContext, CallCredentials};
+use crate::request::Request;
+use crate::transport::driver::client::{Close, deadline_exceeded};
+use crate::transport::driver::slot::{CallOwner, CallSlot, CallSpec};
+
+/// A way to a service: resolves its target, connects, reconnects, and carries calls.
+///
+/// Clones are the same channel and cost next to nothing. A channel connects when the first call needs it; when its
+/// connection is lost it is IDLE until the next. Dropping the last clone closes it once its calls are done.
+#[derive(Clone)]
+pub struct Channel {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    shared: Arc<Shared>,
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.shared.close(Close::AfterCalls);
+    }
+}
+
+impl Channel {
+    /// Begins to set a channel up for `target`; see [`Target`](super::Target) for its forms.
+    pub fn builder(target: impl Into<String>) -> ChannelBuilder {
+        ChannelBuilder::new(target.into())
+    }
+
+    /// Connects to `target` with default settings, without TLS.
+    ///
+    /// # Errors
+    /// As [`ChannelBuilder::connect`].
+    pub async fn connect(target: impl Into<String>) -> Result<Self, ConnectError> {
+        Self::builder(target).connect().await
+    }
+
+    pub(super) fn new(shared: Arc<Shared>) -> Self {
+        Self { inner: Arc::new(Inner { shared }) }
+    }
+
+    pub(super) fn shared(&self) -> &Arc<Shared> {
+        &self.inner.shared
+    }
+
+    /// The target, as it was given.
+    pub fn target(&self) -> &str {
+        &self.shared().target
+    }
+
+    /// The state now. `try_to_connect`: an IDLE channel is asked to connect.
+    pub fn state(&self, try_to_connect: bool) -> ConnectivityState {
+        let state = *self.shared().state.borrow();
+        if try_to_connect && state == ConnectivityState::Idle {
+            self.shared().connect();
+        }
+        state
+    }
+
+    /// Follows the state.
+    pub fn watch_state(&self) -> StateWatch {
+        StateWatch::new(self.shared().state.subscribe())
+    }
+
+    /// Waits until the state differs from `from` and returns it.
+    pub async fn wait_for_state_change(&self, from: ConnectivityState) -> ConnectivityState {
+        self.watch_state().changed_from(from).await
+    }
+
+    /// Closes the channel for all clones: calls under way end with CANCELLED, later ones too.
+    pub fn close(&self) {
+        self.shared().close(Close::AtOnce(channel_closed()));
+    }
+
+    /// Why calls fail at the moment, if they do.
+    pub(super) fn failure(&self) -> Option<Status> {
+        self.shared().failure()
+    }
+
+    /// Starts a call whose messages follow. From any thread; returns at once. What is wrong with the call is its status.
+    ///
+    /// `method` is the full name, `/package.Service/Method`.
+    pub fn start_call(&self, method: impl Into<Bytes>, options: CallOptions, metadata: MetadataMap) -> RawCall {
+        self.start(method.into(), options, metadata, |_| Ok((SmallVec::new(), false)))
+    }
+
+    /// Starts a call with its one message, half-closed: all of a unary request in one hand-over.
+    pub fn start_unary(
+        &self,
+        method: impl Into<Bytes>,
+        options: CallOptions,
+        metadata: MetadataMap,
+        payload: Bytes,
+    ) -> RawCall {
+        self.start(method.into(), options, metadata, |limits| Ok((frame(payload, limits)?, true)))
+    }
+
+    /// Starts a call. `first` makes what is known of its messages, and whether they are all.
+    pub(super) fn start(
+        &self,
+        path: Bytes,
+        options: CallOptions,
+        metadata: MetadataMap,
+        first: impl FnOnce(&Limits) -> Result<(SmallVec<[Bytes; 1]>, bool), Status>,
+    ) -> RawCall {
+        let shared = self.shared();
+        let defaults = &shared.defaults;
+        let limits = Limits {
+            compression: options.compression.unwrap_or(defaults.compression),
+            max_recv: options.max_recv_message_size.unwrap_or(defaults.max_recv_message_size),
+            max_send: options.max_send_message_size.unwrap_or(defaults.max_send_message_size),
+        };
+        let timeout = options.timeout.or(defaults.timeout);
+        // A timeout beyond the clock's range is none.
+        let deadline =
+            options.deadline.or_else(|| timeout.and_then(|timeout| Instant::now().checked_add(timeout)));
+        let spec = CallSpec {
+            path,
+            authority: options.authority.map(String::into_boxed_str),
+            deadline,
+            wait_for_ready: options.wait_for_ready.unwrap_or(defaults.wait_for_ready),
+            encoding: limits.compression.map(|encoding| encoding.as_str()),
+            max_recv: limits.max_recv,
+        };
+        let checked = check_spec(&spec, timeout.is_some_and(|timeout| timeout.is_zero()));
+        let (first, refused) = match checked.and_then(|()| first(&limits)) {
+            Ok(first) => (first, None),
+            Err(status) => (Default::default(), Some(status)),
+        };
+        let owner = Arc::clone(shared) as Arc<dyn CallOwner>;
+        let slot = CallSlot::new(spec, owner, metadata, first.0, first.1);
+        match (refused, options.credentials) {
+            (Some(status), _) => end_call(&slot, status),
+            (None, None) => shared.place(Arc::clone(&slot)),
+            (None, Some(credentials)) => self.start_with_credentials(Arc::clone(&slot), credentials),
+        }
+        RawCall { slot, limits }
+    }
+
+    fn start_with_credentials(&self, call: Arc<CallSlot>, credentials: Arc<dyn CallCredentials>) {
+        let shared = Arc::clone(self.shared());
+        if !shared.connector.is_secure() {
+            let reason = "call credentials go only over a secure channel; this one has no TLS";
+            return end_call(&call, Status::unauthenticated(reason));
+        }
+        shared.runtime.clone().spawn(async move {
+            let path = String::from_utf8_lossy(&call.spec.path).into_owned();
+            let service = path.rsplit_once('/').map_or("", |(service, _)| service);
+            let authority = call.spec.authority.as_deref().unwrap_or(&shared.connector.authority);
+            let url = format!("https://{}{service}", authority.strip_suffix(":443").unwrap_or(authority));
+            let made = credentials.metadata(CallContext::new(&url, &path));
+            let made = match call.spec.deadline {
+                None => made.await,
+                Some(at) => match tokio::time::timeout_at(at.into(), made).await {
+                    Ok(made) => made,
+                    Err(_) => Err(deadline_exceeded()),
+                },
+            };
+            match made {
+                Ok(metadata) => {
+                    call.add_metadata(&metadata);
+                    shared.place(call);
+                }
+                Err(status) => end_call(&call, control_plane_status(status)),
+            }
+        });
+    }
+
+    /// Lets the interceptors see a typed call.
+    pub(super) fn intercept<T>(&self, request: Request<T>) -> Result<Request<T>, Status> {
+        let interceptors = &self.shared().interceptors;
+        if interceptors.is_empty() {
+            return Ok(request);
+        }
+        let (context, message) = request.split();
+        let mut bare = Request::join(context, ());
+        for interceptor in interceptors {
+            bare = interceptor.intercept(bare)?;
+        }
+        let (context, ()) = bare.split();
+        Ok(Request::join(context, message))
+    }
+}
+
+fn check_spec(spec: &CallSpec, expired: bool) -> Result<(), Status> {
+    let visible = |text: &[u8]| text.iter().all(|byte| (0x21..0x7f).contains(byte));
+    if spec.path.first() != Some(&b'/') || !visible(&spec.path) {
+        let path = spec.path.escape_ascii();
+        return Err(Status::internal(format!("`{path}` is no method; it has the form /package.Service/Method")));
+    }
+    if let Some(authority) = &spec.authority
+        && !visible(authority.as_bytes())
+    {
+        return Err(Status::internal(format!("the authority {authority:?} has characters that HTTP does not allow")));
+    }
+    if expired {
+        return Err(deadline_exceeded());
+    }
+    Ok(())
+}
+
+/// The status of an error that is not the server's answer: some codes are the application's alone (gRFC A54).
+fn control_plane_status(status: Status) -> Status {
+    match status.code() {
+        Code::InvalidArgument
+        | Code::NotFound
+        | Code::AlreadyExists
+        | Code::FailedPrecondition
+        | Code::Aborted
+        | Code::OutOfRange
+        | Code::DataLoss
+        | Code::Ok => Status::internal(format!(
+            "call credentials ended with {}, which is not theirs to use: {}",
+            status.code().name(),
+            status.message()
+        )),
+        _ => status,
+    }
+}
+
+impl fmt::Debug for Channel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Channel")
+            .field("target", &self.shared().target)
+            .field("state", &*self.shared().state.borrow())
+            .finish()
+    }
+}

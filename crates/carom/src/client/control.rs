@@ -1,0 +1,307 @@
+//! The control task of a channel.
+//!
+//! [`Core`] holds the policy and the machines of its subchannels: no I/O and no clock, time and chance are arguments, and
+//! what is to be done comes out as [`Action`]s. [`Control`] is the task around it.
+
+mod core;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Instant;
+
+use carom_wire::Status;
+use tokio::sync::mpsc;
+use tokio::task::AbortHandle;
+
+use self::core::{Action, Core};
+use super::backoff::BackoffConfig;
+use super::balancer::{FailPicker, Policy};
+use super::connectivity::ConnectivityState;
+use super::resolver::{ActiveResolver, Resolver, ResolverEvent, ResolverSink};
+use super::shared::{Shared, channel_closed, end_call};
+use super::subchannel::{Subchannel, run_attempt};
+use super::target::Target;
+use crate::transport::driver::client::{Close, ConnectionEvent, deadline_exceeded};
+use crate::transport::driver::slot::CallSlot;
+
+/// News of attempt number `attempt` of a subchannel.
+struct AttemptNews {
+    subchannel: Arc<Subchannel>,
+    attempt: u64,
+    event: ConnectionEvent,
+}
+
+/// See the module's documentation.
+pub(super) struct Control {
+    shared: Arc<Shared>,
+    core: Core,
+    resolver: Arc<dyn Resolver>,
+    target: Target,
+    sink: ResolverSink,
+    resolutions: mpsc::UnboundedReceiver<ResolverEvent>,
+    /// Runs from the first wish for a connection on.
+    active_resolver: Option<Box<dyn ActiveResolver>>,
+    news: mpsc::UnboundedReceiver<AttemptNews>,
+    news_sender: mpsc::UnboundedSender<AttemptNews>,
+    /// Attempts that are not READY yet.
+    attempts: HashMap<u64, AbortHandle>,
+    /// Calls that wait for a picker that lets them go.
+    held: Vec<Arc<CallSlot>>,
+    held_deadline: Option<Instant>,
+    /// `held` is looked through for calls that ended when it is as long as this.
+    sweep_at: usize,
+}
+
+const SWEEP_FROM: usize = 64;
+
+enum Wake {
+    Resolution(ResolverEvent),
+    Attempt(AttemptNews),
+    Requests,
+    Timeout,
+}
+
+impl Control {
+    pub(super) fn new(
+        shared: Arc<Shared>,
+        target: Target,
+        resolver: Arc<dyn Resolver>,
+        policy: Box<dyn Policy>,
+        backoff: BackoffConfig,
+    ) -> Self {
+        let (sink, resolutions) = ResolverSink::new(shared.runtime.clone());
+        let (news_sender, news) = mpsc::unbounded_channel();
+        Self {
+            shared,
+            core: Core::new(policy, backoff, Box::new(fastrand::f64)),
+            resolver,
+            target,
+            sink,
+            resolutions,
+            active_resolver: None,
+            news,
+            news_sender,
+            attempts: HashMap::new(),
+            held: Vec::new(),
+            held_deadline: None,
+            sweep_at: SWEEP_FROM,
+        }
+    }
+
+    /// Runs until the channel is closed.
+    pub(super) async fn run(mut self) {
+        loop {
+            let wake = self.next().await;
+            let now = Instant::now();
+            match wake {
+                Wake::Resolution(ResolverEvent::Resolved(resolution)) => {
+                    self.core.resolved(&resolution.addresses, now);
+                }
+                Wake::Resolution(ResolverEvent::Failed(message)) => self.core.resolver_failed(&message, now),
+                Wake::Attempt(news) => self.on_attempt(news, now),
+                Wake::Requests => {
+                    let requests = self.shared.take_requests();
+                    if let Some(how) = requests.close {
+                        self.held.extend(requests.calls);
+                        return self.close(&how);
+                    }
+                    if requests.connect {
+                        self.exit_idle(now);
+                    }
+                    for call in requests.calls {
+                        self.place(call, now);
+                    }
+                }
+                Wake::Timeout => {
+                    self.core.handle_timeout(now);
+                    self.expire(now);
+                }
+            }
+            self.act(now);
+        }
+    }
+
+    async fn next(&mut self) -> Wake {
+        let due = [self.core.poll_timeout(), self.held_deadline].into_iter().flatten().min();
+        let timeout = async {
+            match due {
+                Some(at) => tokio::time::sleep_until(at.into()).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            Some(news) = self.news.recv() => Wake::Attempt(news),
+            Some(event) = self.resolutions.recv() => Wake::Resolution(event),
+            () = self.shared.notify.notified() => Wake::Requests,
+            () = timeout => Wake::Timeout,
+        }
+    }
+
+    fn on_attempt(&mut self, news: AttemptNews, now: Instant) {
+        let AttemptNews { subchannel, attempt, event } = news;
+        match event {
+            ConnectionEvent::Ready(connection) => {
+                if self.core.is_current(&subchannel, attempt) {
+                    self.attempts.remove(&subchannel.id());
+                    subchannel.set_connection(Some(connection));
+                    self.core.attempt_ready(&subchannel, attempt, now);
+                } else {
+                    connection.close(Close::AtOnce(channel_closed()));
+                }
+            }
+            ConnectionEvent::Ended(cause) => {
+                if self.core.is_current(&subchannel, attempt) {
+                    self.attempts.remove(&subchannel.id());
+                    subchannel.set_connection(None);
+                    self.core.attempt_ended(&subchannel, attempt, &cause.to_string(), now);
+                }
+            }
+        }
+    }
+
+    /// Sends a call off, or holds it.
+    fn place(&mut self, call: Arc<CallSlot>, now: Instant) {
+        if call.has_ended() {
+            return;
+        }
+        let Err(call) = self.shared.try_place(call) else { return };
+        if let Some(deadline) = call.spec.deadline {
+            self.held_deadline = Some(self.held_deadline.map_or(deadline, |first| first.min(deadline)));
+        }
+        self.held.push(call);
+        if self.held.len() >= self.sweep_at {
+            self.held.retain(|call| !call.has_ended());
+            self.sweep_at = (self.held.len() * 2).max(SWEEP_FROM);
+        }
+        self.exit_idle(now);
+    }
+
+    fn exit_idle(&mut self, now: Instant) {
+        if self.active_resolver.is_none() {
+            self.active_resolver = Some(self.resolver.start(&self.target, self.sink.clone()));
+        }
+        self.core.exit_idle(now);
+        self.act(now);
+    }
+
+    /// Ends held calls whose deadline passed.
+    fn expire(&mut self, now: Instant) {
+        if self.held_deadline.is_none_or(|at| at > now) {
+            return;
+        }
+        let status = self.deadline_status();
+        self.held.retain(|call| {
+            let expired = call.spec.deadline.is_some_and(|deadline| deadline <= now);
+            if expired {
+                end_call(call, status.clone());
+            }
+            !expired && !call.has_ended()
+        });
+        self.held_deadline = self.held.iter().filter_map(|call| call.spec.deadline).min();
+    }
+
+    /// A call that waited for a connection says why there was none, if that is known.
+    fn deadline_status(&self) -> Status {
+        match self.shared.failure() {
+            Some(why) => Status::deadline_exceeded(format!("Deadline Exceeded; {}", why.message())),
+            None => deadline_exceeded(),
+        }
+    }
+
+    /// Does what the core wants done.
+    fn act(&mut self, now: Instant) {
+        while let Some(action) = self.core.next_action() {
+            match action {
+                Action::Connect { subchannel, attempt } => self.start_attempt(subchannel, attempt),
+                Action::Abort { subchannel } => {
+                    if let Some(task) = self.attempts.remove(&subchannel.id()) {
+                        task.abort();
+                    }
+                }
+                Action::Remove { subchannel } => {
+                    if let Some(task) = self.attempts.remove(&subchannel.id()) {
+                        task.abort();
+                    }
+                    if let Some(connection) = subchannel.set_connection(None) {
+                        connection.close(Close::AfterCalls);
+                    }
+                }
+                Action::Publish { state, picker } => {
+                    tracing::debug!(target = %self.shared.target, %state, "channel state");
+                    self.shared.publish(state, picker);
+                    let waiting = !self.held.is_empty();
+                    for call in std::mem::take(&mut self.held) {
+                        if let Err(call) = self.shared.try_place(call)
+                            && !call.has_ended()
+                        {
+                            self.held.push(call);
+                        }
+                    }
+                    if waiting && self.held.is_empty() {
+                        self.held_deadline = None;
+                        self.sweep_at = SWEEP_FROM;
+                    }
+                    if state == ConnectivityState::Idle && !self.held.is_empty() {
+                        self.core.exit_idle(now);
+                    }
+                }
+                Action::Resolve => {
+                    if let Some(resolver) = &mut self.active_resolver {
+                        resolver.resolve_now();
+                    }
+                }
+            }
+        }
+    }
+
+    fn start_attempt(&mut self, subchannel: Arc<Subchannel>, attempt: u64) {
+        let news = self.news_sender.clone();
+        let (id, address) = (subchannel.id(), subchannel.address().clone());
+        tracing::debug!(target = %self.shared.target, %address, "connecting");
+        let report = move |event| {
+            // Nobody listens once the channel is closed.
+            let _ = news.send(AttemptNews { subchannel: Arc::clone(&subchannel), attempt, event });
+        };
+        let task = run_attempt(address, Arc::clone(&self.shared.connector), report);
+        let task = self.shared.runtime.spawn(task).abort_handle();
+        self.attempts.insert(id, task);
+    }
+
+    fn close(&mut self, how: &Close) {
+        let status = match how {
+            Close::AtOnce(status) => status.clone(),
+            Close::AfterCalls => channel_closed(),
+        };
+        self.shut_down(&status, how);
+    }
+
+    fn shut_down(&mut self, status: &Status, how: &Close) {
+        self.active_resolver = None;
+        for (_, task) in self.attempts.drain() {
+            task.abort();
+        }
+        for subchannel in self.core.subchannels() {
+            if let Some(connection) = subchannel.set_connection(None) {
+                connection.close(how.clone());
+            }
+        }
+        self.shared.publish(ConnectivityState::Shutdown, Arc::new(FailPicker(status.clone())));
+        let waiting = self.shared.set_closed(status.clone());
+        for call in self.held.drain(..).chain(waiting) {
+            end_call(&call, status.clone());
+        }
+    }
+}
+
+impl Drop for Control {
+    /// The task ended, by closing or with its runtime: nobody waits for it for ever.
+    fn drop(&mut self) {
+        if *self.shared.state.borrow() != ConnectivityState::Shutdown {
+            let status = Status::unavailable("the runtime of the channel was shut down");
+            self.shut_down(&status, &Close::AtOnce(status.clone()));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,73 @@
+//! What can be wrong with a channel before there are calls.
+
+use std::fmt;
+
+use carom_wire::Status;
+
+use super::target::InvalidTarget;
+#[cfg(feature = "tls")]
+use crate::credentials::CredentialsError;
+
+/// Why a channel could not be made, or not be connected.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum ConnectError {
+    /// The target string cannot be used.
+    Target(InvalidTarget),
+    /// Certificates, keys or the server's name cannot be used.
+    #[cfg(feature = "tls")]
+    Credentials(CredentialsError),
+    /// A text that goes into each request, such as the user agent, has characters that HTTP does not allow there.
+    HeaderText {
+        /// Which: `authority` or `user agent`.
+        what: &'static str,
+        /// The text.
+        text: String,
+    },
+    /// There is no tokio runtime: the builder was given none and is not used inside one.
+    NoRuntime,
+    /// No connection: the status names target, address and cause. Only from `connect`; a lazy channel reports it by its
+    /// calls.
+    Unavailable(Status),
+}
+
+impl fmt::Display for ConnectError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Target(error) => error.fmt(f),
+            #[cfg(feature = "tls")]
+            Self::Credentials(error) => error.fmt(f),
+            Self::HeaderText { what, text } => {
+                write!(f, "the {what} {text:?} has characters other than visible ASCII and blanks")
+            }
+            Self::NoRuntime => f.write_str(
+                "no tokio runtime: make the channel inside one, or give the builder a handle by runtime()",
+            ),
+            Self::Unavailable(status) => f.write_str(status.message()),
+        }
+    }
+}
+
+impl std::error::Error for ConnectError {}
+
+impl From<InvalidTarget> for ConnectError {
+    fn from(error: InvalidTarget) -> Self {
+        Self::Target(error)
+    }
+}
+
+#[cfg(feature = "tls")]
+impl From<CredentialsError> for ConnectError {
+    fn from(error: CredentialsError) -> Self {
+        Self::Credentials(error)
+    }
+}
+
+impl From<ConnectError> for Status {
+    fn from(error: ConnectError) -> Self {
+        match error {
+            ConnectError::Unavailable(status) => status,
+            error => Self::internal(error.to_string()),
+        }
+    }
+}

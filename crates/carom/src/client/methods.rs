@@ -1,0 +1,225 @@
+//! The four kinds of calls, with types: what generated stubs use.
+
+use std::future::{Future, poll_fn};
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use bytes::Bytes;
+use carom_wire::{Code, MetadataMap, Status};
+use futures_core::Stream;
+use smallvec::SmallVec;
+
+use super::call::{CallOptions, Limits, RawCall, encode_framed};
+use super::channel::Channel;
+use crate::codec::Codec;
+use crate::request::{Request, RequestOptions};
+use crate::response::Response;
+use crate::streaming::{MessageSource, Streaming};
+use crate::transport::driver::slot::{CallSlot, SenderState};
+
+impl Channel {
+    /// One message out, one message in. `method` is the full name, `/package.Service/Method`.
+    ///
+    /// # Errors
+    /// The status that the call ended with: the server's, or UNAVAILABLE, DEADLINE_EXCEEDED and others of this side's
+    /// own.
+    pub async fn unary<C: Codec>(
+        &self,
+        method: &'static str,
+        codec: C,
+        request: Request<C::Encode>,
+    ) -> Result<Response<C::Decode>, Status> {
+        let call = self.start_with_message(method, &codec, request)?;
+        unary_response(&call, &codec).await
+    }
+
+    /// One message out, a stream of messages in. Returns when the server's head is there.
+    ///
+    /// # Errors
+    /// As [`unary`](Self::unary); later errors come from the stream.
+    pub async fn server_streaming<C: Codec>(
+        &self,
+        method: &'static str,
+        codec: C,
+        request: Request<C::Encode>,
+    ) -> Result<Response<Streaming<C::Decode>>, Status> {
+        let call = self.start_with_message(method, &codec, request)?;
+        streaming_response(call, codec).await
+    }
+
+    /// A stream of messages out, one message in. The stream is read by a task of the channel's runtime, no faster than
+    /// the server takes it, and dropped when the call is over.
+    ///
+    /// # Errors
+    /// As [`unary`](Self::unary).
+    pub async fn client_streaming<C: Codec, S>(
+        &self,
+        method: &'static str,
+        codec: C,
+        request: Request<S>,
+    ) -> Result<Response<C::Decode>, Status>
+    where
+        S: Stream<Item = C::Encode> + Send + 'static,
+    {
+        let call = self.start_with_stream(method, &codec, request)?;
+        unary_response(&call, &codec).await
+    }
+
+    /// Messages both ways. Returns when the server's head is there; the request stream is read meanwhile, as in
+    /// [`client_streaming`](Self::client_streaming).
+    ///
+    /// # Errors
+    /// As [`unary`](Self::unary); later errors come from the stream.
+    pub async fn bidi_streaming<C: Codec, S>(
+        &self,
+        method: &'static str,
+        codec: C,
+        request: Request<S>,
+    ) -> Result<Response<Streaming<C::Decode>>, Status>
+    where
+        S: Stream<Item = C::Encode> + Send + 'static,
+    {
+        let call = self.start_with_stream(method, &codec, request)?;
+        streaming_response(call, codec).await
+    }
+
+    fn start_with_message<C: Codec>(
+        &self,
+        method: &'static str,
+        codec: &C,
+        request: Request<C::Encode>,
+    ) -> Result<RawCall, Status> {
+        let (context, message) = self.intercept(request)?.split();
+        let (metadata, options, _) = context.into_outgoing();
+        Ok(self.start(Bytes::from_static(method.as_bytes()), options.into(), metadata, |limits| {
+            Ok((SmallVec::from_buf([encode_framed(codec, &message, limits)?]), true))
+        }))
+    }
+
+    fn start_with_stream<C: Codec, S>(
+        &self,
+        method: &'static str,
+        codec: &C,
+        request: Request<S>,
+    ) -> Result<RawCall, Status>
+    where
+        S: Stream<Item = C::Encode> + Send + 'static,
+    {
+        let (context, stream) = self.intercept(request)?.split();
+        let (metadata, options, _) = context.into_outgoing();
+        let call = self.start_call(Bytes::from_static(method.as_bytes()), options.into(), metadata);
+        self.shared().runtime.spawn(send_all(Arc::clone(&call.slot), call.limits, codec.clone(), stream));
+        Ok(call)
+    }
+}
+
+impl From<RequestOptions> for CallOptions {
+    fn from(options: RequestOptions) -> Self {
+        Self {
+            timeout: options.timeout,
+            wait_for_ready: options.wait_for_ready,
+            compression: options.compression.map(Some),
+            authority: options.authority,
+            max_recv_message_size: options.max_recv_message_size,
+            max_send_message_size: options.max_send_message_size,
+            ..Self::default()
+        }
+    }
+}
+
+/// Sends the messages of `stream` as the connection takes them. Ends with the stream or with the call.
+fn send_all<C: Codec>(
+    call: Arc<CallSlot>,
+    limits: Limits,
+    codec: C,
+    stream: impl Stream<Item = C::Encode> + Send,
+) -> impl Future<Output = ()> + Send {
+    async move {
+        let mut stream = pin!(stream);
+        poll_fn(|cx| poll_send(&call, &limits, &codec, stream.as_mut(), cx)).await;
+    }
+}
+
+fn poll_send<C: Codec, S: Stream<Item = C::Encode>>(
+    call: &Arc<CallSlot>,
+    limits: &Limits,
+    codec: &C,
+    mut stream: Pin<&mut S>,
+    cx: &mut Context<'_>,
+) -> Poll<()> {
+    /// Messages taken in one go before other tasks get their turn.
+    const MESSAGES_PER_TURN: usize = 64;
+    for _ in 0..MESSAGES_PER_TURN {
+        match call.poll_sender(cx) {
+            SenderState::Over => return Poll::Ready(()),
+            SenderState::Held => return Poll::Pending,
+            SenderState::Free => {}
+        }
+        let Some(message) = ready!(stream.as_mut().poll_next(cx)) else {
+            call.send([], true);
+            return Poll::Ready(());
+        };
+        match encode_framed(codec, &message, limits) {
+            Ok(chunk) => call.send([chunk], false),
+            Err(status) => {
+                call.cancel(|| status);
+                return Poll::Ready(());
+            }
+        }
+    }
+    cx.waker().wake_by_ref();
+    Poll::Pending
+}
+
+async fn unary_response<C: Codec>(call: &RawCall, codec: &C) -> Result<Response<C::Decode>, Status> {
+    let outcome = poll_fn(|cx| call.poll_unary(cx)).await;
+    match outcome.message {
+        Some(payload) => {
+            let mut response = Response::new(codec.decode(payload)?);
+            *response.metadata_mut() = outcome.initial_metadata;
+            *response.trailers_mut() = outcome.trailing_metadata;
+            Ok(response)
+        }
+        None => Err(outcome.status),
+    }
+}
+
+async fn streaming_response<C: Codec>(call: RawCall, codec: C) -> Result<Response<Streaming<C::Decode>>, Status> {
+    let metadata = poll_fn(|cx| call.slot.poll_head(cx, |head| head.map(|head| std::mem::take(&mut head.metadata)))).await;
+    let metadata = match metadata {
+        Some(metadata) => metadata,
+        None => {
+            let (status, _) = poll_fn(|cx| call.poll_status(cx)).await;
+            if status.code() != Code::Ok {
+                return Err(status);
+            }
+            // Trailers-Only with OK: a stream without messages. What metadata there is, is trailing.
+            MetadataMap::new()
+        }
+    };
+    let mut response = Response::new(Streaming::new(codec, Received { call }));
+    *response.metadata_mut() = metadata;
+    Ok(response)
+}
+
+/// The messages of a response stream.
+struct Received {
+    call: RawCall,
+}
+
+impl MessageSource for Received {
+    fn poll_message(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Bytes>, Status>> {
+        if let Some(payload) = ready!(self.call.poll_message(cx)) {
+            return Poll::Ready(Ok(Some(payload)));
+        }
+        self.call.slot.poll_end(cx, |end| match end.status.code() {
+            Code::Ok => Ok(None),
+            _ => Err(end.status.clone()),
+        })
+    }
+
+    fn take_trailers(&mut self) -> Option<MetadataMap> {
+        self.call.slot.ended_metadata()
+    }
+}

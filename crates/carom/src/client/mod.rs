@@ -1,0 +1,32 @@
+//! Channels: from a target string to calls.
+//!
+//! ```text
+//! control:  target → resolver → addresses → balancer → picker → subchannel → transport   (one task a channel)
+//! a call:   interceptors → picker → subchannel → the connection's task
+//! ```
+//! A [`Channel`] has a control task that owns its resolver, its load-balancing policy and its subchannels. What a call
+//! touches of all that is the picker that the policy published last, and the connection that it points to.
+
+pub(crate) mod backoff;
+pub(crate) mod balancer;
+mod builder;
+mod call;
+mod channel;
+mod connectivity;
+mod control;
+mod error;
+mod interceptor;
+mod methods;
+pub mod resolver;
+mod shared;
+pub(crate) mod subchannel;
+mod target;
+
+pub use self::backoff::BackoffConfig;
+pub use self::builder::ChannelBuilder;
+pub use self::call::{CallOptions, RawCall, UnaryOutcome};
+pub use self::channel::Channel;
+pub use self::connectivity::{ConnectivityState, StateWatch};
+pub use self::error::ConnectError;
+pub use self::interceptor::Interceptor;
+pub use self::target::{DEFAULT_PORT, InvalidTarget, Location, Target};

@@ -1,0 +1,162 @@
+//! Names by the system's own resolver (`getaddrinfo`: hosts file, DNS, whatever the machine is set up for).
+
+use std::fmt;
+use std::future::Future;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::Notify;
+use tokio::task::AbortHandle;
+use tokio::time::{Instant, sleep, sleep_until};
+
+use super::fixed::Settled;
+use super::{ActiveResolver, Address, Resolution, Resolver, ResolverSink};
+use crate::client::backoff::{Backoff, BackoffConfig};
+use crate::client::target::{InvalidTarget, Location, Target};
+
+/// What asking costs others is bounded by this, however often connections fail (as in gRPC's own DNS resolvers).
+const MIN_INTERVAL: Duration = Duration::from_secs(30);
+
+type LookUp = dyn Fn(String, u16) -> Pin<Box<dyn Future<Output = io::Result<Vec<SocketAddr>>> + Send>> + Send + Sync;
+
+/// Looks names up when the channel starts and again after failures, not more often than its minimum interval (30 s
+/// unless told otherwise). A look-up that fails is repeated with back-off.
+#[derive(Clone)]
+pub struct DnsResolver {
+    min_interval: Duration,
+    look_up: Arc<LookUp>,
+}
+
+impl Default for DnsResolver {
+    fn default() -> Self {
+        Self { min_interval: MIN_INTERVAL, look_up: Arc::new(|host, port| Box::pin(look_up(host, port))) }
+    }
+}
+
+impl fmt::Debug for DnsResolver {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DnsResolver").field("min_interval", &self.min_interval).finish_non_exhaustive()
+    }
+}
+
+impl DnsResolver {
+    /// The time that passes at least between two successful look-ups. Default 30 s.
+    #[must_use]
+    pub fn min_interval(mut self, interval: Duration) -> Self {
+        self.min_interval = interval;
+        self
+    }
+
+    #[cfg(test)]
+    pub(super) fn with_look_up(look_up: Arc<LookUp>) -> Self {
+        Self { min_interval: MIN_INTERVAL, look_up }
+    }
+}
+
+async fn look_up(host: String, port: u16) -> io::Result<Vec<SocketAddr>> {
+    Ok(tokio::net::lookup_host((host, port)).await?.collect())
+}
+
+/// What of a target the system's resolver can look up.
+pub(super) fn check(target: &Target) -> Result<(&str, u16), InvalidTarget> {
+    let Location::Dns { host, port } = target.location() else {
+        return Err(InvalidTarget::new(target.as_str(), "its scheme needs a resolver of its own, not DNS"));
+    };
+    if !target.name_server().is_empty() {
+        let reason = format!(
+            "the system's resolver cannot be told to ask the name server `{}`; leave it out (dns:///{host}:{port}) or give \
+             the channel a resolver that can",
+            target.name_server()
+        );
+        return Err(InvalidTarget::new(target.as_str(), reason));
+    }
+    Ok((host, *port))
+}
+
+impl Resolver for DnsResolver {
+    fn start(&self, target: &Target, sink: ResolverSink) -> Box<dyn ActiveResolver> {
+        let (host, port) = match check(target) {
+            Ok(found) => found,
+            Err(error) => {
+                sink.error(error.to_string());
+                return Box::new(Settled);
+            }
+        };
+        if let Ok(ip) = host.parse::<IpAddr>() {
+            sink.update(Resolution::new(vec![Address::Tcp(SocketAddr::new(ip, port))]));
+            return Box::new(Settled);
+        }
+        let hint = Arc::new(Notify::new());
+        let task = Task {
+            resolver: self.clone(),
+            host: host.to_owned(),
+            port,
+            sink: sink.clone(),
+            hint: Arc::clone(&hint),
+        };
+        let task = sink.runtime().spawn(task.run()).abort_handle();
+        Box::new(Active { hint, task })
+    }
+}
+
+struct Active {
+    hint: Arc<Notify>,
+    task: AbortHandle,
+}
+
+impl ActiveResolver for Active {
+    fn resolve_now(&mut self) {
+        self.hint.notify_one();
+    }
+}
+
+impl Drop for Active {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+struct Task {
+    resolver: DnsResolver,
+    host: String,
+    port: u16,
+    sink: ResolverSink,
+    hint: Arc<Notify>,
+}
+
+impl Task {
+    async fn run(self) {
+        let mut backoff = Backoff::new(BackoffConfig::default());
+        loop {
+            let started = Instant::now();
+            let error = match (self.resolver.look_up)(self.host.clone(), self.port).await {
+                Ok(addresses) if !addresses.is_empty() => {
+                    backoff.reset();
+                    self.sink.update(Resolution::new(distinct(addresses)));
+                    self.hint.notified().await;
+                    sleep_until(started + self.resolver.min_interval).await;
+                    continue;
+                }
+                Ok(_) => "the name has no addresses".to_owned(),
+                Err(error) => error.to_string(),
+            };
+            self.sink.error(format!("DNS resolution failed for {}:{}: {error}", self.host, self.port));
+            sleep(backoff.next_delay(fastrand::f64())).await;
+        }
+    }
+}
+
+/// Keeps the order; `getaddrinfo` names an address once a socket type on some systems.
+fn distinct(addresses: Vec<SocketAddr>) -> Vec<Address> {
+    let mut seen = Vec::with_capacity(addresses.len());
+    for address in addresses {
+        let address = Address::Tcp(address);
+        if !seen.contains(&address) {
+            seen.push(address);
+        }
+    }
+    seen
+}

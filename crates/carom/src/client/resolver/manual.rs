@@ -1,0 +1,94 @@
+//! A resolver that is told what to answer: for tests, and for programs that learn addresses in their own way.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::watch;
+
+use super::{ActiveResolver, Address, Resolution, Resolver, ResolverSink};
+use crate::client::target::Target;
+
+/// Reports what [`update`](Self::update) and [`fail`](Self::fail) say to every channel that it was given to; channels
+/// that start later get the last report first. Clones are the same resolver.
+#[derive(Debug, Clone)]
+pub struct ManualResolver {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    state: Mutex<State>,
+    hints: watch::Sender<u64>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    sinks: Vec<ResolverSink>,
+    last: Option<Result<Resolution, String>>,
+}
+
+impl Default for ManualResolver {
+    fn default() -> Self {
+        Self { shared: Arc::new(Shared { state: Mutex::default(), hints: watch::Sender::new(0) }) }
+    }
+}
+
+impl ManualResolver {
+    /// A resolver that has nothing to report yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Reports addresses.
+    pub fn update(&self, addresses: Vec<Address>) {
+        self.report(Ok(Resolution::new(addresses)));
+    }
+
+    /// Reports a failure.
+    pub fn fail(&self, message: impl Into<String>) {
+        self.report(Err(message.into()));
+    }
+
+    /// Counts the hints to resolve again that channels gave.
+    pub fn hints(&self) -> watch::Receiver<u64> {
+        self.shared.hints.subscribe()
+    }
+
+    fn report(&self, report: Result<Resolution, String>) {
+        let mut state = self.lock();
+        state.sinks.retain(|sink| !sink.sender.is_closed());
+        for sink in &state.sinks {
+            tell(sink, &report);
+        }
+        state.last = Some(report);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.shared.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn tell(sink: &ResolverSink, report: &Result<Resolution, String>) {
+    match report {
+        Ok(resolution) => sink.update(resolution.clone()),
+        Err(message) => sink.error(message.clone()),
+    }
+}
+
+impl Resolver for ManualResolver {
+    fn start(&self, _target: &Target, sink: ResolverSink) -> Box<dyn ActiveResolver> {
+        let mut state = self.lock();
+        if let Some(last) = &state.last {
+            tell(&sink, last);
+        }
+        state.sinks.push(sink);
+        Box::new(Hints(Arc::clone(&self.shared)))
+    }
+}
+
+struct Hints(Arc<Shared>);
+
+impl ActiveResolver for Hints {
+    fn resolve_now(&mut self) {
+        self.0.hints.send_modify(|count| *count += 1);
+    }
+}

@@ -1,0 +1,99 @@
+//! From a target to addresses.
+//!
+//! A [`Resolver`] is started once a channel, reports what it finds to a [`ResolverSink`], and goes on until the
+//! [handle](ActiveResolver) that it returned is dropped. It knows nothing of load balancing.
+
+mod dns;
+mod fixed;
+mod manual;
+
+use std::sync::Arc;
+
+use tokio::runtime::Handle;
+use tokio::sync::mpsc;
+
+pub use self::dns::DnsResolver;
+pub use self::fixed::FixedResolver;
+pub use self::manual::ManualResolver;
+use super::target::{InvalidTarget, Location, Target};
+pub use crate::transport::Address;
+
+/// What a resolver found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Resolution {
+    /// The servers, best first. With none, calls fail until another resolution comes.
+    pub addresses: Vec<Address>,
+}
+
+impl Resolution {
+    /// A resolution of these addresses.
+    pub fn new(addresses: Vec<Address>) -> Self {
+        Self { addresses }
+    }
+}
+
+/// Finds the addresses behind a target.
+pub trait Resolver: Send + Sync + 'static {
+    /// Begins to resolve `target`. Must not block: look-ups run as tasks on [`ResolverSink::runtime`]. What is known at
+    /// once may be reported from here; so may be that nothing can be done with this target.
+    fn start(&self, target: &Target, sink: ResolverSink) -> Box<dyn ActiveResolver>;
+}
+
+/// A resolver at work for one channel. Dropping it ends the work.
+pub trait ActiveResolver: Send {
+    /// A connection failed or was lost: the addresses may have changed. A hint, given as often as that happens; a
+    /// resolver that asks others keeps a minimum interval.
+    fn resolve_now(&mut self);
+}
+
+/// Takes what a resolver finds. Clones report to the same channel.
+#[derive(Debug, Clone)]
+pub struct ResolverSink {
+    sender: mpsc::UnboundedSender<ResolverEvent>,
+    runtime: Handle,
+}
+
+#[derive(Debug)]
+pub(crate) enum ResolverEvent {
+    Resolved(Resolution),
+    Failed(String),
+}
+
+impl ResolverSink {
+    pub(crate) fn new(runtime: Handle) -> (Self, mpsc::UnboundedReceiver<ResolverEvent>) {
+        let (sender, receiver) = mpsc::unbounded_channel();
+        (Self { sender, runtime }, receiver)
+    }
+
+    /// Reports addresses; they replace those of earlier reports.
+    pub fn update(&self, resolution: Resolution) {
+        // Nobody listens once the channel is closed.
+        let _ = self.sender.send(ResolverEvent::Resolved(resolution));
+    }
+
+    /// Reports that resolving failed. Addresses of earlier reports stay in use; without any, calls fail with UNAVAILABLE
+    /// and this message.
+    pub fn error(&self, message: impl Into<String>) {
+        let _ = self.sender.send(ResolverEvent::Failed(message.into()));
+    }
+
+    /// Where tasks of the resolver run.
+    pub fn runtime(&self) -> &Handle {
+        &self.runtime
+    }
+}
+
+/// The resolver for a target of one of the schemes that Carom knows.
+pub(crate) fn for_target(target: &Target) -> Result<Arc<dyn Resolver>, InvalidTarget> {
+    match target.location() {
+        Location::Fixed(addresses) => Ok(Arc::new(FixedResolver::new(addresses.clone()))),
+        Location::Dns { .. } | Location::Other(_) => {
+            dns::check(target)?;
+            Ok(Arc::new(DnsResolver::default()))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

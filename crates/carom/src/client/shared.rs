@@ -1,0 +1,193 @@
+//! What calls, channel handles and the control task have in common.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use carom_wire::call::Ended;
+use carom_wire::{MetadataMap, Status};
+use tokio::runtime::Handle;
+use tokio::sync::{Notify, watch};
+
+use super::balancer::{Pick, Picker, QueuePicker};
+use super::connectivity::ConnectivityState;
+use super::interceptor::Interceptor;
+use crate::codec::CompressionEncoding;
+use crate::transport::connect::Connector;
+use crate::transport::driver::client::Close;
+use crate::transport::driver::slot::{CallOwner, CallSlot};
+
+/// What calls of a channel are like unless they say otherwise.
+#[derive(Debug, Clone)]
+pub(super) struct Defaults {
+    pub(super) timeout: Option<Duration>,
+    pub(super) wait_for_ready: bool,
+    pub(super) compression: Option<CompressionEncoding>,
+    pub(super) max_recv_message_size: usize,
+    pub(super) max_send_message_size: usize,
+}
+
+/// See the module's documentation.
+pub(super) struct Shared {
+    pub(super) target: String,
+    pub(super) connector: Arc<Connector>,
+    pub(super) defaults: Defaults,
+    pub(super) interceptors: Vec<Arc<dyn Interceptor>>,
+    pub(super) runtime: Handle,
+    /// What calls ask for a connection.
+    picker: ArcSwap<Published>,
+    requests: Mutex<Requests>,
+    /// Wakes the control task: there are requests.
+    pub(super) notify: Notify,
+    pub(super) state: watch::Sender<ConnectivityState>,
+}
+
+struct Published {
+    picker: Arc<dyn Picker>,
+}
+
+/// What the control task is asked for.
+#[derive(Default)]
+pub(super) struct Requests {
+    /// Calls that no connection was found for so far.
+    pub(super) calls: Vec<Arc<CallSlot>>,
+    /// Leave IDLE even without a call.
+    pub(super) connect: bool,
+    pub(super) close: Option<Close>,
+    /// The channel is closed: calls end with this.
+    closed: Option<Status>,
+}
+
+/// The words that grpc programs know.
+pub(super) fn channel_closed() -> Status {
+    Status::cancelled("Channel closed!")
+}
+
+impl Shared {
+    pub(super) fn new(
+        target: String,
+        connector: Arc<Connector>,
+        defaults: Defaults,
+        interceptors: Vec<Arc<dyn Interceptor>>,
+        runtime: Handle,
+    ) -> Arc<Self> {
+        Arc::new(Self {
+            target,
+            connector,
+            defaults,
+            interceptors,
+            runtime,
+            picker: ArcSwap::from_pointee(Published { picker: Arc::new(QueuePicker) }),
+            requests: Mutex::default(),
+            notify: Notify::new(),
+            state: watch::Sender::new(ConnectivityState::Idle),
+        })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Requests> {
+        self.requests.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Sends a call to a connection, ends it, or leaves it to the control task.
+    pub(super) fn place(&self, call: Arc<CallSlot>) {
+        if let Err(call) = self.try_place(call) {
+            self.enqueue(call);
+        }
+    }
+
+    /// Gives the call back if it has to wait.
+    pub(super) fn try_place(&self, call: Arc<CallSlot>) -> Result<(), Arc<CallSlot>> {
+        let published = self.picker.load();
+        match published.picker.pick() {
+            Pick::Use(subchannel) => match &*subchannel.connection() {
+                Some(connection) => connection.start(call),
+                None => Err(call),
+            },
+            Pick::Fail(status) if !call.spec.wait_for_ready => {
+                end_call(&call, status);
+                Ok(())
+            }
+            Pick::Fail(_) | Pick::Queue => Err(call),
+        }
+    }
+
+    fn enqueue(&self, call: Arc<CallSlot>) {
+        let closed = {
+            let mut requests = self.lock();
+            match requests.closed.clone() {
+                None => {
+                    requests.calls.push(call);
+                    drop(requests);
+                    self.notify.notify_one();
+                    return;
+                }
+                Some(status) => status,
+            }
+        };
+        end_call(&call, closed);
+    }
+
+    /// Leaves IDLE.
+    pub(super) fn connect(&self) {
+        self.lock().connect = true;
+        self.notify.notify_one();
+    }
+
+    /// Asks the control task to end. The first wish to end at once counts.
+    pub(super) fn close(&self, how: Close) {
+        {
+            let mut requests = self.lock();
+            if matches!(requests.close, Some(Close::AtOnce(_))) {
+                return;
+            }
+            requests.close = Some(how);
+        }
+        self.notify.notify_one();
+    }
+
+    pub(super) fn take_requests(&self) -> Requests {
+        let mut requests = self.lock();
+        Requests {
+            calls: std::mem::take(&mut requests.calls),
+            connect: std::mem::take(&mut requests.connect),
+            close: requests.close.take(),
+            closed: None,
+        }
+    }
+
+    pub(super) fn publish(&self, state: ConnectivityState, picker: Arc<dyn Picker>) {
+        self.picker.store(Arc::new(Published { picker }));
+        self.state.send_if_modified(|current| std::mem::replace(current, state) != state);
+    }
+
+    /// Why calls fail at the moment, if they do.
+    pub(super) fn failure(&self) -> Option<Status> {
+        match self.picker.load().picker.pick() {
+            Pick::Fail(status) => Some(status),
+            Pick::Use(_) | Pick::Queue => None,
+        }
+    }
+
+    /// From now on calls end with `status`; those that wait are returned.
+    pub(super) fn set_closed(&self, status: Status) -> Vec<Arc<CallSlot>> {
+        let mut requests = self.lock();
+        requests.closed.get_or_insert(status);
+        std::mem::take(&mut requests.calls)
+    }
+}
+
+impl CallOwner for Shared {
+    fn take_back(&self, call: Arc<CallSlot>) {
+        // Not placed from here: this runs in the task of a connection that is going away.
+        self.enqueue(call);
+    }
+}
+
+/// Ends a call that is with its channel.
+pub(super) fn end_call(call: &CallSlot, status: Status) {
+    let end = Ended { status, metadata: MetadataMap::new(), trailers_only: false };
+    let wakers = call.lock().finish(end);
+    for waker in wakers {
+        waker.wake();
+    }
+}

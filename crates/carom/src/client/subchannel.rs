@@ -1,0 +1,199 @@
+//! A subchannel: one address, at most one connection to it, and the pace of attempts to get one.
+//!
+//! [`Machine`] is the state machine, without I/O or clock; [`run_attempt`] is the only place of the client where
+//! a transport is opened.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use arc_swap::{ArcSwapOption, Guard};
+
+use super::backoff::{Backoff, BackoffConfig};
+use super::balancer::SubchannelState;
+use super::resolver::Address;
+use crate::transport::connect::Connector;
+use crate::transport::driver::client::{ClientConnection, ConnectionEvent, Driver};
+
+/// What policies and pickers hold of a subchannel. Compared by identity.
+pub(crate) struct Subchannel {
+    id: u64,
+    address: Address,
+    connection: ArcSwapOption<ClientConnection>,
+}
+
+impl Subchannel {
+    pub(crate) fn new(id: u64, address: Address) -> Arc<Self> {
+        Arc::new(Self { id, address, connection: ArcSwapOption::empty() })
+    }
+
+    pub(crate) fn id(&self) -> u64 {
+        self.id
+    }
+
+    pub(crate) fn address(&self) -> &Address {
+        &self.address
+    }
+
+    /// Where calls go; `None` unless READY.
+    pub(crate) fn connection(&self) -> Guard<Option<Arc<ClientConnection>>> {
+        self.connection.load()
+    }
+
+    pub(super) fn set_connection(&self, connection: Option<Arc<ClientConnection>>) -> Option<Arc<ClientConnection>> {
+        self.connection.swap(connection)
+    }
+}
+
+/// However a server behaves, its address is not connected to more often than this allows. A connection that is lost
+/// waits for no back-off (rule of `connection-backoff.md`), so a server that takes connections only to close them would
+/// otherwise be asked in a tight loop.
+const MIN_ATTEMPT_SPACING: Duration = Duration::from_millis(50);
+
+/// ```text
+///          connect                 attempt_ready
+///   Idle ──────────► Connecting ───────────────────► Ready
+///    ▲ ▲    (Pausing first if        │                 │ lost
+///    │ │     it was just tried)      │ failed, or      │
+///    │ │                             ▼ out of time     │
+///    │ └── wait over ── TransientFailure               │
+///    └─────────────────────────────────────────────────┘
+/// ```
+pub(crate) struct Machine {
+    backoff: Backoff,
+    state: State,
+    /// Numbers attempts, so that news of one that was given up is told from news of the one that counts.
+    attempt: u64,
+    last_start: Option<Instant>,
+}
+
+enum State {
+    Idle,
+    Pausing { until: Instant },
+    Connecting { give_up: Instant, retry_at: Instant, timeout: Duration },
+    Ready,
+    TransientFailure { until: Instant },
+}
+
+/// What the owner of a machine is to do and tell.
+#[derive(Debug, Default)]
+pub(crate) struct Outcome {
+    /// Start this attempt.
+    pub(crate) start: Option<u64>,
+    /// Give up whatever attempt is under way.
+    pub(crate) abort: bool,
+    /// The new state.
+    pub(crate) state: Option<SubchannelState>,
+}
+
+impl Machine {
+    pub(crate) fn new(config: BackoffConfig) -> Self {
+        Self { backoff: Backoff::new(config), state: State::Idle, attempt: 0, last_start: None }
+    }
+
+    /// Whether news of `attempt` still counts.
+    pub(crate) fn is_current(&self, attempt: u64) -> bool {
+        self.attempt == attempt && matches!(self.state, State::Connecting { .. } | State::Ready)
+    }
+
+    /// Asks for a connection. `random` is from 0 to 1.
+    pub(crate) fn connect(&mut self, now: Instant, random: f64) -> Outcome {
+        if !matches!(self.state, State::Idle) {
+            return Outcome::default();
+        }
+        let earliest = self.last_start.map_or(now, |start| start + MIN_ATTEMPT_SPACING);
+        let start = if earliest > now {
+            self.state = State::Pausing { until: earliest };
+            None
+        } else {
+            Some(self.start_attempt(now, random))
+        };
+        Outcome { start, state: Some(SubchannelState::Connecting), ..Outcome::default() }
+    }
+
+    fn start_attempt(&mut self, now: Instant, random: f64) -> u64 {
+        let delay = self.backoff.next_delay(random);
+        let timeout = self.backoff.connect_timeout(delay);
+        self.state = State::Connecting { give_up: now + timeout, retry_at: now + delay, timeout };
+        self.last_start = Some(now);
+        self.attempt += 1;
+        self.attempt
+    }
+
+    /// The server's SETTINGS came.
+    pub(crate) fn attempt_ready(&mut self, attempt: u64) -> Outcome {
+        if self.attempt != attempt || !matches!(self.state, State::Connecting { .. }) {
+            return Outcome::default();
+        }
+        self.backoff.reset();
+        self.state = State::Ready;
+        Outcome { state: Some(SubchannelState::Ready), ..Outcome::default() }
+    }
+
+    /// The attempt failed, or the connection takes no more calls.
+    pub(crate) fn attempt_ended(&mut self, attempt: u64, cause: &str) -> Outcome {
+        if self.attempt != attempt {
+            return Outcome::default();
+        }
+        let state = match self.state {
+            State::Connecting { retry_at, .. } => {
+                self.state = State::TransientFailure { until: retry_at };
+                SubchannelState::TransientFailure(cause.into())
+            }
+            State::Ready => {
+                self.state = State::Idle;
+                SubchannelState::Idle
+            }
+            _ => return Outcome::default(),
+        };
+        Outcome { state: Some(state), ..Outcome::default() }
+    }
+
+    pub(crate) fn poll_timeout(&self) -> Option<Instant> {
+        match self.state {
+            State::Idle | State::Ready => None,
+            State::Pausing { until } | State::TransientFailure { until } => Some(until),
+            State::Connecting { give_up, .. } => Some(give_up),
+        }
+    }
+
+    pub(crate) fn handle_timeout(&mut self, now: Instant, random: f64) -> Outcome {
+        match self.state {
+            State::Pausing { until } if now >= until => {
+                Outcome { start: Some(self.start_attempt(now, random)), ..Outcome::default() }
+            }
+            State::TransientFailure { until } if now >= until => {
+                self.state = State::Idle;
+                Outcome { state: Some(SubchannelState::Idle), ..Outcome::default() }
+            }
+            State::Connecting { give_up, retry_at, timeout } if now >= give_up => {
+                self.state = State::TransientFailure { until: retry_at.max(now) };
+                self.attempt += 1;
+                let cause = format!("connection attempt timed out after {} s", timeout.as_secs_f64());
+                Outcome {
+                    abort: true,
+                    state: Some(SubchannelState::TransientFailure(cause.into())),
+                    ..Outcome::default()
+                }
+            }
+            _ => Outcome::default(),
+        }
+    }
+}
+
+/// Opens a transport to `address` and drives it to its end: one task a connection.
+///
+/// `report` hears [`ConnectionEvent::Ready`] at most once and [`ConnectionEvent::Ended`] once, unless the task is
+/// aborted.
+pub(crate) async fn run_attempt(
+    address: Address,
+    connector: Arc<Connector>,
+    mut report: impl FnMut(ConnectionEvent) + Unpin,
+) {
+    match connector.connect(&address).await {
+        Ok((stream, info)) => Driver::new(stream, info, connector, report).await,
+        Err(error) => report(ConnectionEvent::Ended(error)),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,23 @@
+//! Who this side is and whom it trusts: certificates, keys and TLS settings.
+
+mod call;
+#[cfg(feature = "tls")]
+mod client;
+mod error;
+mod pem;
+#[cfg(feature = "tls")]
+mod server;
+
+pub use call::{CallContext, CallCredentials, MetadataFuture};
+#[cfg(feature = "tls")]
+pub(crate) use client::ClientTls;
+#[cfg(feature = "tls")]
+pub use client::ClientTlsConfig;
+pub use error::CredentialsError;
+pub use pem::{Certificate, Identity};
+#[cfg(feature = "tls")]
+pub use server::ServerTlsConfig;
+
+/// The application protocol of HTTP/2 under TLS (RFC 9113 §3.2).
+#[cfg(feature = "tls")]
+const ALPN_H2: &[u8] = b"h2";

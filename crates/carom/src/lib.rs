@@ -1,0 +1,49 @@
+//! gRPC servers and channels on an HTTP/2 engine of their own.
+//!
+//! ```text
+//! up:    socket → transport::driver → carom_wire (frames, streams, messages, calls) → server::router → handler
+//! down:  the same modules in reverse
+//! client control: target → resolver → addresses → balancer → picker → subchannel → transport
+//! client call:    call → interceptors → picker → subchannel → driver
+//! ```
+//!
+//! * [`server`]: services and methods, the server that runs them, its shutdown.
+//! * [`Request`], [`Response`], [`Streaming`], [`Status`], [`MetadataMap`]: what both sides handle.
+//! * [`codec`]: messages to bytes and back, and message compression.
+//! * [`credentials`]: certificates and TLS settings.
+//!
+//! A connection is one task: it reads all there is, runs the handlers of unary calls in place and writes their answers
+//! together. Nothing on that path takes a lock, sends over a channel or starts a task.
+//!
+//! # Features
+//! `tls` (rustls), `gzip` (the `gzip` and `deflate` message encodings) and `buffa` (the codec of generated code); all
+//! are on by default.
+
+mod cancellation;
+pub mod client;
+pub mod codec;
+pub mod credentials;
+mod extensions;
+mod request;
+mod response;
+pub mod server;
+mod streaming;
+pub mod transport;
+
+pub use carom_wire::metadata::InvalidMetadata;
+pub use carom_wire::{Code, MetadataMap, MetadataValue, Status};
+
+pub use cancellation::{Cancellation, Cancelled};
+pub use codec::{Codec, CompressionEncoding};
+pub use extensions::Extensions;
+pub use request::{IntoRequest, IntoStreamingRequest, Request};
+pub use response::Response;
+pub use streaming::Streaming;
+
+/// Includes the code that a build script generated for a protobuf package: `include_proto!("helloworld")`.
+#[macro_export]
+macro_rules! include_proto {
+    ($package:tt) => {
+        include!(concat!(env!("OUT_DIR"), concat!("/", $package, ".rs")));
+    };
+}

@@ -1,0 +1,240 @@
+//! What a server shall be, before it runs.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use carom_wire::conn::Config;
+use tokio::runtime::Handle;
+
+use super::call::DetachedHandler;
+use super::interceptor::Interceptor;
+use super::lifecycle::{Server, ServerShared};
+use super::router::Router;
+use super::service::Service;
+use super::{ListenAddr, ListenOptions, ServeError};
+use crate::codec::CompressionEncoding;
+#[cfg(feature = "tls")]
+use crate::credentials::ServerTlsConfig;
+
+/// Received messages of more than this many bytes are refused by default, as gRPC implementations do.
+const DEFAULT_MAX_RECV: usize = 4 * 1024 * 1024;
+
+/// Settings of a server that its connections look at.
+pub(crate) struct Settings {
+    pub(crate) http2: Config,
+    pub(crate) max_recv_message_size: usize,
+    pub(crate) max_send_message_size: usize,
+    pub(crate) compression: Option<CompressionEncoding>,
+    pub(crate) handshake_timeout: Duration,
+    pub(crate) max_connections: Option<usize>,
+    pub(crate) interceptors: Vec<Arc<dyn Interceptor>>,
+}
+
+/// Builds a [`Server`].
+///
+/// ```no_run
+/// # async fn run(greeter: impl carom::server::Service) -> Result<(), Box<dyn std::error::Error>> {
+/// use carom::server::Server;
+///
+/// let addr: std::net::SocketAddr = "[::]:50051".parse()?;
+/// Server::builder().add_service(greeter).bind(addr).serve().await?;
+/// # Ok(()) }
+/// ```
+pub struct Builder {
+    router: Router,
+    settings: Settings,
+    listen: Vec<Listen>,
+    #[cfg(feature = "tls")]
+    tls: Option<ServerTlsConfig>,
+    reuse_port: bool,
+    /// The first thing that was wrong; told when the server starts.
+    error: Option<ServeError>,
+}
+
+struct Listen {
+    addr: ListenAddr,
+    #[cfg(feature = "tls")]
+    tls: Option<ServerTlsConfig>,
+}
+
+impl Builder {
+    pub(super) fn new() -> Self {
+        Self {
+            router: Router::default(),
+            settings: Settings {
+                http2: Config::default(),
+                max_recv_message_size: DEFAULT_MAX_RECV,
+                max_send_message_size: usize::MAX,
+                compression: None,
+                handshake_timeout: Duration::from_secs(10),
+                max_connections: None,
+                interceptors: Vec::new(),
+            },
+            listen: Vec::new(),
+            #[cfg(feature = "tls")]
+            tls: None,
+            reuse_port: false,
+            error: None,
+        }
+    }
+
+    /// Adds a service. Two services with the same method are an error when the server starts.
+    pub fn add_service(mut self, service: impl Service) -> Self {
+        if let Err(path) = self.router.add(&service) {
+            self.error.get_or_insert(ServeError::duplicate(path));
+        }
+        self
+    }
+
+    /// Hands calls of methods that no service has to `handler`. Without one they are answered with UNIMPLEMENTED.
+    pub fn fallback(mut self, handler: impl DetachedHandler) -> Self {
+        self.router.set_fallback(Arc::new(handler));
+        self
+    }
+
+    /// Adds an interceptor. The first one added sees a call first. Of calls that go to a
+    /// [`fallback`](Self::fallback) handler, what an interceptor changed is not kept: it can only refuse them.
+    pub fn intercept(mut self, interceptor: impl Interceptor) -> Self {
+        self.settings.interceptors.push(Arc::new(interceptor));
+        self
+    }
+
+    /// The largest request message in bytes, decompressed. A larger one ends its call with RESOURCE_EXHAUSTED. `None`:
+    /// no limit but the format's 4 GiB. Default 4 MiB.
+    pub fn max_recv_message_size(mut self, bytes: Option<usize>) -> Self {
+        self.settings.max_recv_message_size = bytes.unwrap_or(usize::MAX);
+        self
+    }
+
+    /// The largest response message in bytes, before compression. A larger one ends its call with RESOURCE_EXHAUSTED.
+    /// Default `None`: no limit.
+    pub fn max_send_message_size(mut self, bytes: Option<usize>) -> Self {
+        self.settings.max_send_message_size = bytes.unwrap_or(usize::MAX);
+        self
+    }
+
+    /// How responses are compressed for clients that can read it; a response may say otherwise
+    /// ([`Response::set_compression`](crate::Response::set_compression)). Default: not at all. Compressed requests are
+    /// always understood.
+    pub fn compression(mut self, encoding: Option<CompressionEncoding>) -> Self {
+        self.settings.compression = encoding;
+        self
+    }
+
+    /// How many calls one connection may have open at a time; handlers that still run after their call was cancelled
+    /// count too. Default 200.
+    pub fn max_concurrent_streams(mut self, streams: u32) -> Self {
+        self.settings.http2.max_concurrent_streams = streams;
+        self
+    }
+
+    /// The settings of HTTP/2, all at once. Sets [`max_concurrent_streams`](Self::max_concurrent_streams) too.
+    pub fn http2(mut self, config: Config) -> Self {
+        self.settings.http2 = config;
+        self
+    }
+
+    /// How long a client may take for the TLS handshake, and again for the first bytes of HTTP/2. Default 10 s.
+    pub fn handshake_timeout(mut self, timeout: Duration) -> Self {
+        self.settings.handshake_timeout = timeout;
+        self.settings.http2.handshake_timeout = timeout;
+        self
+    }
+
+    /// How many connections are open at a time; more wait in the kernel's queue until one ends. Default: no limit.
+    pub fn max_connections(mut self, connections: Option<usize>) -> Self {
+        self.settings.max_connections = connections;
+        self
+    }
+
+    /// Listens at `addr`: a socket address or the path of a Unix socket. May be called several times.
+    pub fn bind(mut self, addr: impl Into<ListenAddr>) -> Self {
+        self.listen.push(Listen {
+            addr: addr.into(),
+            #[cfg(feature = "tls")]
+            tls: None,
+        });
+        self
+    }
+
+    /// Listens at `addr` with TLS settings of its own.
+    #[cfg(feature = "tls")]
+    pub fn bind_tls(mut self, addr: impl Into<ListenAddr>, tls: ServerTlsConfig) -> Self {
+        self.listen.push(Listen { addr: addr.into(), tls: Some(tls) });
+        self
+    }
+
+    /// TLS at all addresses that have no settings of their own.
+    #[cfg(feature = "tls")]
+    pub fn tls(mut self, tls: ServerTlsConfig) -> Self {
+        self.tls = Some(tls);
+        self
+    }
+
+    /// Lets other sockets share the ports ([`ListenOptions::reuse_port`]). Default `false`.
+    pub fn reuse_port(mut self, reuse: bool) -> Self {
+        self.reuse_port = reuse;
+        self
+    }
+
+    /// Runs the server, in the current tokio runtime, until it is dropped or fails to start.
+    ///
+    /// # Errors
+    /// No address was given, or one is taken or not usable; credentials are not usable; two services have one method.
+    pub async fn serve(self) -> Result<(), ServeError> {
+        self.serve_with_shutdown(std::future::pending()).await
+    }
+
+    /// As [`serve`](Self::serve), until `signal` resolves: then calls that run are finished, new ones refused, and it
+    /// returns when all is over. Dropping it stops the server at once.
+    ///
+    /// # Errors
+    /// As [`serve`](Self::serve).
+    pub async fn serve_with_shutdown(self, signal: impl Future<Output = ()>) -> Result<(), ServeError> {
+        if self.listen.is_empty() {
+            return Err(ServeError::no_address());
+        }
+        let server = StopOnDrop(self.start(Handle::current())?);
+        signal.await;
+        server.0.shutdown(None);
+        server.0.terminated().await;
+        Ok(())
+    }
+
+    /// Starts the server on `runtime` and returns a handle. It may have no address yet: see
+    /// [`Server::add_listener`].
+    ///
+    /// # Errors
+    /// As [`serve`](Self::serve), but for the missing address.
+    pub fn start(self, runtime: Handle) -> Result<Server, ServeError> {
+        if let Some(error) = self.error {
+            return Err(error);
+        }
+        let server = Server::from_shared(ServerShared::new(self.router, self.settings, runtime));
+        let options = ListenOptions { reuse_port: self.reuse_port, ..ListenOptions::default() };
+        for listen in self.listen {
+            let bound = server.add_listener(
+                listen.addr,
+                #[cfg(feature = "tls")]
+                listen.tls.as_ref().or(self.tls.as_ref()),
+                options,
+            );
+            if let Err(error) = bound {
+                // Not half a server: what was bound before is given back.
+                server.shutdown(Some(Duration::ZERO));
+                return Err(error);
+            }
+        }
+        Ok(server)
+    }
+}
+
+/// Stops a server whose future is dropped.
+struct StopOnDrop(Server);
+
+impl Drop for StopOnDrop {
+    fn drop(&mut self) {
+        self.0.shutdown(Some(Duration::ZERO));
+    }
+}

@@ -1,0 +1,366 @@
+//! A call at work: what a connection polls until the whole answer is given, and how the four kinds of handlers become
+//! that.
+
+use std::future::Future;
+use std::panic::AssertUnwindSafe;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use bytes::{BufMut, Bytes, BytesMut};
+use carom_wire::message::{self, PREFIX_LEN};
+use carom_wire::{MetadataMap, Status};
+use futures_core::Stream;
+use pin_project_lite::pin_project;
+use tokio::sync::mpsc;
+
+use super::call::MessageReceiver;
+use crate::codec::{Codec, CompressionEncoding, Encodings, compress};
+use crate::request::{Request, RequestContext};
+use crate::response::{Answer, Response};
+use crate::streaming::Streaming;
+
+/// A piece of an answer, in the order in which it is to be sent.
+pub(crate) enum Step {
+    /// The whole answer of a call with one response message. Ends the call.
+    Unary {
+        metadata: MetadataMap,
+        encoding: Option<CompressionEncoding>,
+        framed: Bytes,
+        trailers: MetadataMap,
+    },
+    /// The head; messages follow.
+    Head { metadata: MetadataMap, encoding: Option<CompressionEncoding> },
+    /// One message with its prefix.
+    Message(Bytes),
+    /// Ends the call: trailing metadata of a good end, or the status of a bad one.
+    End(Result<MetadataMap, Status>),
+}
+
+/// Gives an answer step by step. Not polled any more after a step that ends the call.
+pub(crate) trait Running: Send {
+    fn poll_step(self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut BytesMut) -> Poll<Step>;
+}
+
+/// All that starts a call.
+pub(crate) struct CallInput {
+    pub(crate) context: RequestContext,
+    pub(crate) body: MessageReceiver,
+    pub(crate) sending: Sending,
+}
+
+/// A method's handler with its types erased.
+pub(crate) trait StartCall: Send + Sync {
+    /// Runs the handler up to its first await at most.
+    ///
+    /// `occupied` is cloned by work that goes on elsewhere after the call is gone, so that the connection can count it.
+    fn start(&self, input: CallInput, occupied: &Arc<()>) -> Result<Pin<Box<dyn Running>>, Status>;
+}
+
+/// How the messages of one answer go out.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Sending {
+    /// The server's wish.
+    pub(crate) preferred: Option<CompressionEncoding>,
+    /// What the client can read.
+    pub(crate) accepted: Encodings,
+    /// The largest message in bytes before compression.
+    pub(crate) max_message_size: usize,
+}
+
+impl Sending {
+    /// The encoding to use, given what the handler said about it.
+    pub(crate) fn encoding(&self, wish: Option<Option<CompressionEncoding>>) -> Option<CompressionEncoding> {
+        wish.unwrap_or(self.preferred).filter(|encoding| self.accepted.contains(*encoding))
+    }
+
+    /// Encodes a message behind its prefix. `buffer` is shared by the messages of a connection and holds nothing before
+    /// and after.
+    fn frame<C: Codec>(
+        &self,
+        codec: &C,
+        message: &C::Encode,
+        encoding: Option<CompressionEncoding>,
+        buffer: &mut BytesMut,
+    ) -> Result<Bytes, Status> {
+        buffer.clear();
+        buffer.put_bytes(0, PREFIX_LEN);
+        if let Err(status) = codec.encode(message, buffer) {
+            buffer.clear();
+            return Err(status);
+        }
+        if let Err(status) = self.check_size(buffer.len() - PREFIX_LEN) {
+            buffer.clear();
+            return Err(status);
+        }
+        let Some(encoding) = encoding else { return Ok(seal(buffer, false)) };
+        let plain = buffer.split();
+        buffer.put_bytes(0, PREFIX_LEN);
+        compress(encoding, &plain[PREFIX_LEN..], buffer)?;
+        Ok(seal(buffer, true))
+    }
+
+    pub(crate) fn check_size(&self, len: usize) -> Result<(), Status> {
+        // The prefix has four bytes for it.
+        let max = self.max_message_size.min(u32::MAX as usize);
+        if len > max {
+            return Err(Status::resource_exhausted(format!(
+                "SERVER: Sent message larger than max ({len} vs. {max})"
+            )));
+        }
+        Ok(())
+    }
+}
+
+/// Fills in the prefix before a message and takes both out of the buffer.
+fn seal(buffer: &mut BytesMut, compressed: bool) -> Bytes {
+    // Sizes were checked to fit into 32 bits; what compression adds to an incompressible message near 4 GiB is the one
+    // exception, and no peer takes such a message.
+    let len = u32::try_from(buffer.len() - PREFIX_LEN).unwrap_or(u32::MAX);
+    buffer[..PREFIX_LEN].copy_from_slice(&message::prefix(compressed, len));
+    buffer.split().freeze()
+}
+
+/// The handler of a method with one response message; `Req` makes its argument.
+pub(crate) struct OneResponse<C, F, Req> {
+    pub(crate) codec: C,
+    pub(crate) handler: F,
+    pub(crate) request: Req,
+}
+
+/// The handler of a method with a stream of responses.
+pub(crate) struct StreamResponse<C, F, Req> {
+    pub(crate) codec: C,
+    pub(crate) handler: F,
+    pub(crate) request: Req,
+}
+
+/// How a handler's argument is made of what came.
+pub(crate) trait MakeRequest<C: Codec>: Send + Sync {
+    type Message;
+    fn make(&self, codec: &C, body: MessageReceiver) -> Result<Self::Message, Status>;
+}
+
+/// One request message.
+pub(crate) struct OneRequest;
+/// A stream of request messages.
+pub(crate) struct StreamRequest;
+
+impl<C: Codec> MakeRequest<C> for OneRequest {
+    type Message = C::Decode;
+
+    fn make(&self, codec: &C, mut body: MessageReceiver) -> Result<C::Decode, Status> {
+        match body.try_message()? {
+            Some(payload) => codec.decode(payload),
+            None => Err(Status::internal("the call was started before its message came")),
+        }
+    }
+}
+
+impl<C: Codec> MakeRequest<C> for StreamRequest {
+    type Message = Streaming<C::Decode>;
+
+    fn make(&self, codec: &C, body: MessageReceiver) -> Result<Self::Message, Status> {
+        Ok(Streaming::new(codec.clone(), body))
+    }
+}
+
+impl<C, F, Fut, Req> StartCall for OneResponse<C, F, Req>
+where
+    C: Codec,
+    Req: MakeRequest<C>,
+    F: Fn(Request<Req::Message>) -> Fut + Send + Sync,
+    Fut: Future<Output = Result<Response<C::Encode>, Status>> + Send + 'static,
+{
+    fn start(&self, input: CallInput, _occupied: &Arc<()>) -> Result<Pin<Box<dyn Running>>, Status> {
+        let message = self.request.make(&self.codec, input.body)?;
+        let future = (self.handler)(Request::join(input.context, message));
+        Ok(Box::pin(OneResponseRunning { codec: self.codec.clone(), sending: input.sending, future }))
+    }
+}
+
+impl<C, F, Fut, S, Req> StartCall for StreamResponse<C, F, Req>
+where
+    C: Codec,
+    Req: MakeRequest<C>,
+    F: Fn(Request<Req::Message>) -> Fut + Send + Sync,
+    Fut: Future<Output = Result<Response<S>, Status>> + Send + 'static,
+    S: Stream<Item = Result<C::Encode, Status>> + Send + 'static,
+{
+    fn start(&self, input: CallInput, _occupied: &Arc<()>) -> Result<Pin<Box<dyn Running>>, Status> {
+        let message = self.request.make(&self.codec, input.body)?;
+        let future = (self.handler)(Request::join(input.context, message));
+        Ok(Box::pin(StreamResponseRunning {
+            codec: self.codec.clone(),
+            sending: input.sending,
+            state: StreamState::Starting { future },
+        }))
+    }
+}
+
+pin_project! {
+    struct OneResponseRunning<C, Fut> {
+        codec: C,
+        sending: Sending,
+        #[pin]
+        future: Fut,
+    }
+}
+
+impl<C, Fut> Running for OneResponseRunning<C, Fut>
+where
+    C: Codec,
+    Fut: Future<Output = Result<Response<C::Encode>, Status>> + Send,
+{
+    fn poll_step(self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut BytesMut) -> Poll<Step> {
+        let this = self.project();
+        let answer = match ready!(this.future.poll(cx)) {
+            Ok(response) => response.into_answer(),
+            Err(status) => return Poll::Ready(Step::End(Err(status))),
+        };
+        let Answer { message, metadata, trailers, compression } = answer;
+        let encoding = this.sending.encoding(compression);
+        Poll::Ready(match this.sending.frame(this.codec, &message, encoding, buffer) {
+            Ok(framed) => Step::Unary { metadata, encoding, framed, trailers },
+            Err(status) => Step::End(Err(status)),
+        })
+    }
+}
+
+pin_project! {
+    struct StreamResponseRunning<C, Fut, S> {
+        codec: C,
+        sending: Sending,
+        #[pin]
+        state: StreamState<Fut, S>,
+    }
+}
+
+pin_project! {
+    #[project = StreamStateProj]
+    enum StreamState<Fut, S> {
+        Starting { #[pin] future: Fut },
+        Streaming { #[pin] stream: S, encoding: Option<CompressionEncoding>, trailers: MetadataMap },
+    }
+}
+
+impl<C, Fut, S> Running for StreamResponseRunning<C, Fut, S>
+where
+    C: Codec,
+    Fut: Future<Output = Result<Response<S>, Status>> + Send,
+    S: Stream<Item = Result<C::Encode, Status>> + Send,
+{
+    fn poll_step(self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut BytesMut) -> Poll<Step> {
+        let mut this = self.project();
+        match this.state.as_mut().project() {
+            StreamStateProj::Starting { future } => {
+                let answer = match ready!(future.poll(cx)) {
+                    Ok(response) => response.into_answer(),
+                    Err(status) => return Poll::Ready(Step::End(Err(status))),
+                };
+                let Answer { message: stream, metadata, trailers, compression } = answer;
+                let encoding = this.sending.encoding(compression);
+                this.state.set(StreamState::Streaming { stream, encoding, trailers });
+                Poll::Ready(Step::Head { metadata, encoding })
+            }
+            StreamStateProj::Streaming { stream, encoding, trailers } => {
+                Poll::Ready(match ready!(stream.poll_next(cx)) {
+                    Some(Ok(message)) => match this.sending.frame(this.codec, &message, *encoding, buffer) {
+                        Ok(framed) => Step::Message(framed),
+                        Err(status) => Step::End(Err(status)),
+                    },
+                    Some(Err(status)) => Step::End(Err(status)),
+                    None => Step::End(Ok(std::mem::take(trailers))),
+                })
+            }
+        }
+    }
+}
+
+/// Runs another handler away from the connection's task.
+pub(crate) struct Elsewhere {
+    pub(crate) inner: Arc<dyn StartCall>,
+    /// On a thread of the blocking pool and not in a task.
+    pub(crate) blocking: bool,
+}
+
+/// Answers that may wait between a handler that runs elsewhere and its connection.
+const STEPS_IN_FLIGHT: usize = 16;
+
+impl StartCall for Elsewhere {
+    fn start(&self, input: CallInput, occupied: &Arc<()>) -> Result<Pin<Box<dyn Running>>, Status> {
+        let (steps, receiver) = mpsc::channel(STEPS_IN_FLIGHT);
+        let inner = Arc::clone(&self.inner);
+        let occupied = Arc::clone(occupied);
+        let work = async move {
+            // `occupied` is held until this ends.
+            let work = async {
+                match inner.start(input, &occupied) {
+                    Ok(running) => hand_over(running, &steps).await,
+                    // If nobody listens any more, nobody wants the answer.
+                    Err(status) => drop(steps.send(Step::End(Err(status))).await),
+                }
+            };
+            // The call's end is seen at the handler's next await and drops it there, as it does in place.
+            let mut work = std::pin::pin!(work);
+            let mut gone = std::pin::pin!(steps.closed());
+            std::future::poll_fn(|cx| match gone.as_mut().poll(cx) {
+                Poll::Ready(()) => Poll::Ready(()),
+                Poll::Pending => work.as_mut().poll(cx),
+            })
+            .await;
+        };
+        if self.blocking {
+            let runtime = tokio::runtime::Handle::current();
+            tokio::task::spawn_blocking(move || runtime.block_on(work));
+        } else {
+            tokio::spawn(work);
+        }
+        Ok(Box::pin(ElsewhereRunning { receiver }))
+    }
+}
+
+async fn hand_over(mut running: Pin<Box<dyn Running>>, steps: &mpsc::Sender<Step>) {
+    let mut buffer = BytesMut::new();
+    loop {
+        let step = std::future::poll_fn(|cx| running.as_mut().poll_step(cx, &mut buffer)).await;
+        let last = matches!(step, Step::Unary { .. } | Step::End(_));
+        if steps.send(step).await.is_err() || last {
+            return;
+        }
+    }
+}
+
+struct ElsewhereRunning {
+    receiver: mpsc::Receiver<Step>,
+}
+
+impl Running for ElsewhereRunning {
+    fn poll_step(mut self: Pin<&mut Self>, cx: &mut Context<'_>, _buffer: &mut BytesMut) -> Poll<Step> {
+        // Without an end the sender is gone because the handler panicked; the runtime has reported where.
+        self.receiver.poll_recv(cx).map(|step| step.unwrap_or_else(|| Step::End(Err(panicked()))))
+    }
+}
+
+/// What a client hears of a handler that panicked. What the panic said is for the log alone.
+pub(crate) fn panicked() -> Status {
+    Status::internal("the handler of this method panicked")
+}
+
+/// Runs code of the user's. `None`: it panicked, which is logged; the connection and its other calls go on.
+pub(crate) fn guard<R>(method: &str, run: impl FnOnce() -> R) -> Option<R> {
+    match std::panic::catch_unwind(AssertUnwindSafe(run)) {
+        Ok(result) => Some(result),
+        Err(panic) => {
+            let message = panic
+                .downcast_ref::<&str>()
+                .copied()
+                .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
+                .unwrap_or("(no message)");
+            tracing::error!(method, panic = message, "a handler panicked");
+            // What it carries may panic again when it is dropped.
+            std::mem::forget(panic);
+            None
+        }
+    }
+}

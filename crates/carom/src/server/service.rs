@@ -1,0 +1,155 @@
+//! Services and methods, as generated code or a user's own gives them.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::future::Future;
+use std::sync::Arc;
+
+use carom_wire::Status;
+use futures_core::Stream;
+
+use super::running::{Elsewhere, OneRequest, OneResponse, StartCall, StreamRequest, StreamResponse};
+use crate::codec::Codec;
+use crate::request::Request;
+use crate::response::Response;
+use crate::streaming::Streaming;
+
+/// A service: a name and its methods. Generated server types implement it.
+pub trait Service: Send + Sync + 'static {
+    /// The full name, `package.Service`.
+    fn name(&self) -> &str;
+
+    /// The methods. Asked once, when the service is added to a server.
+    fn methods(&self) -> Vec<Method>;
+
+    /// The serialised `google.protobuf.FileDescriptorSet` of the file that declares the service and of its imports,
+    /// for reflection.
+    fn file_descriptor_set(&self) -> Option<&'static [u8]> {
+        None
+    }
+}
+
+/// A method: its name, its kind, and the handler that answers its calls.
+///
+/// A handler runs in the task of its connection, polled as soon as its request is there; one that computes for long or
+/// blocks holds up the other calls of the connection and belongs elsewhere: see [`spawned`](Self::spawned) and
+/// [`blocking`](Self::blocking). A handler is dropped when its call is cancelled or its deadline passes. One that
+/// panics ends its call with INTERNAL and nothing else.
+#[derive(Clone)]
+pub struct Method {
+    name: Cow<'static, str>,
+    streams_requests: bool,
+    streams_responses: bool,
+    handler: Arc<dyn StartCall>,
+}
+
+impl Method {
+    /// One request, one response.
+    pub fn unary<C, F, Fut>(name: impl Into<Cow<'static, str>>, codec: C, handler: F) -> Self
+    where
+        C: Codec,
+        F: Fn(Request<C::Decode>) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<Response<C::Encode>, Status>> + Send + 'static,
+    {
+        Self {
+            name: name.into(),
+            streams_requests: false,
+            streams_responses: false,
+            handler: Arc::new(OneResponse { codec, handler, request: OneRequest }),
+        }
+    }
+
+    /// One request, a stream of responses.
+    ///
+    /// The stream is polled only while the client takes what it gives. Its first error ends the call.
+    pub fn server_streaming<C, F, Fut, S>(name: impl Into<Cow<'static, str>>, codec: C, handler: F) -> Self
+    where
+        C: Codec,
+        F: Fn(Request<C::Decode>) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<Response<S>, Status>> + Send + 'static,
+        S: Stream<Item = Result<C::Encode, Status>> + Send + 'static,
+    {
+        Self {
+            name: name.into(),
+            streams_requests: false,
+            streams_responses: true,
+            handler: Arc::new(StreamResponse { codec, handler, request: OneRequest }),
+        }
+    }
+
+    /// A stream of requests, one response.
+    pub fn client_streaming<C, F, Fut>(name: impl Into<Cow<'static, str>>, codec: C, handler: F) -> Self
+    where
+        C: Codec,
+        F: Fn(Request<Streaming<C::Decode>>) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<Response<C::Encode>, Status>> + Send + 'static,
+    {
+        Self {
+            name: name.into(),
+            streams_requests: true,
+            streams_responses: false,
+            handler: Arc::new(OneResponse { codec, handler, request: StreamRequest }),
+        }
+    }
+
+    /// Streams both ways, independent of each other.
+    pub fn bidi_streaming<C, F, Fut, S>(name: impl Into<Cow<'static, str>>, codec: C, handler: F) -> Self
+    where
+        C: Codec,
+        F: Fn(Request<Streaming<C::Decode>>) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<Response<S>, Status>> + Send + 'static,
+        S: Stream<Item = Result<C::Encode, Status>> + Send + 'static,
+    {
+        Self {
+            name: name.into(),
+            streams_requests: true,
+            streams_responses: true,
+            handler: Arc::new(StreamResponse { codec, handler, request: StreamRequest }),
+        }
+    }
+
+    /// Runs the handler, and its response stream, in a task of its own on the runtime: for handlers that compute for
+    /// more than some tens of microseconds at a time. Costs a task and two hand-overs a call.
+    pub fn spawned(self) -> Self {
+        self.elsewhere(false)
+    }
+
+    /// Runs the handler on a thread of the runtime's blocking pool: for handlers that block. A cancelled call is
+    /// noticed at the handler's next await.
+    pub fn blocking(self) -> Self {
+        self.elsewhere(true)
+    }
+
+    fn elsewhere(self, blocking: bool) -> Self {
+        Self { handler: Arc::new(Elsewhere { inner: self.handler, blocking }), ..self }
+    }
+
+    /// The method's name, without its service.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Whether the client sends a stream.
+    pub fn streams_requests(&self) -> bool {
+        self.streams_requests
+    }
+
+    /// Whether the server answers by a stream.
+    pub fn streams_responses(&self) -> bool {
+        self.streams_responses
+    }
+
+    pub(crate) fn handler(&self) -> &dyn StartCall {
+        &*self.handler
+    }
+}
+
+impl fmt::Debug for Method {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Method")
+            .field("name", &self.name)
+            .field("streams_requests", &self.streams_requests)
+            .field("streams_responses", &self.streams_responses)
+            .finish_non_exhaustive()
+    }
+}

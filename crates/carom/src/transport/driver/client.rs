@@ -1,0 +1,803 @@
+//! The task of one connection of a client: it owns socket, engine and calls.
+//!
+//! ```text
+//!   callers ── slots, pokes ──▶ inbox ──▶ ┌────────┐ ──▶ engine ──▶ one write for all that waits
+//!   callers ◀── slots, wakers ─────────── │ Driver │ ◀── engine ◀── all there is to read
+//!                                         └────────┘
+//! ```
+//! A turn reads, looks at the calls that were poked, does what is due, writes, and wakes each waiting caller once.
+
+mod deadlines;
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::future::Future;
+use std::io;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
+use std::time::Instant;
+
+use bytes::Buf;
+use carom_wire::call::{ClientCall, ClientEvent, Ended, RequestFields};
+use carom_wire::conn::{Connection, Event, OpenError, ResetBy, Side};
+use carom_wire::frame::ErrorCode;
+use carom_wire::stream::StreamKey;
+use carom_wire::{HeaderBlock, MetadataMap, Status};
+use tokio::io::AsyncWrite;
+use tokio::time::Sleep;
+
+use self::deadlines::Deadlines;
+use super::slot::{CallSlot, CallState};
+use crate::transport::ConnectionInfo;
+use crate::transport::connect::{Connector, TransportError};
+use crate::transport::io::IoStream;
+
+/// Bytes read or written in one turn before other tasks get theirs: a few hundred microseconds of work.
+const BYTES_PER_TURN: usize = 512 * 1024;
+
+/// What is handed to the socket at once, so that control frames need not queue behind megabytes.
+const WRITE_BUDGET: usize = 256 * 1024;
+
+/// Read buffers begin with this and grow to [`MAX_READ`] while reads fill them.
+const MIN_READ: usize = 16 * 1024;
+const MAX_READ: usize = 256 * 1024;
+/// With less room than this a new buffer is taken.
+const SMALLEST_READ: usize = 4 * 1024;
+
+/// See [`ClientConnection::credit_portion`].
+const MAX_CREDIT_PORTION: usize = 64 * 1024;
+
+/// What a connection tells the channel.
+#[derive(Debug)]
+pub(crate) enum ConnectionEvent {
+    /// The server's SETTINGS came: calls may be started. At most once.
+    Ready(Arc<ClientConnection>),
+    /// No more calls can be started; those under way go on if they can. Once.
+    Ended(TransportError),
+}
+
+/// A connection as callers see it.
+pub(crate) struct ClientConnection {
+    inbox: Mutex<Inbox>,
+    info: ConnectionInfo,
+    credit_portion: usize,
+}
+
+#[derive(Default)]
+struct Inbox {
+    poked: Vec<Arc<CallSlot>>,
+    waker: Option<Waker>,
+    /// The task was woken and has not looked yet.
+    notified: bool,
+    /// New calls are refused.
+    refusing: bool,
+    close: Option<Close>,
+}
+
+/// How a connection is closed from this side.
+#[derive(Debug, Clone)]
+pub(crate) enum Close {
+    /// Calls under way go on; none is started.
+    AfterCalls,
+    /// Calls under way end with this status.
+    AtOnce(Status),
+}
+
+impl ClientConnection {
+    fn new(info: ConnectionInfo, stream_window: u32) -> Arc<Self> {
+        // The engine tells the server once half the window is free again; a quarter that callers have not told of yet
+        // leaves it another quarter to go on with.
+        let credit_portion = (stream_window as usize / 4).min(MAX_CREDIT_PORTION);
+        Arc::new(Self { inbox: Mutex::default(), info, credit_portion })
+    }
+
+    /// Callers tell of bytes that they took in portions of at least this.
+    pub(super) fn credit_portion(&self) -> usize {
+        self.credit_portion
+    }
+
+    /// What is known of the connection.
+    pub(crate) fn info(&self) -> &ConnectionInfo {
+        &self.info
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inbox> {
+        self.inbox.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Hands over a new call. It comes back if the connection takes none any more.
+    pub(crate) fn start(self: &Arc<Self>, call: Arc<CallSlot>) -> Result<(), Arc<CallSlot>> {
+        let waker = {
+            let mut inbox = self.lock();
+            if inbox.refusing {
+                return Err(call);
+            }
+            call.lock().queue_on(self);
+            inbox.poked.push(call);
+            inbox.notify()
+        };
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+        Ok(())
+    }
+
+    /// Says that there is something new in the slot of a call that was started here.
+    pub(crate) fn poke(&self, call: Arc<CallSlot>) {
+        let waker = {
+            let mut inbox = self.lock();
+            if inbox.refusing && inbox.waker.is_none() {
+                // The task is gone and has ended all its calls.
+                return;
+            }
+            inbox.poked.push(call);
+            inbox.notify()
+        };
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+
+    /// Ends the connection.
+    pub(crate) fn close(&self, how: Close) {
+        let waker = {
+            let mut inbox = self.lock();
+            inbox.refusing = true;
+            inbox.close = Some(how);
+            inbox.notify()
+        };
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+}
+
+impl fmt::Debug for ClientConnection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ClientConnection").field("info", &self.info).finish_non_exhaustive()
+    }
+}
+
+impl Inbox {
+    /// The waker to wake, if the task does not know yet.
+    fn notify(&mut self) -> Option<Waker> {
+        if std::mem::replace(&mut self.notified, true) { None } else { self.waker.clone() }
+    }
+}
+
+/// A call that has a stream.
+struct OpenCall {
+    key: StreamKey,
+    call: Arc<CallSlot>,
+    wire: ClientCall,
+}
+
+/// The connection's task, as a future that is ready when the connection is over.
+///
+/// Uses the timer of the runtime that polls it.
+pub(crate) struct Driver<R: FnMut(ConnectionEvent)> {
+    io: IoStream,
+    conn: Connection,
+    connector: Arc<Connector>,
+    shared: Arc<ClientConnection>,
+    /// At the index of their streams.
+    open: Vec<Option<OpenCall>>,
+    /// Calls that MAX_CONCURRENT_STREAMS holds back (RFC 9113 §5.1.2).
+    waiting: VecDeque<Arc<CallSlot>>,
+    /// Those of `waiting` that have ended meanwhile.
+    waiting_ended: usize,
+    waiting_deadline: Option<Instant>,
+    deadlines: Deadlines,
+    /// Calls whose connection broke; they end when the reason is known.
+    lost: Vec<OpenCall>,
+    sleep: Option<Pin<Box<Sleep>>>,
+    /// What `sleep` is set to, if it has not fired.
+    armed: Option<Instant>,
+    /// Callers to wake at the end of the turn.
+    wakers: Vec<Waker>,
+    /// The last inbox, emptied, to be filled again.
+    spare: Vec<Arc<CallSlot>>,
+    /// The inbox was seen and is left to fill for one round of the run queue.
+    gathering: bool,
+    read_size: usize,
+    /// Why reading or writing failed.
+    broken: Option<io::Error>,
+    report: R,
+    ended_reported: bool,
+    closed: bool,
+}
+
+impl<R: FnMut(ConnectionEvent)> Driver<R> {
+    pub(crate) fn new(io: IoStream, info: ConnectionInfo, connector: Arc<Connector>, report: R) -> Self {
+        let conn = Connection::new(Side::Client, connector.http2.clone(), Instant::now());
+        let shared = ClientConnection::new(info, conn.config().initial_stream_window);
+        Self {
+            io,
+            conn,
+            connector,
+            shared,
+            open: Vec::new(),
+            waiting: VecDeque::new(),
+            waiting_ended: 0,
+            waiting_deadline: None,
+            deadlines: Deadlines::default(),
+            lost: Vec::new(),
+            sleep: None,
+            armed: None,
+            wakers: Vec::new(),
+            spare: Vec::new(),
+            gathering: false,
+            read_size: MIN_READ,
+            broken: None,
+            report,
+            ended_reported: false,
+            closed: false,
+        }
+    }
+
+    /// Reads what is there, up to `budget`, and handles it. Whether anything came.
+    fn read(&mut self, cx: &mut Context<'_>, now: Instant, budget: &mut usize) -> bool {
+        let mut progress = false;
+        while *budget > 0 && !self.closed {
+            match self.io.poll_read_ready(cx) {
+                Poll::Ready(Ok(())) => {}
+                Poll::Ready(Err(error)) => {
+                    self.break_off(error, now);
+                    return true;
+                }
+                Poll::Pending => return progress,
+            }
+            let input = self.conn.input();
+            if input.capacity() - input.len() < SMALLEST_READ {
+                input.reserve(self.read_size);
+            }
+            let room = input.capacity() - input.len();
+            match self.io.poll_read_buf(cx, input) {
+                Poll::Ready(Ok(0)) => {
+                    self.conn.handle_eof();
+                    self.handle_events(now);
+                    return true;
+                }
+                Poll::Ready(Ok(n)) => {
+                    progress = true;
+                    *budget = budget.saturating_sub(n);
+                    if n == room {
+                        self.read_size = (self.read_size * 2).min(MAX_READ);
+                    } else if n < self.read_size / 4 {
+                        self.read_size = (self.read_size / 2).max(MIN_READ);
+                    }
+                    self.handle_events(now);
+                }
+                Poll::Ready(Err(error)) => {
+                    self.break_off(error, now);
+                    return true;
+                }
+                Poll::Pending => return progress,
+            }
+        }
+        progress
+    }
+
+    fn break_off(&mut self, error: io::Error, now: Instant) {
+        self.broken.get_or_insert(error);
+        self.conn.handle_eof();
+        self.handle_events(now);
+    }
+
+    fn handle_events(&mut self, now: Instant) {
+        while let Some(event) = self.conn.next_event(now) {
+            match event {
+                Event::Headers { key, block, end_stream } => self.on_headers(key, &block, end_stream),
+                Event::Data { key, data, end_stream } => {
+                    let Some(open) = open_call(&mut self.open, key) else { continue };
+                    let end = open.wire.on_data(data, end_stream);
+                    self.deliver(key, end);
+                }
+                Event::Reset { key, code, by } => self.on_reset(key, code, &by, now),
+                Event::Finished { .. } => {}
+                Event::Writable { key } => {
+                    if let Some(open) = open_call(&mut self.open, key) {
+                        let call = Arc::clone(&open.call);
+                        self.send_queued(key, &mut call.lock());
+                    }
+                }
+                Event::Ready => (self.report)(ConnectionEvent::Ready(Arc::clone(&self.shared))),
+                Event::StreamsAvailable => self.open_waiting(now),
+                Event::GoAway { code, debug, .. } => {
+                    let cause = if code == ErrorCode::NO_ERROR {
+                        TransportError::new("the server is going away (GOAWAY)")
+                    } else {
+                        let debug = debug.escape_ascii();
+                        TransportError::new(format!("the server sent GOAWAY with {code}: {debug}"))
+                    };
+                    self.end_new_calls(cause);
+                }
+                Event::Closed { error } => {
+                    self.closed = true;
+                    let cause = match (self.broken.take(), error) {
+                        (Some(error), _) => TransportError::from_io(&error),
+                        (None, Some(error)) => TransportError::new(error.to_string()),
+                        (None, None) => TransportError::new("the server closed the connection"),
+                    };
+                    self.on_closed(cause);
+                }
+            }
+        }
+    }
+
+    fn on_headers(&mut self, key: StreamKey, block: &HeaderBlock, end_stream: bool) {
+        let Some(open) = open_call(&mut self.open, key) else { return };
+        match open.wire.on_headers(block, end_stream) {
+            Ok(ClientEvent::Informational) => {}
+            Ok(ClientEvent::Head(head)) => {
+                let waker = open.call.lock().receive_head(head);
+                self.wakers.extend(waker);
+            }
+            Ok(ClientEvent::End(end)) => self.deliver(key, Some(end)),
+            Err(status) => self.abandon(key, status),
+        }
+    }
+
+    /// Gives the call the messages that are whole, and its end.
+    fn deliver(&mut self, key: StreamKey, end: Option<Ended>) {
+        let Some(open) = open_call(&mut self.open, key) else { return };
+        loop {
+            match open.wire.next_message() {
+                Ok(Some(message)) => {
+                    let waker = open.call.lock().receive_message(message);
+                    self.wakers.extend(waker);
+                }
+                Ok(None) => break,
+                Err(status) => return self.abandon(key, status),
+            }
+        }
+        match end {
+            None => {
+                let wanted = open.wire.wanted();
+                if wanted > 0 {
+                    self.conn.expect(key, wanted);
+                }
+            }
+            Some(end) => {
+                let half_closed = {
+                    let mut state = open.call.lock();
+                    self.wakers.extend(state.finish(end));
+                    state.half_close_sent()
+                };
+                let buffered = self.conn.send_buffered(key) > 0;
+                if !half_closed || buffered {
+                    // The answer is complete; what was still to be said is of no interest (RFC 9113 §8.1).
+                    self.conn.reset(key, ErrorCode::NO_ERROR);
+                }
+                self.forget(key);
+            }
+        }
+    }
+
+    /// Ends a call that cannot go on, and its stream.
+    fn abandon(&mut self, key: StreamKey, status: Status) {
+        self.conn.reset(key, ErrorCode::CANCEL);
+        if let Some(open) = self.forget(key) {
+            self.finish(&open.call, status);
+        }
+    }
+
+    fn finish(&mut self, call: &CallSlot, status: Status) {
+        let end = Ended { status, metadata: MetadataMap::new(), trailers_only: false };
+        self.wakers.extend(call.lock().finish(end));
+    }
+
+    fn forget(&mut self, key: StreamKey) -> Option<OpenCall> {
+        let slot = self.open.get_mut(key.index())?;
+        let open = slot.take_if(|open| open.key == key)?;
+        if open.call.spec.deadline.is_some() {
+            self.deadlines.ended(|key| {
+                self.open.get(key.index()).is_some_and(|slot| slot.as_ref().is_some_and(|open| open.key == key))
+            });
+        }
+        Some(open)
+    }
+
+    fn on_reset(&mut self, key: StreamKey, code: ErrorCode, by: &ResetBy, now: Instant) {
+        let Some(open) = self.forget(key) else { return };
+        let unprocessed = match by {
+            ResetBy::ConnectionLost => {
+                self.lost.push(open);
+                return;
+            }
+            ResetBy::GoAway => true,
+            ResetBy::Peer => code == ErrorCode::REFUSED_STREAM,
+            ResetBy::Engine(_) => false,
+        };
+        if unprocessed {
+            // gRFC A6: a call that the server did not look at is sent once more.
+            let mut state = open.call.lock();
+            if !state.has_ended() && state.may_retry() {
+                state.unplaced();
+                drop(state);
+                open.call.take_back();
+                return;
+            }
+        }
+        let expired = open.call.spec.deadline.is_some_and(|deadline| now >= deadline);
+        let status = if expired { deadline_exceeded() } else { open.wire.on_reset(code, by) };
+        self.finish(&open.call, status);
+    }
+
+    /// The connection takes no more calls: those without a stream go back to where they came from.
+    fn end_new_calls(&mut self, cause: TransportError) {
+        self.shared.lock().refusing = true;
+        for call in std::mem::take(&mut self.waiting) {
+            call.lock().unplaced();
+            call.take_back();
+        }
+        (self.waiting_ended, self.waiting_deadline) = (0, None);
+        if !std::mem::replace(&mut self.ended_reported, true) {
+            (self.report)(ConnectionEvent::Ended(cause));
+        }
+    }
+
+    fn on_closed(&mut self, cause: TransportError) {
+        let peer = self.shared.info.peer.to_uri();
+        let status = Status::unavailable(format!("{peer}: connection lost: {cause}"));
+        for lost in std::mem::take(&mut self.lost) {
+            let expired = lost.call.spec.deadline.is_some_and(|deadline| Instant::now() >= deadline);
+            self.finish(&lost.call, if expired { deadline_exceeded() } else { status.clone() });
+        }
+        tracing::debug!(%peer, %cause, "connection closed");
+        self.end_new_calls(cause);
+    }
+
+    /// Looks at the calls that were poked. Whether there were any.
+    fn look_at_inbox(&mut self, cx: &mut Context<'_>, now: Instant) -> bool {
+        let (mut poked, close) = {
+            let mut inbox = self.shared.lock();
+            if !inbox.waker.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
+                inbox.waker = Some(cx.waker().clone());
+            }
+            if !inbox.notified {
+                return false;
+            }
+            if !std::mem::replace(&mut self.gathering, true) {
+                // Callers that run after this task in the queue are about to start calls too: theirs go out with the
+                // same write. Wakes from here on come from this very wake.
+                cx.waker().wake_by_ref();
+                return false;
+            }
+            self.gathering = false;
+            inbox.notified = false;
+            (std::mem::replace(&mut inbox.poked, std::mem::take(&mut self.spare)), inbox.close.take())
+        };
+        for call in poked.drain(..) {
+            self.look_at(call, now);
+        }
+        if poked.capacity() <= 1024 {
+            self.spare = poked;
+        }
+        match close {
+            None => {}
+            Some(Close::AfterCalls) => {
+                self.end_new_calls(TransportError::new("the channel was closed"));
+                self.conn.shutdown(now);
+                self.handle_events(now);
+            }
+            Some(Close::AtOnce(status)) => self.close_at_once(&status, now),
+        }
+        true
+    }
+
+    fn close_at_once(&mut self, status: &Status, now: Instant) {
+        self.end_new_calls(TransportError::new("the channel was closed"));
+        let open: Vec<_> = self.open.iter_mut().filter_map(Option::take).collect();
+        for open in open {
+            self.finish(&open.call, status.clone());
+            self.conn.reset(open.key, ErrorCode::CANCEL);
+        }
+        self.conn.close(ErrorCode::NO_ERROR, "the channel was closed");
+        self.handle_events(now);
+    }
+
+    fn look_at(&mut self, call: Arc<CallSlot>, now: Instant) {
+        let mut state = call.lock();
+        state.looked_at();
+        let Some(key) = state.key() else {
+            if state.has_ended() {
+                drop(state);
+                self.waiting_ended += 1;
+                if self.waiting_ended * 2 > self.waiting.len() {
+                    self.waiting.retain(|call| !call.has_ended());
+                    self.waiting_ended = 0;
+                }
+            } else if !state.is_waiting() {
+                drop(state);
+                self.open_call(call, now);
+            }
+            return;
+        };
+        if open_call(&mut self.open, key).is_none() {
+            return;
+        }
+        if state.has_ended() {
+            // Cancelled by whoever holds it.
+            drop(state);
+            self.conn.reset(key, ErrorCode::CANCEL);
+            self.forget(key);
+            return;
+        }
+        let credit = state.take_credit();
+        if credit > 0 {
+            self.conn.release(key, credit);
+        }
+        self.send_queued(key, &mut state);
+    }
+
+    /// Opens a stream for a new call, or lets it wait for one.
+    fn open_call(&mut self, call: Arc<CallSlot>, now: Instant) {
+        if !self.waiting.is_empty() {
+            return self.wait_for_stream(call);
+        }
+        if let Err(call) = self.try_open(call, now) {
+            self.wait_for_stream(call);
+        }
+    }
+
+    fn wait_for_stream(&mut self, call: Arc<CallSlot>) {
+        if let Some(deadline) = call.spec.deadline {
+            self.waiting_deadline = Some(self.waiting_deadline.map_or(deadline, |first| first.min(deadline)));
+        }
+        call.lock().wait_for_stream();
+        self.waiting.push_back(call);
+    }
+
+    fn open_waiting(&mut self, now: Instant) {
+        while let Some(call) = self.waiting.pop_front() {
+            if let Err(call) = self.try_open(call, now) {
+                self.waiting.push_front(call);
+                return;
+            }
+        }
+    }
+
+    /// Gives the call back if no stream is free.
+    fn try_open(&mut self, call: Arc<CallSlot>, now: Instant) -> Result<(), Arc<CallSlot>> {
+        let mut state = call.lock();
+        if state.has_ended() {
+            return Ok(());
+        }
+        let spec = &call.spec;
+        let timeout = spec.deadline.map(|deadline| deadline.saturating_duration_since(now));
+        if timeout.is_some_and(|left| left.is_zero()) {
+            drop(state);
+            self.finish(&call, deadline_exceeded());
+            return Ok(());
+        }
+        if let Some(authority) = &spec.authority
+            && let Err(reason) = self.connector.check_authority(authority, &self.shared.info)
+        {
+            drop(state);
+            self.finish(&call, Status::unavailable(reason));
+            return Ok(());
+        }
+        let fields = RequestFields {
+            scheme: self.connector.scheme(),
+            authority: spec.authority.as_deref().unwrap_or(&self.connector.authority),
+            path: &spec.path,
+            timeout,
+            user_agent: &self.connector.user_agent,
+            encoding: spec.encoding,
+            accept_encoding: Some(crate::codec::ACCEPT_ENCODING),
+            previous_attempts: 0,
+            metadata: &state.metadata,
+        };
+        let key = match self.conn.open(&fields, false) {
+            Ok(key) => key,
+            Err(OpenError::AtLimit) => {
+                drop(state);
+                return Err(call);
+            }
+            Err(OpenError::GoingAway) => {
+                state.unplaced();
+                drop(state);
+                call.take_back();
+                self.end_new_calls(TransportError::new("the connection takes no more calls"));
+                return Ok(());
+            }
+        };
+        state.opened(key);
+        self.send_queued(key, &mut state);
+        drop(state);
+        if let Some(deadline) = call.spec.deadline {
+            self.deadlines.push(deadline, key);
+        }
+        let wire = ClientCall::new(call.spec.max_recv);
+        if self.open.len() <= key.index() {
+            self.open.resize_with(key.index() + 1, || None);
+        }
+        self.open[key.index()] = Some(OpenCall { key, call, wire });
+        Ok(())
+    }
+
+    /// Moves what the call wants to send into the engine, as far as that takes it.
+    fn send_queued(&mut self, key: StreamKey, state: &mut CallState) {
+        let limit = self.conn.config().max_send_buffer;
+        // Asked only when something was queued before: a unary call never is.
+        let mut fresh = !state.has_sent();
+        while fresh || self.conn.send_buffered(key) < limit {
+            fresh = false;
+            let Some((chunk, last)) = state.next_chunk() else { break };
+            self.conn.send_data(key, chunk, last);
+            if last {
+                break;
+            }
+        }
+        self.wakers.extend(state.take_ready_waker());
+    }
+
+    fn handle_due(&mut self, cx: &mut Context<'_>, now: Instant) {
+        if self.conn.poll_timeout().is_some_and(|at| at <= now) {
+            self.conn.handle_timeout(now);
+            self.handle_events(now);
+        }
+        while let Some(key) = self.deadlines.pop_due(now) {
+            if open_call(&mut self.open, key).is_some() {
+                self.abandon(key, deadline_exceeded());
+            }
+        }
+        if self.waiting_deadline.is_some_and(|at| at <= now) {
+            let expired =
+                |call: &Arc<CallSlot>| call.spec.deadline.is_some_and(|deadline| deadline <= now);
+            for call in self.waiting.iter().filter(|call| expired(call)).cloned().collect::<Vec<_>>() {
+                self.finish(&call, deadline_exceeded());
+            }
+            self.waiting.retain(|call| !expired(call));
+            self.waiting_deadline = self.waiting.iter().filter_map(|call| call.spec.deadline).min();
+        }
+        self.arm(cx, now);
+    }
+
+    /// Sees to it that the task is woken when something is due.
+    fn arm(&mut self, cx: &mut Context<'_>, now: Instant) {
+        let due = [self.conn.poll_timeout(), self.deadlines.next(), self.waiting_deadline];
+        let Some(due) = due.into_iter().flatten().min() else { return };
+        // A timer that fires too early costs one look; setting it anew for each call would cost more.
+        if self.armed.is_none_or(|armed| due < armed) {
+            let at = tokio::time::Instant::from_std(due.max(now));
+            match &mut self.sleep {
+                Some(sleep) => sleep.as_mut().reset(at),
+                None => self.sleep = Some(Box::pin(tokio::time::sleep_until(at))),
+            }
+            self.armed = Some(due);
+        }
+        if let Some(sleep) = &mut self.sleep
+            && self.armed.is_some()
+            && sleep.as_mut().poll(cx).is_ready()
+        {
+            self.armed = None;
+            cx.waker().wake_by_ref();
+        }
+    }
+
+    /// Writes what waits, up to `budget`. Whether anything went out.
+    fn write(&mut self, cx: &mut Context<'_>, now: Instant, budget: &mut usize) -> bool {
+        let mut progress = false;
+        while *budget > 0 && self.broken.is_none() {
+            if !self.conn.output().has_remaining() {
+                if !self.conn.wants_transmit() {
+                    break;
+                }
+                self.conn.transmit(now, WRITE_BUDGET);
+                self.handle_events(now);
+                if !self.conn.output().has_remaining() {
+                    break;
+                }
+            }
+            match self.io.poll_write_buf(cx, self.conn.output()) {
+                Poll::Ready(Ok(0)) => self.broken = Some(io::ErrorKind::WriteZero.into()),
+                Poll::Ready(Ok(n)) => {
+                    progress = true;
+                    *budget = budget.saturating_sub(n);
+                }
+                // What the server said before it closed may still be read; the end of that ends the connection.
+                Poll::Ready(Err(error)) => self.broken = Some(error),
+                Poll::Pending => return progress,
+            }
+        }
+        if progress {
+            // Only TLS has something to flush. An error comes again with the next write.
+            let _ = Pin::new(&mut self.io).poll_flush(cx);
+        }
+        progress
+    }
+
+    fn wake_callers(&mut self) {
+        for waker in self.wakers.drain(..) {
+            waker.wake();
+        }
+        if self.wakers.capacity() > 1024 {
+            self.wakers = Vec::new();
+        }
+    }
+
+    fn turn(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let now = Instant::now();
+        let (mut read_budget, mut write_budget) = (BYTES_PER_TURN, BYTES_PER_TURN);
+        loop {
+            let mut progress = self.read(cx, now, &mut read_budget);
+            if self.broken.is_some() && !progress && !self.closed {
+                // Writing failed, and all that the server had said is read.
+                self.conn.handle_eof();
+                self.handle_events(now);
+            }
+            progress |= self.look_at_inbox(cx, now);
+            self.handle_due(cx, now);
+            progress |= self.write(cx, now, &mut write_budget);
+            self.wake_callers();
+            if self.closed {
+                return Poll::Ready(());
+            }
+            if !progress {
+                break;
+            }
+            if read_budget == 0 || write_budget == 0 {
+                cx.waker().wake_by_ref();
+                break;
+            }
+        }
+        if self.conn.active_streams() == 0 {
+            self.conn.shrink();
+        }
+        Poll::Pending
+    }
+}
+
+impl<R: FnMut(ConnectionEvent) + Unpin> Future for Driver<R> {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let this = &mut *self;
+        if this.turn(cx).is_pending() {
+            return Poll::Pending;
+        }
+        // The last words, and TLS's close_notify, as far as the socket takes them now.
+        let _ = Pin::new(&mut this.io).poll_shutdown(cx);
+        Poll::Ready(())
+    }
+}
+
+impl<R: FnMut(ConnectionEvent)> Drop for Driver<R> {
+    /// Whatever ended the task, a runtime that was shut down included: nobody waits for a call for ever.
+    fn drop(&mut self) {
+        let poked = {
+            let mut inbox = self.shared.lock();
+            inbox.refusing = true;
+            inbox.waker = None;
+            std::mem::take(&mut inbox.poked)
+        };
+        for call in poked {
+            let mut state = call.lock();
+            if state.key().is_none() && !state.has_ended() && !state.is_waiting() {
+                state.unplaced();
+                drop(state);
+                call.take_back();
+            }
+        }
+        self.end_new_calls(TransportError::new("the connection was dropped"));
+        for open in std::mem::take(&mut self.open).into_iter().flatten() {
+            self.finish(&open.call, Status::unavailable("the task of the connection was ended"));
+        }
+        self.wake_callers();
+    }
+}
+
+fn open_call(open: &mut [Option<OpenCall>], key: StreamKey) -> Option<&mut OpenCall> {
+    open.get_mut(key.index())?.as_mut().filter(|open| open.key == key)
+}
+
+/// The words that grpc programs know.
+pub(crate) fn deadline_exceeded() -> Status {
+    Status::deadline_exceeded("Deadline Exceeded")
+}
+
+#[cfg(test)]
+mod tests;

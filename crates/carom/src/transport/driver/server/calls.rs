@@ -1,0 +1,735 @@
+//! The calls of one connection, from the engine's events to their answers. Knows no socket.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+use std::time::Instant;
+
+use bytes::{Bytes, BytesMut};
+use carom_wire::call::{HeadCache, RequestHead, ServerCall};
+use carom_wire::conn::{Connection, ConnectionError, Event, ResetBy, Side};
+use carom_wire::frame::ErrorCode;
+use carom_wire::hpack::HeaderBlock;
+use carom_wire::message::Message;
+use carom_wire::stream::StreamKey;
+use carom_wire::{MetadataMap, Status};
+
+use super::deadlines::Deadlines;
+use super::inbox::Inbox;
+use super::mailbox::{CallWaker, Command, Mailbox};
+use super::plan::{Plan, Plans, RequestEncoding};
+use crate::cancellation::{CancelCell, Cancelled};
+use crate::codec::ACCEPT_ENCODING;
+use crate::request::{Origin, Request, RequestContext};
+use crate::server::RequestMode;
+use crate::server::call::{self, CallFacts, IncomingCall, MessageReceiver, Responder, ResponderShared};
+use crate::server::lifecycle::ServerShared;
+use crate::server::router::Route;
+use crate::server::running::{CallInput, Running, Sending, Step, guard, panicked};
+use crate::transport::ConnectionInfo;
+
+/// The calls of one connection and the engine they run on.
+pub(super) struct Calls {
+    pub(super) conn: Connection,
+    pub(super) mailbox: Arc<Mailbox>,
+    pub(super) info: Arc<ConnectionInfo>,
+    /// Set when the engine has reported the end; the error, if it was not a good one.
+    pub(super) closed: Option<Option<ConnectionError>>,
+    shared: Arc<ServerShared>,
+    /// The call of each stream, at the place that the engine gave the stream.
+    slots: Vec<Slot>,
+    live: usize,
+    heads: HeadCache,
+    plans: Plans,
+    deadlines: Deadlines,
+    /// Calls with a deadline that are not in `deadlines` yet: most are answered before the turn is over.
+    undated: Vec<StreamKey>,
+    /// Places of calls to be polled.
+    ready: Vec<u32>,
+    commands: Vec<Command>,
+    /// Where responses are encoded.
+    buffer: BytesMut,
+    /// Cloned by work that may outlive its call.
+    occupied: Arc<()>,
+    now: Instant,
+    aborted: bool,
+}
+
+#[derive(Default)]
+struct Slot {
+    call: Option<Call>,
+    waker: Option<(Arc<CallWaker>, Waker)>,
+}
+
+struct Call {
+    key: StreamKey,
+    machine: ServerCall,
+    head: Arc<RequestHead>,
+    plan: Plan,
+    deadline: Option<Instant>,
+    work: Work,
+    watchers: Vec<Arc<CancelCell>>,
+}
+
+/// Who is working on a call.
+///
+/// ```text
+///   Collecting ── message and half-close ─▶ Running / Detached ── last step ─▶ Answered
+///       └─────────────── refused, deadline ─────────────────────────────────────▲
+/// ```
+enum Work {
+    /// The one request message, or the half-close after it, is still to come.
+    Collecting(Option<Message>),
+    /// A handler, polled here.
+    Running { task: Pin<Box<dyn Running>>, inbox: Option<Arc<Inbox>> },
+    /// Someone with a responder.
+    Detached { responder: Arc<ResponderShared>, inbox: Option<Arc<Inbox>> },
+    /// The whole answer is with the engine.
+    Answered,
+}
+
+impl Calls {
+    /// Steps of one call before others get their turn.
+    const STEPS_A_TURN: usize = 32;
+    /// Places that are kept while no call runs.
+    const IDLE_SLOTS: usize = 8;
+
+    pub(super) fn new(
+        shared: Arc<ServerShared>,
+        info: Arc<ConnectionInfo>,
+        mailbox: Arc<Mailbox>,
+        now: Instant,
+    ) -> Self {
+        Self {
+            conn: Connection::new(Side::Server, shared.settings.http2.clone(), now),
+            mailbox,
+            info,
+            closed: None,
+            shared,
+            slots: Vec::new(),
+            live: 0,
+            heads: HeadCache::default(),
+            plans: Plans::default(),
+            deadlines: Deadlines::default(),
+            undated: Vec::new(),
+            ready: Vec::new(),
+            commands: Vec::new(),
+            buffer: BytesMut::new(),
+            occupied: Arc::new(()),
+            now,
+            aborted: false,
+        }
+    }
+
+    pub(super) fn set_now(&mut self, now: Instant) {
+        self.now = now;
+    }
+
+    /// Whether no call is open.
+    pub(super) fn is_idle(&self) -> bool {
+        self.live == 0
+    }
+
+    /// Whether calls are waiting to be polled.
+    pub(super) fn has_ready(&self) -> bool {
+        !self.ready.is_empty()
+    }
+
+    /// Handles events until there are none or `budget` is used up. Says whether there were any.
+    pub(super) fn run_events(&mut self, budget: &mut usize) -> bool {
+        let mut any = false;
+        while *budget > 0 {
+            let Some(event) = self.conn.next_event(self.now) else { break };
+            *budget -= 1;
+            any = true;
+            self.handle(event);
+        }
+        any
+    }
+
+    /// Does what other tasks asked for. Says whether there was anything.
+    pub(super) fn run_mailbox(&mut self) -> bool {
+        let mut commands = std::mem::take(&mut self.commands);
+        let mut woken = Vec::new();
+        let any = self.mailbox.take(&mut commands, &mut woken);
+        for command in commands.drain(..) {
+            self.obey(command);
+        }
+        self.commands = commands;
+        if self.ready.is_empty() {
+            self.ready = woken;
+        } else {
+            self.ready.extend(woken);
+        }
+        any
+    }
+
+    /// Polls the calls that are ready, as far as `budget` goes. Says whether there were any.
+    pub(super) fn run_ready(&mut self, budget: &mut usize) -> bool {
+        if self.ready.is_empty() {
+            return false;
+        }
+        let ready = std::mem::take(&mut self.ready);
+        let mut ready = ready.into_iter();
+        while *budget > 0
+            && let Some(index) = ready.next()
+        {
+            *budget -= 1;
+            self.poll_call(index as usize);
+        }
+        // What there was no time for goes before what was added meanwhile.
+        let added = std::mem::take(&mut self.ready);
+        self.ready = ready.chain(added).collect();
+        true
+    }
+
+    /// When [`run_timers`](Self::run_timers) wants to be called.
+    pub(super) fn next_timeout(&mut self) -> Option<Instant> {
+        for key in std::mem::take(&mut self.undated) {
+            if let Some(at) = self.find(key).and_then(|index| self.slots[index].call.as_ref()?.deadline) {
+                let slots = &self.slots;
+                self.deadlines.insert(at, key, self.live, |key| is_live(slots, key));
+            }
+        }
+        [self.conn.poll_timeout(), self.deadlines.next()].into_iter().flatten().min()
+    }
+
+    /// Ends calls whose deadline has passed, and lets the engine do what is due.
+    pub(super) fn run_timers(&mut self) {
+        if self.conn.poll_timeout().is_some_and(|at| at <= self.now) {
+            self.conn.handle_timeout(self.now);
+        }
+        while let Some(key) = self.deadlines.expired(self.now) {
+            if let Some(index) = self.find(key) {
+                let status = Status::deadline_exceeded("the deadline of the call has passed");
+                self.cut_off(index, status, Cancelled::DeadlineExceeded);
+            }
+        }
+    }
+
+    /// Gives back memory that is not needed while no call is open.
+    pub(super) fn shrink(&mut self) {
+        self.conn.shrink();
+        self.buffer = BytesMut::new();
+        self.deadlines.clear();
+        self.undated = Vec::new();
+        self.ready = Vec::new();
+        self.commands = Vec::new();
+        self.slots.truncate(Self::IDLE_SLOTS);
+        self.slots.shrink_to_fit();
+    }
+
+    /// The connection is gone: every call is over.
+    pub(super) fn end_all(&mut self) {
+        let reason = self.lost();
+        for index in 0..self.slots.len() {
+            self.remove(index, reason);
+        }
+        for command in self.mailbox.close() {
+            if let Command::Watch { cell, .. } = command {
+                cell.set(reason);
+            }
+        }
+    }
+
+    /// What the loss of the connection means for its calls.
+    fn lost(&self) -> Cancelled {
+        if self.aborted { Cancelled::ServerShutdown } else { Cancelled::ConnectionLost }
+    }
+
+    fn find(&self, key: StreamKey) -> Option<usize> {
+        is_live(&self.slots, key).then(|| key.index())
+    }
+
+    fn call_mut(&mut self, index: usize) -> Option<&mut Call> {
+        self.slots.get_mut(index)?.call.as_mut()
+    }
+
+    fn handle(&mut self, event: Event) {
+        match event {
+            Event::Headers { key, block, end_stream } => self.on_request(key, &block, end_stream),
+            Event::Data { key, data, end_stream } => {
+                if let Some(index) = self.find(key) {
+                    self.on_data(index, data, end_stream);
+                }
+            }
+            Event::Finished { key } => {
+                if let Some(index) = self.find(key) {
+                    self.remove(index, Cancelled::Finished);
+                }
+            }
+            Event::Reset { key, by, .. } => {
+                if let Some(index) = self.find(key) {
+                    let reason = match by {
+                        ResetBy::ConnectionLost => self.lost(),
+                        ResetBy::Peer | ResetBy::Engine(_) | ResetBy::GoAway => Cancelled::ByPeer,
+                    };
+                    self.remove(index, reason);
+                }
+            }
+            Event::Writable { key } => {
+                if let Some(index) = self.find(key)
+                    && let Some(call) = self.call_mut(index)
+                {
+                    match &call.work {
+                        Work::Running { .. } => self.ready.push(index as u32),
+                        Work::Detached { responder, .. } => responder.moved(0, false),
+                        Work::Collecting(_) | Work::Answered => {}
+                    }
+                }
+            }
+            Event::Closed { error } => self.closed = Some(error),
+            Event::GoAway { code, ref debug, .. } if code != ErrorCode::NO_ERROR => {
+                let words = debug.escape_ascii();
+                tracing::debug!(peer = %self.info.peer, %code, %words, "the client sent GOAWAY");
+            }
+            Event::Ready | Event::StreamsAvailable | Event::GoAway { .. } => {}
+        }
+    }
+
+    fn on_request(&mut self, key: StreamKey, block: &HeaderBlock, end_stream: bool) {
+        let head = match self.heads.parse(block) {
+            Ok(head) => head,
+            Err(refusal) => return self.conn.send_headers(key, &refusal, true),
+        };
+        let plan = self.plans.of(&head, &self.shared.router);
+        let settings = &self.shared.settings;
+        // Work that goes on although its call was reset counts against the limit (CVE-2023-44487).
+        if Arc::strong_count(&self.occupied) > settings.http2.max_concurrent_streams as usize {
+            return self.conn.reset(key, ErrorCode::REFUSED_STREAM);
+        }
+        let mut machine = ServerCall::new(settings.max_recv_message_size, end_stream);
+        machine.set_accept_encoding(Some(ACCEPT_ENCODING));
+        let deadline = head.timeout.and_then(|timeout| self.now.checked_add(timeout));
+        let refused = if deadline.is_some_and(|deadline| deadline <= self.now) {
+            Some(Status::deadline_exceeded("the call came with no time left"))
+        } else if plan.route == Route::Unknown {
+            Some(self.shared.router.unknown(head.path_str()))
+        } else if plan.encoding == RequestEncoding::Unknown {
+            let name = head.encoding.as_deref().unwrap_or_default().escape_ascii();
+            Some(Status::unimplemented(format!(
+                "messages compressed by {name} are not supported; supported: {ACCEPT_ENCODING}"
+            )))
+        } else {
+            None
+        };
+        if refused.is_some() {
+            return machine.send_status(&mut self.conn, key, refused, MetadataMap::new());
+        }
+
+        let index = key.index();
+        if index >= self.slots.len() {
+            self.slots.resize_with(index + 1, Slot::default);
+        }
+        let work = Work::Collecting(None);
+        self.slots[index].call =
+            Some(Call { key, machine, head, plan, deadline, work, watchers: Vec::new() });
+        self.live += 1;
+        if deadline.is_some() {
+            self.undated.push(key);
+        }
+        match plan.route {
+            Route::Method { whole_request: false, .. } | Route::Fallback(RequestMode::Streaming) => {
+                let inbox = Arc::new(Inbox::new(key, Arc::clone(&self.mailbox)));
+                if end_stream {
+                    inbox.end();
+                }
+                let receiver = MessageReceiver::streaming(
+                    Arc::clone(&inbox),
+                    plan.encoding.known(),
+                    self.shared.settings.max_recv_message_size,
+                );
+                self.start(index, receiver, Some(inbox));
+            }
+            _ if end_stream => self.collect(index),
+            _ => {}
+        }
+    }
+
+    fn on_data(&mut self, index: usize, data: Bytes, end_stream: bool) {
+        let Some(call) = self.slots[index].call.as_mut() else { return };
+        call.machine.on_data(data, end_stream);
+        match &call.work {
+            Work::Collecting(_) => self.collect(index),
+            Work::Running { inbox: Some(inbox), .. } | Work::Detached { inbox: Some(inbox), .. } => {
+                loop {
+                    match call.machine.next_message() {
+                        Ok(Some(message)) => inbox.push(message),
+                        Ok(None) => break,
+                        Err(status) => return self.fail(index, status),
+                    }
+                }
+                if call.machine.at_end() {
+                    inbox.end();
+                } else {
+                    self.conn.expect(call.key, call.machine.wanted());
+                }
+            }
+            Work::Running { .. } | Work::Detached { .. } | Work::Answered => {}
+        }
+    }
+
+    /// Goes on with a call that takes one message (rule: none or several are UNIMPLEMENTED).
+    fn collect(&mut self, index: usize) {
+        let Some(call) = self.slots[index].call.as_mut() else { return };
+        let Work::Collecting(collected) = &mut call.work else { return };
+        let status = loop {
+            match call.machine.next_message() {
+                Ok(Some(message)) if collected.is_none() => *collected = Some(message),
+                Ok(Some(_)) => break Status::unimplemented("more than one message in a call that takes one"),
+                Ok(None) if !call.machine.at_end() => {
+                    self.conn.expect(call.key, call.machine.wanted());
+                    return;
+                }
+                Ok(None) => match collected.take() {
+                    None => break Status::unimplemented("no message in a call that takes one"),
+                    Some(message) => {
+                        let max = self.shared.settings.max_recv_message_size;
+                        match call::open(message, call.plan.encoding.known(), max) {
+                            Ok(payload) => {
+                                return self.start(index, MessageReceiver::whole(payload), None);
+                            }
+                            Err(status) => break status,
+                        }
+                    }
+                },
+                Err(status) => break status,
+            }
+        };
+        self.fail(index, status);
+    }
+
+    /// Hands the call to its handler.
+    fn start(&mut self, index: usize, body: MessageReceiver, inbox: Option<Arc<Inbox>>) {
+        let Some(call) = self.slots[index].call.as_mut() else { return };
+        let origin = Origin {
+            head: Arc::clone(&call.head),
+            connection: Arc::clone(&self.info),
+            deadline: call.deadline,
+            key: call.key,
+            source: Arc::clone(&self.mailbox) as _,
+        };
+        let sending = Sending {
+            preferred: self.shared.settings.compression,
+            accepted: call.plan.accepted,
+            max_message_size: self.shared.settings.max_send_message_size,
+        };
+        let (route, path) = (call.plan.route, Arc::clone(&call.head));
+        let path = path.path_str();
+        let context = match self.intercept(path, RequestContext::received(origin)) {
+            Ok(context) => context,
+            Err(status) => return self.fail(index, status),
+        };
+        match route {
+            Route::Method { index: method, .. } => {
+                let input = CallInput { context, body, sending };
+                let handler = self.shared.router.method(method).handler();
+                let started = guard(path, || handler.start(input, &self.occupied));
+                match started.unwrap_or_else(|| Err(panicked())) {
+                    Ok(task) => {
+                        if let Some(call) = self.call_mut(index) {
+                            call.work = Work::Running { task, inbox };
+                        }
+                        self.poll_call(index);
+                    }
+                    Err(status) => self.fail(index, status),
+                }
+            }
+            Route::Fallback(_) => self.detach(index, body, inbox, sending),
+            // Refused when its head came.
+            Route::Unknown => {}
+        }
+    }
+
+    fn intercept(&self, path: &str, context: RequestContext) -> Result<RequestContext, Status> {
+        let interceptors = &self.shared.settings.interceptors;
+        if interceptors.is_empty() {
+            return Ok(context);
+        }
+        let mut request = Request::join(context, ());
+        for interceptor in interceptors {
+            let passed = guard(path, || interceptor.intercept(request));
+            request = passed.unwrap_or_else(|| Err(panicked()))?;
+        }
+        Ok(request.split().0)
+    }
+
+    fn detach(
+        &mut self,
+        index: usize,
+        receiver: MessageReceiver,
+        inbox: Option<Arc<Inbox>>,
+        sending: Sending,
+    ) {
+        let shared = Arc::clone(&self.shared);
+        let Some(call) = self.slots[index].call.as_mut() else { return };
+        let Some(handler) = shared.router.fallback() else { return };
+        let responder = Arc::new(ResponderShared::new(
+            call.key,
+            Arc::clone(&self.mailbox),
+            sending,
+            self.conn.config().max_send_buffer,
+            Arc::clone(&self.occupied),
+        ));
+        call.work = Work::Detached { responder: Arc::clone(&responder), inbox };
+        let incoming = IncomingCall {
+            head: Arc::clone(&call.head),
+            facts: CallFacts::new(Arc::clone(&self.info), call.deadline),
+            receiver,
+            responder: Responder::new(responder),
+        };
+        let head = Arc::clone(&call.head);
+        if guard(head.path_str(), || handler.call(incoming)).is_none() {
+            self.fail(index, panicked());
+        }
+    }
+
+    /// Lets a handler go on as far as it can.
+    fn poll_call(&mut self, index: usize) {
+        let max_send_buffer = self.conn.config().max_send_buffer;
+        for _ in 0..Self::STEPS_A_TURN {
+            let Some(slot) = self.slots.get_mut(index) else { return };
+            let Some(call) = slot.call.as_mut() else { return };
+            let Work::Running { task, inbox } = &mut call.work else { return };
+            // The stream is asked for more only while the client takes what there is; `Writable` goes on.
+            if call.machine.is_head_sent() && self.conn.send_buffered(call.key) >= max_send_buffer {
+                return;
+            }
+            let (accept, waker) = slot.waker.get_or_insert_with(|| {
+                let call_waker = CallWaker::new(index as u32, Arc::clone(&self.mailbox));
+                (Arc::clone(&call_waker), Waker::from(call_waker))
+            });
+            accept.accept();
+            if let Some(inbox) = inbox {
+                inbox.attend();
+            }
+            let buffer = &mut self.buffer;
+            let step = guard(call.head.path_str(), || {
+                task.as_mut().poll_step(&mut Context::from_waker(waker), buffer)
+            });
+            if let Some(inbox) = inbox {
+                self.conn.release(call.key, inbox.taken());
+            }
+            match step {
+                None => return self.fail(index, panicked()),
+                Some(Poll::Pending) => return,
+                Some(Poll::Ready(Step::Head { metadata, encoding })) => {
+                    let encoding = encoding.map(|encoding| encoding.as_str());
+                    call.machine.send_headers(&mut self.conn, call.key, &metadata, encoding);
+                }
+                Some(Poll::Ready(Step::Message(framed))) => {
+                    call.machine.send_message(&mut self.conn, call.key, framed);
+                }
+                Some(Poll::Ready(Step::Unary { metadata, encoding, framed, trailers })) => {
+                    let encoding = encoding.map(|encoding| encoding.as_str());
+                    call.machine.send_unary(&mut self.conn, call.key, &metadata, encoding, framed, trailers);
+                    return self.answered(index, Cancelled::Finished);
+                }
+                Some(Poll::Ready(Step::End(Ok(trailers)))) => {
+                    call.machine.send_status(&mut self.conn, call.key, None, trailers);
+                    return self.answered(index, Cancelled::Finished);
+                }
+                Some(Poll::Ready(Step::End(Err(status)))) => return self.fail(index, status),
+            }
+        }
+        self.ready.push(index as u32);
+    }
+
+    /// Ends a call with an error, and its work with it.
+    fn fail(&mut self, index: usize, status: Status) {
+        let Some(call) = self.slots[index].call.as_mut() else { return };
+        if let Work::Running { inbox: Some(inbox), .. } | Work::Detached { inbox: Some(inbox), .. } =
+            &call.work
+        {
+            inbox.fail(status.clone());
+        }
+        call.machine.send_status(&mut self.conn, call.key, Some(status), MetadataMap::new());
+        self.answered(index, Cancelled::Finished);
+    }
+
+    /// Ends a call from outside. What it has not been able to send is not waited for.
+    fn cut_off(&mut self, index: usize, status: Status, reason: Cancelled) {
+        let Some(call) = self.slots[index].call.as_mut() else { return };
+        if self.conn.send_buffered(call.key) > 0 {
+            self.conn.reset(call.key, ErrorCode::CANCEL);
+            self.remove(index, reason);
+        } else {
+            call.machine.send_status(&mut self.conn, call.key, Some(status), MetadataMap::new());
+            self.answered(index, reason);
+        }
+    }
+
+    /// The answer is complete: whoever worked on the call is done, and told so.
+    fn answered(&mut self, index: usize, reason: Cancelled) {
+        let Some(call) = self.slots[index].call.as_mut() else { return };
+        let work = std::mem::replace(&mut call.work, Work::Answered);
+        let watchers = std::mem::take(&mut call.watchers);
+        dismiss(&call.head, work, watchers, reason);
+    }
+
+    /// The stream is gone.
+    fn remove(&mut self, index: usize, reason: Cancelled) {
+        if let Some(call) = self.slots[index].call.take() {
+            self.live -= 1;
+            dismiss(&call.head, call.work, call.watchers, reason);
+        }
+    }
+
+    fn obey(&mut self, command: Command) {
+        let key = match &command {
+            Command::Shutdown => return self.conn.shutdown(self.now),
+            Command::Abort => return self.abort(),
+            Command::Watch { key, .. }
+            | Command::Release { key }
+            | Command::Fail { key, .. }
+            | Command::Head { key, .. }
+            | Command::Message { key, .. }
+            | Command::Finish { key, .. } => *key,
+            Command::FinishUnary(answer) => answer.key,
+        };
+        match self.find(key) {
+            Some(index) => self.obey_for(index, command),
+            None => {
+                if let Command::Watch { cell, .. } = command {
+                    cell.set(Cancelled::Finished);
+                }
+            }
+        }
+    }
+
+    fn obey_for(&mut self, index: usize, command: Command) {
+        let Some(call) = self.slots[index].call.as_mut() else { return };
+        let (conn, key) = (&mut self.conn, call.key);
+        match command {
+            Command::Shutdown | Command::Abort => {}
+            Command::Watch { cell, .. } => match call.work {
+                Work::Answered => cell.set(Cancelled::Finished),
+                _ => call.watchers.push(cell),
+            },
+            Command::Release { .. } => {
+                if let Work::Running { inbox: Some(inbox), .. } | Work::Detached { inbox: Some(inbox), .. } =
+                    &call.work
+                {
+                    conn.release(key, inbox.taken());
+                }
+            }
+            Command::Fail { status, .. } => self.fail(index, status),
+            Command::Head { metadata, encoding, .. } => {
+                call.machine.send_headers(conn, key, &metadata, encoding.map(|encoding| encoding.as_str()));
+            }
+            Command::Message { payload, encoding, .. } => {
+                let len = payload.len() + carom_wire::message::PREFIX_LEN;
+                if !call.machine.is_head_sent() {
+                    let encoding = encoding.map(|encoding| encoding.as_str());
+                    call.machine.send_headers(conn, key, &MetadataMap::new(), encoding);
+                }
+                match frame(payload, encoding, &mut self.buffer) {
+                    Ok((head, tail)) => {
+                        call.machine.send_message(conn, key, head);
+                        if let Some(tail) = tail {
+                            call.machine.send_message(conn, key, tail);
+                        }
+                    }
+                    Err(status) => return self.fail(index, status),
+                }
+                if let Work::Detached { responder, .. } = &call.work {
+                    responder.moved(len, conn.send_buffered(key) >= conn.config().max_send_buffer);
+                }
+            }
+            Command::Finish { status, trailing, .. } => {
+                let status = Some(status)
+                    .filter(|status| status.code() != carom_wire::Code::Ok || !status.message().is_empty());
+                call.machine.send_status(conn, key, status, trailing);
+                self.answered(index, Cancelled::Finished);
+            }
+            Command::FinishUnary(answer) => {
+                let initial = answer.initial.unwrap_or_default();
+                let encoding = answer.encoding.map(|encoding| encoding.as_str());
+                match frame(answer.payload, answer.encoding, &mut self.buffer) {
+                    Ok((framed, None)) => {
+                        call.machine.send_unary(conn, key, &initial, encoding, framed, answer.trailing);
+                    }
+                    Ok((head, Some(tail))) => {
+                        call.machine.send_headers(conn, key, &initial, encoding);
+                        call.machine.send_message(conn, key, head);
+                        call.machine.send_message(conn, key, tail);
+                        call.machine.send_status(conn, key, None, answer.trailing);
+                    }
+                    Err(status) => return self.fail(index, status),
+                }
+                self.answered(index, Cancelled::Finished);
+            }
+        }
+    }
+
+    /// Ends all calls with CANCELLED, and the connection.
+    fn abort(&mut self) {
+        self.aborted = true;
+        for index in 0..self.slots.len() {
+            if self.slots[index].call.is_some() {
+                let status = Status::cancelled("the server is shutting down");
+                self.cut_off(index, status, Cancelled::ServerShutdown);
+            }
+        }
+        self.conn.transmit(self.now, usize::MAX);
+        self.conn.close(ErrorCode::NO_ERROR, "the server is shutting down");
+    }
+}
+
+fn is_live(slots: &[Slot], key: StreamKey) -> bool {
+    slots.get(key.index()).and_then(|slot| slot.call.as_ref()).is_some_and(|call| call.key == key)
+}
+
+/// Ends someone's work on a call.
+fn dismiss(head: &RequestHead, work: Work, watchers: Vec<Arc<CancelCell>>, reason: Cancelled) {
+    for watcher in watchers {
+        watcher.set(reason);
+    }
+    let inbox = match work {
+        Work::Running { task, inbox } => {
+            // A handler's destructors are its own code.
+            let _ = guard(head.path_str(), || drop(task));
+            inbox
+        }
+        Work::Detached { responder, inbox } => {
+            responder.ended(reason);
+            inbox
+        }
+        Work::Collecting(_) | Work::Answered => None,
+    };
+    if let Some(inbox) = inbox {
+        inbox.fail(match reason {
+            Cancelled::DeadlineExceeded => Status::deadline_exceeded("the deadline of the call has passed"),
+            Cancelled::ByPeer => Status::cancelled("the client cancelled the call"),
+            Cancelled::ConnectionLost => Status::cancelled("the connection was lost"),
+            Cancelled::ServerShutdown => Status::cancelled("the server is shutting down"),
+            Cancelled::Finished => Status::cancelled("the call has ended"),
+        });
+    }
+}
+
+/// A message behind its prefix: as one piece if it is small, else prefix and payload, which is not copied.
+fn frame(
+    payload: Bytes,
+    encoding: Option<crate::codec::CompressionEncoding>,
+    buffer: &mut BytesMut,
+) -> Result<(Bytes, Option<Bytes>), Status> {
+    use carom_wire::message::{PREFIX_LEN, prefix};
+    /// Below this a copy is cheaper than one more piece.
+    const COPY_BELOW: usize = 4096;
+    buffer.clear();
+    if let Some(encoding) = encoding {
+        buffer.extend_from_slice(&[0; PREFIX_LEN]);
+        crate::codec::compress(encoding, &payload, buffer)?;
+        let len = u32::try_from(buffer.len() - PREFIX_LEN).unwrap_or(u32::MAX);
+        buffer[..PREFIX_LEN].copy_from_slice(&prefix(true, len));
+        return Ok((buffer.split().freeze(), None));
+    }
+    // The responder has checked that it fits into 32 bits.
+    buffer.extend_from_slice(&prefix(false, u32::try_from(payload.len()).unwrap_or(u32::MAX)));
+    if payload.len() < COPY_BELOW {
+        buffer.extend_from_slice(&payload);
+        return Ok((buffer.split().freeze(), None));
+    }
+    Ok((buffer.split().freeze(), Some(payload)))
+}

@@ -1,0 +1,76 @@
+//! The deadlines of a connection's calls: one heap, so that one timer serves them all.
+
+use std::cmp::Ordering;
+use std::collections::BinaryHeap;
+use std::time::Instant;
+
+use carom_wire::stream::StreamKey;
+
+/// Deadlines in order. Calls that ended leave their entry behind; it is dropped when its time comes or when such
+/// entries outnumber the living.
+#[derive(Debug, Default)]
+pub(super) struct Deadlines {
+    heap: BinaryHeap<Entry>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Entry {
+    at: Instant,
+    key: StreamKey,
+}
+
+impl Deadlines {
+    /// Below this many entries nothing is worth tidying.
+    const FEW: usize = 64;
+
+    /// Adds a deadline. `is_live` tells which calls still run.
+    pub(super) fn insert(
+        &mut self,
+        at: Instant,
+        key: StreamKey,
+        live: usize,
+        is_live: impl Fn(StreamKey) -> bool,
+    ) {
+        if self.heap.len() >= Self::FEW.max(live * 2) {
+            self.heap.retain(|entry| is_live(entry.key));
+        }
+        self.heap.push(Entry { at, key });
+    }
+
+    /// The earliest deadline.
+    pub(super) fn next(&self) -> Option<Instant> {
+        self.heap.peek().map(|entry| entry.at)
+    }
+
+    /// A call whose deadline is not after `now`, once each.
+    pub(super) fn expired(&mut self, now: Instant) -> Option<StreamKey> {
+        let due = self.heap.peek().is_some_and(|entry| entry.at <= now);
+        due.then(|| self.heap.pop()).flatten().map(|entry| entry.key)
+    }
+
+    /// Forgets all, and their memory.
+    pub(super) fn clear(&mut self) {
+        self.heap = BinaryHeap::new();
+    }
+}
+
+impl Ord for Entry {
+    fn cmp(&self, other: &Self) -> Ordering {
+        // The heap gives the greatest first.
+        other.at.cmp(&self.at)
+    }
+}
+
+impl PartialOrd for Entry {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for Entry {
+    fn eq(&self, other: &Self) -> bool {
+        self.at == other.at
+    }
+}
+
+impl Eq for Entry {}

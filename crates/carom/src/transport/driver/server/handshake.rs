@@ -1,0 +1,61 @@
+//! The TLS handshake of an accepted connection.
+
+use std::io;
+use std::pin::pin;
+use std::sync::Arc;
+
+use tokio_rustls::{TlsAcceptor, TlsStream};
+
+use super::accept::{looks_like, unless};
+use crate::server::lifecycle::ServerShared;
+use crate::transport::io::{IoStream, Socket};
+use crate::transport::{ConnectionInfo, PeerAddr};
+
+/// Shakes hands. `None`: it came to nothing, for a reason that is logged.
+pub(super) async fn handshake(
+    acceptor: &TlsAcceptor,
+    socket: Socket,
+    shared: &ServerShared,
+    peer: &PeerAddr,
+) -> Option<(IoStream, ConnectionInfo)> {
+    let mut first = [0; 24];
+    let mut seen = 0;
+    let shaking = async {
+        seen = socket.peek(&mut first).await?;
+        acceptor.accept(socket).await
+    };
+    let limited = tokio::time::timeout(shared.settings.handshake_timeout, shaking);
+    let mut stopping = pin!(shared.stopping());
+    let stream = match unless(&mut stopping, limited).await? {
+        Ok(Ok(stream)) => stream,
+        Ok(Err(error)) => {
+            report(peer, &error, &first[..seen]);
+            return None;
+        }
+        Err(_) => {
+            tracing::debug!(%peer, "closed: the TLS handshake took too long");
+            return None;
+        }
+    };
+    let session = stream.get_ref().1;
+    // RFC 9113 §3.2, and SPEC of gRPC over HTTP/2: the protocol must have been agreed on.
+    if session.alpn_protocol() != Some(b"h2") {
+        tracing::warn!(%peer, "closed: the client did not offer h2 by ALPN, so it does not speak gRPC");
+        return None;
+    }
+    let mut info = ConnectionInfo::new(peer.clone(), PeerAddr::Unix(None));
+    info.tls = true;
+    info.peer_certs = session
+        .peer_certificates()
+        .map(|chain| Arc::new(chain.iter().map(|certificate| certificate.clone().into_owned()).collect()));
+    Some((IoStream::Tls(Box::new(TlsStream::from(stream))), info))
+}
+
+fn report(peer: &PeerAddr, error: &io::Error, first: &[u8]) {
+    // Whoever connects and says nothing is a health check or a port scan.
+    if first.is_empty() {
+        tracing::debug!(%peer, %error, "closed: no TLS handshake came");
+    } else {
+        tracing::warn!(%peer, %error, received = looks_like(first), "closed: the TLS handshake failed");
+    }
+}

@@ -1,0 +1,319 @@
+//! A server's connection: one task that owns the socket, the engine and the calls.
+//!
+//! ```text
+//!   socket ─ read ─▶ engine ─ events ─▶ calls ─ handlers polled in place ─▶ engine ─ one write ─▶ socket
+//!                                         ▲
+//!                       mailbox: woken handlers, responders of other threads
+//! ```
+
+pub(crate) mod accept;
+mod calls;
+mod deadlines;
+#[cfg(feature = "tls")]
+mod handshake;
+pub(crate) mod inbox;
+pub(crate) mod mailbox;
+mod plan;
+
+use std::future::Future;
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::{Duration, Instant};
+
+use bytes::{Buf, BytesMut};
+use carom_wire::conn::{Blame, ConnectionError};
+use tokio::io::AsyncWrite;
+use tokio::time::Sleep;
+
+use self::calls::Calls;
+use self::mailbox::Mailbox;
+use crate::server::lifecycle::ServerShared;
+use crate::transport::ConnectionInfo;
+use crate::transport::io::IoStream;
+
+/// Events and handlers of one turn: some hundred microseconds of work at most, then other connections go on.
+const TURN_BUDGET: usize = 512;
+/// Bytes that streams may move into the output before it is written.
+const TRANSMIT_BUDGET: usize = 128 * 1024;
+/// Bytes written in one turn.
+const WRITE_BUDGET: usize = 1024 * 1024;
+/// Unwritten output above which nothing is read: a peer that does not read shall not make more of it.
+const OUTPUT_LIMIT: usize = 1024 * 1024;
+/// The smallest read buffer, for connections with little to say, and the largest.
+const MIN_READ: usize = 4 * 1024;
+const MAX_READ: usize = 128 * 1024;
+/// How long a connection is idle before it gives its memory back.
+const IDLE_AFTER: Duration = Duration::from_secs(1);
+/// How long the peer may take nothing of what is to be written.
+const STALL_LIMIT: Duration = Duration::from_secs(60);
+/// How long the peer's end of a closed connection is waited for, so that it gets to read our last words.
+const LINGER: Duration = Duration::from_secs(1);
+
+/// The task of one connection.
+pub(crate) struct ServerConnection {
+    io: IoStream,
+    calls: Calls,
+    phase: Phase,
+    read_size: usize,
+    /// The socket takes no more since then.
+    stalled_since: Option<Instant>,
+    last_active: Instant,
+    /// Memory was given back since the last activity.
+    shrunk: bool,
+    timer: Option<Pin<Box<Sleep>>>,
+    timer_at: Option<Instant>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    Open,
+    /// The engine has ended; the rest of the output is being written.
+    Closing,
+    /// All is written: waiting for the peer to close.
+    Lingering {
+        until: Instant,
+    },
+}
+
+impl ServerConnection {
+    pub(crate) fn new(
+        io: IoStream,
+        shared: Arc<ServerShared>,
+        info: ConnectionInfo,
+        mailbox: Arc<Mailbox>,
+    ) -> Self {
+        let now = Instant::now();
+        Self {
+            io,
+            calls: Calls::new(shared, Arc::new(info), mailbox, now),
+            phase: Phase::Open,
+            read_size: MIN_READ,
+            stalled_since: None,
+            last_active: now,
+            shrunk: false,
+            timer: None,
+            timer_at: None,
+        }
+    }
+
+    fn turn(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let mut now = Instant::now();
+        let mut budget = TURN_BUDGET;
+        loop {
+            self.calls.set_now(now);
+            if self.next_timeout().is_some_and(|at| at <= now) {
+                self.run_timers(now)?;
+            }
+            let mut progress = false;
+            if self.phase == Phase::Open {
+                progress |= self.calls.run_mailbox();
+                progress |= self.read(cx)?;
+                progress |= self.calls.run_events(&mut budget);
+                progress |= self.calls.run_ready(&mut budget);
+                if self.calls.closed.is_some() {
+                    self.phase = Phase::Closing;
+                }
+            }
+            progress |= self.write(cx, now)?;
+            if progress {
+                self.last_active = now;
+                self.shrunk = false;
+            }
+            if self.phase != Phase::Open {
+                return self.finish(cx, now);
+            }
+            if budget == 0 || (!progress && self.calls.has_ready()) {
+                // Others first; then this goes on.
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
+            }
+            if !progress {
+                if self.wait_for_timer(cx).is_pending() {
+                    return Poll::Pending;
+                }
+                now = Instant::now();
+            }
+        }
+    }
+
+    /// Reads what the socket has, once. Says whether something came.
+    fn read(&mut self, cx: &mut Context<'_>) -> io::Result<bool> {
+        let conn = &mut self.calls.conn;
+        if conn.is_closed() || conn.output().remaining() > OUTPUT_LIMIT {
+            return Ok(false);
+        }
+        match self.io.poll_read_ready(cx)? {
+            Poll::Ready(()) => {}
+            Poll::Pending => return Ok(false),
+        }
+        let input = conn.input();
+        input.reserve(self.read_size);
+        let room = input.capacity() - input.len();
+        match self.io.poll_read_buf(cx, input) {
+            Poll::Pending => Ok(false),
+            Poll::Ready(Ok(0)) => {
+                conn.handle_eof();
+                Ok(true)
+            }
+            Poll::Ready(Ok(n)) => {
+                if n >= room {
+                    self.read_size = (self.read_size * 2).min(MAX_READ);
+                } else if n < self.read_size / 4 {
+                    self.read_size = (self.read_size / 2).max(MIN_READ);
+                }
+                Ok(true)
+            }
+            Poll::Ready(Err(error)) => Err(error),
+        }
+    }
+
+    /// Writes as much as the socket takes. Says whether something was written.
+    fn write(&mut self, cx: &mut Context<'_>, now: Instant) -> io::Result<bool> {
+        let conn = &mut self.calls.conn;
+        let mut written = 0;
+        loop {
+            if conn.wants_transmit() {
+                conn.transmit(now, TRANSMIT_BUDGET);
+            }
+            if !conn.output().has_remaining() {
+                self.stalled_since = None;
+                if written > 0 {
+                    // Under TLS the last records may still wait; a later turn goes on.
+                    let _ = Pin::new(&mut self.io).poll_flush(cx)?;
+                }
+                return Ok(written > 0);
+            }
+            match self.io.poll_write_buf(cx, conn.output()) {
+                Poll::Ready(Ok(0)) => return Err(io::ErrorKind::WriteZero.into()),
+                Poll::Ready(Ok(n)) => {
+                    written += n;
+                    self.stalled_since = None;
+                }
+                Poll::Ready(Err(error)) => return Err(error),
+                Poll::Pending => {
+                    self.stalled_since.get_or_insert(now);
+                    return Ok(written > 0);
+                }
+            }
+            if written >= WRITE_BUDGET {
+                return Ok(true);
+            }
+        }
+    }
+
+    /// After the engine's end: writes the rest and waits a little for the peer, whose system would otherwise throw
+    /// away what it has not read yet (a reset follows when a socket with unread input is closed).
+    fn finish(&mut self, cx: &mut Context<'_>, now: Instant) -> Poll<io::Result<()>> {
+        if self.calls.conn.output().has_remaining() {
+            if self.stalled_since.is_none() {
+                // The turn's share is written, and the socket would take more.
+                cx.waker().wake_by_ref();
+            }
+            return self.wait(cx);
+        }
+        if self.phase == Phase::Closing {
+            ready!(Pin::new(&mut self.io).poll_flush(cx))?;
+            ready!(Pin::new(&mut self.io).poll_shutdown(cx))?;
+            self.phase = Phase::Lingering { until: now + LINGER };
+        }
+        let mut scrap = BytesMut::with_capacity(MIN_READ);
+        for _ in 0..TURN_BUDGET {
+            scrap.clear();
+            match self.io.poll_read_buf(cx, &mut scrap) {
+                Poll::Ready(Ok(n)) if n > 0 => {}
+                Poll::Ready(_) => return Poll::Ready(Ok(())),
+                Poll::Pending => break,
+            }
+        }
+        self.wait(cx)
+    }
+
+    /// Waits for the socket or a timer; a timer that is due brings the next turn.
+    fn wait(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.wait_for_timer(cx).is_ready() {
+            cx.waker().wake_by_ref();
+        }
+        Poll::Pending
+    }
+
+    fn next_timeout(&mut self) -> Option<Instant> {
+        let idle = (self.calls.is_idle() && !self.shrunk).then(|| self.last_active + IDLE_AFTER);
+        let stalled = self.stalled_since.map(|since| since + STALL_LIMIT);
+        let own = match self.phase {
+            Phase::Open => self.calls.next_timeout(),
+            Phase::Closing => None,
+            Phase::Lingering { until } => Some(until),
+        };
+        [idle, stalled, own].into_iter().flatten().min()
+    }
+
+    fn run_timers(&mut self, now: Instant) -> io::Result<()> {
+        if self.stalled_since.is_some_and(|since| since + STALL_LIMIT <= now) {
+            return Err(io::Error::new(io::ErrorKind::TimedOut, "the peer reads nothing"));
+        }
+        if matches!(self.phase, Phase::Lingering { until } if until <= now) {
+            return Err(io::Error::new(io::ErrorKind::TimedOut, "the peer does not close"));
+        }
+        if self.calls.is_idle() && !self.shrunk && self.last_active + IDLE_AFTER <= now {
+            self.shrunk = true;
+            self.read_size = MIN_READ;
+            self.calls.shrink();
+        }
+        if self.phase == Phase::Open {
+            self.calls.run_timers();
+        }
+        Ok(())
+    }
+
+    /// Ready when the next timeout is due. The timer is moved only to earlier times: moving it costs more than waking
+    /// up once too often.
+    fn wait_for_timer(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let Some(next) = self.next_timeout() else { return Poll::Pending };
+        let timer = self.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(next.into())));
+        if self.timer_at.is_none_or(|at| next < at) {
+            timer.as_mut().reset(next.into());
+            self.timer_at = Some(next);
+        }
+        ready!(timer.as_mut().poll(cx));
+        self.timer_at = None;
+        Poll::Ready(())
+    }
+
+    /// Says in the log how the connection ended, if that is worth it.
+    fn report(&self, result: &io::Result<()>) {
+        let peer = &self.calls.info.peer;
+        match &self.calls.closed {
+            Some(Some(ConnectionError { blame: Blame::NotHttp2 | Blame::Peer, reason, .. })) => {
+                tracing::warn!(%peer, %reason, "closed a connection");
+            }
+            Some(Some(error)) => tracing::debug!(%peer, %error, "a connection ended"),
+            Some(None) => tracing::debug!(%peer, "a connection ended in good order"),
+            None => match result {
+                Err(error) if !accept::is_disconnect(error) => {
+                    tracing::debug!(%peer, %error, "a connection failed");
+                }
+                _ => tracing::debug!(%peer, "a connection was lost"),
+            },
+        }
+    }
+}
+
+impl Future for ServerConnection {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let this = self.get_mut();
+        this.calls.mailbox.set_task(cx.waker());
+        let result = ready!(this.turn(cx));
+        this.report(&result);
+        Poll::Ready(())
+    }
+}
+
+impl Drop for ServerConnection {
+    fn drop(&mut self) {
+        self.calls.end_all();
+    }
+}

@@ -1,0 +1,78 @@
+//! What the server does with calls of one kind, remembered beside their request head.
+
+use std::sync::Arc;
+
+use carom_wire::call::RequestHead;
+
+use crate::codec::{CompressionEncoding, Encodings};
+use crate::server::router::{Route, Router};
+
+/// All that follows from a request's head and the server's settings.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Plan {
+    pub(super) route: Route,
+    pub(super) encoding: RequestEncoding,
+    /// What the client can read.
+    pub(super) accepted: Encodings,
+}
+
+/// What compressed request messages are compressed by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum RequestEncoding {
+    Identity,
+    Known(CompressionEncoding),
+    Unknown,
+}
+
+impl RequestEncoding {
+    pub(super) fn known(self) -> Option<CompressionEncoding> {
+        match self {
+            Self::Known(encoding) => Some(encoding),
+            Self::Identity | Self::Unknown => None,
+        }
+    }
+}
+
+impl Plan {
+    fn new(head: &RequestHead, router: &Router) -> Self {
+        let encoding = match head.encoding.as_deref() {
+            None | Some(b"identity") => RequestEncoding::Identity,
+            Some(name) => {
+                CompressionEncoding::from_name(name).map_or(RequestEncoding::Unknown, RequestEncoding::Known)
+            }
+        };
+        Self {
+            route: router.route(head.path_str()),
+            encoding,
+            accepted: head.accept_encoding.as_deref().map_or_else(Encodings::default, Encodings::parse),
+        }
+    }
+}
+
+/// The last few plans of a connection. The engine gives the same head for a repeated header block, so that most calls
+/// find theirs by comparing pointers.
+#[derive(Debug, Default)]
+pub(super) struct Plans {
+    known: Vec<(Arc<RequestHead>, Plan)>,
+    next: usize,
+}
+
+impl Plans {
+    /// As many as the engine remembers heads.
+    const REMEMBERED: usize = 8;
+
+    pub(super) fn of(&mut self, head: &Arc<RequestHead>, router: &Router) -> Plan {
+        if let Some((_, plan)) = self.known.iter().find(|(known, _)| Arc::ptr_eq(known, head)) {
+            return *plan;
+        }
+        let plan = Plan::new(head, router);
+        let entry = (Arc::clone(head), plan);
+        if self.known.len() < Self::REMEMBERED {
+            self.known.push(entry);
+        } else {
+            self.known[self.next] = entry;
+            self.next = (self.next + 1) % Self::REMEMBERED;
+        }
+        plan
+    }
+}

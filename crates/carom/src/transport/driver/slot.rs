@@ -1,0 +1,540 @@
+//! One call at the client: what the caller and the connection's task have in common.
+//!
+//! All of a call is in one allocation, the [`CallSlot`]. Whoever holds a call writes into its slot (messages to send,
+//! half-close, cancellation) and pokes the connection; the connection's task looks what is new, and writes what came
+//! (head, messages, end) into it. Order is kept by the slot and not by commands, so a call that never reached a server
+//! moves to another connection as it is.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
+use std::time::Instant;
+
+use bytes::Bytes;
+use carom_wire::call::{Ended, ResponseHead};
+use carom_wire::message::{Message, PREFIX_LEN};
+use carom_wire::stream::StreamKey;
+use carom_wire::{MetadataMap, Status};
+use smallvec::SmallVec;
+
+use super::client::ClientConnection;
+
+/// What stays the same while a call lasts.
+pub(crate) struct CallSpec {
+    /// `/package.Service/Method`.
+    pub(crate) path: Bytes,
+    /// In place of the connection's.
+    pub(crate) authority: Option<Box<str>>,
+    /// From then on the call is over with DEADLINE_EXCEEDED.
+    pub(crate) deadline: Option<Instant>,
+    pub(crate) wait_for_ready: bool,
+    /// The `grpc-encoding` of what is sent.
+    pub(crate) encoding: Option<&'static str>,
+    /// Largest message taken, decompressed, in bytes.
+    pub(crate) max_recv: usize,
+}
+
+/// Whoever places calls on connections.
+pub(crate) trait CallOwner: Send + Sync {
+    /// Takes a call that did not reach a server, to be placed again.
+    fn take_back(&self, call: Arc<CallSlot>);
+}
+
+/// See the module's documentation.
+pub(crate) struct CallSlot {
+    pub(crate) spec: CallSpec,
+    owner: Arc<dyn CallOwner>,
+    state: Mutex<CallState>,
+}
+
+/// What changes. Methods that end something return wakers instead of waking: the lock is held.
+pub(crate) struct CallState {
+    /// To send with the request; kept while the call may have to be sent again.
+    pub(super) metadata: MetadataMap,
+    outgoing: Outgoing,
+    place: Place,
+    /// The slot is in its connection's inbox already.
+    poked: bool,
+    head: Option<ResponseHead>,
+    messages: Messages,
+    /// Bytes that the caller took and the peer may send again, not yet told to the connection.
+    credit: usize,
+    end: Option<Ended>,
+    wakers: Wakers,
+}
+
+/// Where a call is.
+enum Place {
+    /// With its owner.
+    Unplaced,
+    /// With a connection that has not seen it.
+    Queued(Arc<ClientConnection>),
+    /// With a connection that has no stream free.
+    Waiting(Arc<ClientConnection>),
+    /// On a stream, which may be gone.
+    Open(Arc<ClientConnection>, StreamKey),
+}
+
+/// What is to be sent.
+#[derive(Default)]
+struct Outgoing {
+    /// Chunks of framed messages. The first `sent` of them went to the engine and are kept for a transparent retry.
+    chunks: SmallVec<[Bytes; 1]>,
+    sent: usize,
+    /// Bytes in `chunks` before and after `sent`.
+    kept: usize,
+    waiting: usize,
+    /// A caller was told to wait.
+    held_back: bool,
+    half_closed: bool,
+    half_close_sent: bool,
+    sent_any: bool,
+    /// What was sent is not kept any more.
+    committed: bool,
+    retried: bool,
+}
+
+/// Messages that came and were not taken. One is the common number.
+#[derive(Default)]
+struct Messages {
+    first: Option<Message>,
+    more: std::collections::VecDeque<Message>,
+}
+
+#[derive(Default)]
+struct Wakers {
+    head: Option<Waker>,
+    message: Option<Waker>,
+    end: Option<Waker>,
+    ready: Option<Waker>,
+}
+
+/// As much of what was sent is kept for a transparent retry (gRFC A6 proposes a limit a call of this size).
+const MAX_KEPT: usize = 256 * 1024;
+
+/// A caller that asks is held back while this much is waiting for the connection.
+const SEND_BUFFER: usize = 64 * 1024;
+
+/// What a task that feeds a call is to do.
+pub(crate) enum SenderState {
+    /// Send.
+    Free,
+    /// Wait: enough is waiting.
+    Held,
+    /// Stop: the call is over.
+    Over,
+}
+
+/// What a caller gets of a unary call's end.
+pub(crate) struct Outcome {
+    pub(crate) head: Option<ResponseHead>,
+    pub(crate) first: Option<Message>,
+    /// There was more than one message.
+    pub(crate) surplus: bool,
+    pub(crate) end: Ended,
+}
+
+impl CallSlot {
+    /// A call with what is known of its messages from the start.
+    pub(crate) fn new(
+        spec: CallSpec,
+        owner: Arc<dyn CallOwner>,
+        metadata: MetadataMap,
+        chunks: SmallVec<[Bytes; 1]>,
+        half_closed: bool,
+    ) -> Arc<Self> {
+        let waiting = chunks.iter().map(Bytes::len).sum();
+        let outgoing = Outgoing { chunks, waiting, half_closed, ..Outgoing::default() };
+        let state = CallState {
+            metadata,
+            outgoing,
+            place: Place::Unplaced,
+            poked: false,
+            head: None,
+            messages: Messages::default(),
+            credit: 0,
+            end: None,
+            wakers: Wakers::default(),
+        };
+        Arc::new(Self { spec, owner, state: Mutex::new(state) })
+    }
+
+    pub(crate) fn lock(&self) -> MutexGuard<'_, CallState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn take_back(self: Arc<Self>) {
+        let owner = Arc::clone(&self.owner);
+        owner.take_back(self);
+    }
+
+    /// Ends the call with `status` unless it has ended, and resets its stream.
+    pub(crate) fn cancel(self: &Arc<Self>, status: impl FnOnce() -> Status) {
+        let (wakers, connection) = {
+            let mut state = self.lock();
+            if state.end.is_some() {
+                return;
+            }
+            let wakers = state.finish(ended(status()));
+            (wakers, state.poke())
+        };
+        wakers.into_iter().for_each(Waker::wake);
+        if let Some(connection) = connection {
+            connection.poke(Arc::clone(self));
+        }
+    }
+
+    /// Hands chunks of messages, and the half-close, to the call. Nothing happens once it is half-closed or over.
+    pub(crate) fn send(self: &Arc<Self>, chunks: impl IntoIterator<Item = Bytes>, half_close: bool) {
+        let connection = {
+            let mut state = self.lock();
+            if state.outgoing.half_closed || state.end.is_some() {
+                return;
+            }
+            for chunk in chunks {
+                state.outgoing.waiting += chunk.len();
+                state.outgoing.chunks.push(chunk);
+            }
+            state.outgoing.half_closed = half_close;
+            state.poke()
+        };
+        if let Some(connection) = connection {
+            connection.poke(Arc::clone(self));
+        }
+    }
+
+    /// Ready while the caller may send more: little is waiting, or the call is over.
+    pub(crate) fn poll_ready(&self, cx: &mut Context<'_>) -> Poll<()> {
+        let mut state = self.lock();
+        if state.end.is_some() || state.outgoing.waiting < SEND_BUFFER {
+            return Poll::Ready(());
+        }
+        state.outgoing.held_back = true;
+        register(&mut state.wakers.ready, cx);
+        Poll::Pending
+    }
+
+    /// Adds to the request's metadata, before the call is placed.
+    pub(crate) fn add_metadata(&self, metadata: &MetadataMap) {
+        self.lock().metadata.merge(metadata);
+    }
+
+    /// Ends the call with an error that was found in what came, although the server may have ended it well.
+    pub(crate) fn fail(self: &Arc<Self>, status: Status) {
+        let (wakers, connection) = {
+            let mut state = self.lock();
+            let over = state.end.take().is_some();
+            let wakers = state.finish(ended(status));
+            state.messages = Messages::default();
+            (wakers, if over { None } else { state.poke() })
+        };
+        wakers.into_iter().for_each(Waker::wake);
+        if let Some(connection) = connection {
+            connection.poke(Arc::clone(self));
+        }
+    }
+
+    /// What a task that feeds the call is to do. It is woken when that changes, the end of the call included.
+    pub(crate) fn poll_sender(&self, cx: &mut Context<'_>) -> SenderState {
+        let mut state = self.lock();
+        if state.end.is_some() {
+            return SenderState::Over;
+        }
+        register(&mut state.wakers.ready, cx);
+        if state.outgoing.waiting < SEND_BUFFER {
+            return SenderState::Free;
+        }
+        state.outgoing.held_back = true;
+        SenderState::Held
+    }
+
+    /// The trailing metadata of a call that is over.
+    pub(crate) fn ended_metadata(&self) -> Option<MetadataMap> {
+        self.lock().end.as_ref().map(|end| end.metadata.clone())
+    }
+
+    /// Ready when the response's head came or the call is over; `f` looks at the head.
+    pub(crate) fn poll_head<T>(
+        &self,
+        cx: &mut Context<'_>,
+        f: impl FnOnce(Option<&mut ResponseHead>) -> T,
+    ) -> Poll<T> {
+        let mut state = self.lock();
+        if state.head.is_none() && state.end.is_none() {
+            register(&mut state.wakers.head, cx);
+            return Poll::Pending;
+        }
+        Poll::Ready(f(state.head.as_mut()))
+    }
+
+    /// The next message with the encoding of compressed ones; `None` when no more will come.
+    pub(crate) fn poll_message(
+        self: &Arc<Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<(Message, Option<Bytes>)>> {
+        let mut state = self.lock();
+        let Some(message) = state.messages.pop() else {
+            if state.end.is_some() {
+                return Poll::Ready(None);
+            }
+            register(&mut state.wakers.message, cx);
+            return Poll::Pending;
+        };
+        let encoding = match &state.head {
+            Some(head) if message.compressed => head.encoding.clone(),
+            _ => None,
+        };
+        state.credit += PREFIX_LEN + message.payload.len();
+        let connection = match &state.place {
+            Place::Open(connection, _) if state.credit >= connection.credit_portion() && state.end.is_none() => {
+                state.poke()
+            }
+            _ => None,
+        };
+        drop(state);
+        if let Some(connection) = connection {
+            connection.poke(Arc::clone(self));
+        }
+        Poll::Ready(Some((message, encoding)))
+    }
+
+    /// Ready at the end of the call; `f` looks at it.
+    pub(crate) fn poll_end<T>(&self, cx: &mut Context<'_>, f: impl FnOnce(&Ended) -> T) -> Poll<T> {
+        let mut state = self.lock();
+        match &state.end {
+            Some(end) => Poll::Ready(f(end)),
+            None => {
+                register(&mut state.wakers.end, cx);
+                Poll::Pending
+            }
+        }
+    }
+
+    /// Ready at the end of the call, with all that came. Once: what is taken is gone.
+    pub(crate) fn poll_outcome(&self, cx: &mut Context<'_>) -> Poll<Outcome> {
+        let mut state = self.lock();
+        let Some(end) = state.end.take() else {
+            register(&mut state.wakers.end, cx);
+            return Poll::Pending;
+        };
+        // What remains says "over" to whoever asks later.
+        state.end = Some(ended(end.status.clone()));
+        let (head, first) = (state.head.take(), state.messages.pop());
+        let surplus = state.messages.pop().is_some();
+        Poll::Ready(Outcome { head, first, surplus, end })
+    }
+
+    /// Whether the call is over.
+    pub(crate) fn has_ended(&self) -> bool {
+        self.lock().end.is_some()
+    }
+
+    /// The connection that the call is or was on.
+    pub(crate) fn connection(&self) -> Option<Arc<ClientConnection>> {
+        match &self.lock().place {
+            Place::Queued(connection) | Place::Waiting(connection) | Place::Open(connection, _) => {
+                Some(Arc::clone(connection))
+            }
+            Place::Unplaced => None,
+        }
+    }
+}
+
+impl CallState {
+    /// Notes the end. The first one counts.
+    pub(crate) fn finish(&mut self, end: Ended) -> SmallVec<[Waker; 2]> {
+        if self.end.is_some() {
+            return SmallVec::new();
+        }
+        self.end = Some(end);
+        self.outgoing.chunks.clear();
+        self.outgoing.waiting = 0;
+        let Wakers { head, message, end, ready } = std::mem::take(&mut self.wakers);
+        [head, message, end, ready].into_iter().flatten().collect()
+    }
+
+    pub(crate) fn has_ended(&self) -> bool {
+        self.end.is_some()
+    }
+
+    /// The connection to poke, if there is one and it was not poked already.
+    fn poke(&mut self) -> Option<Arc<ClientConnection>> {
+        match &self.place {
+            Place::Queued(connection) | Place::Waiting(connection) | Place::Open(connection, _)
+                if !self.poked =>
+            {
+                self.poked = true;
+                Some(Arc::clone(connection))
+            }
+            _ => None,
+        }
+    }
+}
+
+/// What the connection's task does with a call.
+impl CallState {
+    /// The task looks: what comes from now on pokes it again.
+    pub(super) fn looked_at(&mut self) {
+        self.poked = false;
+    }
+
+    /// The call is handed to `connection`, whose inbox it goes into.
+    pub(super) fn queue_on(&mut self, connection: &Arc<ClientConnection>) {
+        self.place = Place::Queued(Arc::clone(connection));
+        self.poked = true;
+    }
+
+    pub(super) fn opened(&mut self, key: StreamKey) {
+        if let Place::Queued(connection) | Place::Waiting(connection) =
+            std::mem::replace(&mut self.place, Place::Unplaced)
+        {
+            self.place = Place::Open(connection, key);
+        }
+    }
+
+    /// All streams are taken: the connection keeps the call until one is free.
+    pub(super) fn wait_for_stream(&mut self) {
+        if let Place::Queued(connection) = std::mem::replace(&mut self.place, Place::Unplaced) {
+            self.place = Place::Waiting(connection);
+        }
+    }
+
+    pub(super) fn is_waiting(&self) -> bool {
+        matches!(self.place, Place::Waiting(_))
+    }
+
+    /// Whether anything went to the engine.
+    pub(super) fn has_sent(&self) -> bool {
+        self.outgoing.sent_any
+    }
+
+    pub(super) fn key(&self) -> Option<StreamKey> {
+        match &self.place {
+            Place::Open(_, key) => Some(*key),
+            _ => None,
+        }
+    }
+
+    /// The call leaves its connection without having reached the server.
+    pub(super) fn unplaced(&mut self) {
+        self.place = Place::Unplaced;
+        self.poked = false;
+        let outgoing = &mut self.outgoing;
+        outgoing.waiting += outgoing.kept;
+        (outgoing.sent, outgoing.kept) = (0, 0);
+        (outgoing.half_close_sent, outgoing.sent_any) = (false, false);
+    }
+
+    /// Whether a stream that the server did not process may be opened again: once, while all that was sent is at hand.
+    pub(super) fn may_retry(&mut self) -> bool {
+        !self.outgoing.committed && !std::mem::replace(&mut self.outgoing.retried, true)
+    }
+
+    /// The next chunk to send, and whether the stream ends with it. A half-close with nothing to send is an empty
+    /// chunk.
+    pub(super) fn next_chunk(&mut self) -> Option<(Bytes, bool)> {
+        let outgoing = &mut self.outgoing;
+        outgoing.sent_any = true;
+        let Some(next) = outgoing.chunks.get_mut(outgoing.sent) else {
+            if outgoing.half_closed && !outgoing.half_close_sent {
+                outgoing.half_close_sent = true;
+                return Some((Bytes::new(), true));
+            }
+            return None;
+        };
+        outgoing.waiting -= next.len();
+        let chunk = if outgoing.committed {
+            std::mem::take(next)
+        } else {
+            outgoing.kept += next.len();
+            next.clone()
+        };
+        outgoing.sent += 1;
+        let last = outgoing.half_closed && outgoing.sent == outgoing.chunks.len();
+        outgoing.half_close_sent |= last;
+        if outgoing.kept > MAX_KEPT {
+            outgoing.committed = true;
+            outgoing.kept = 0;
+        }
+        if outgoing.committed {
+            outgoing.forget_sent();
+        }
+        Some((chunk, last))
+    }
+
+    /// The waker of a caller that was held back and may go on.
+    pub(super) fn take_ready_waker(&mut self) -> Option<Waker> {
+        if !self.outgoing.held_back || self.outgoing.waiting >= SEND_BUFFER {
+            return None;
+        }
+        self.outgoing.held_back = false;
+        self.wakers.ready.take()
+    }
+
+    pub(super) fn half_close_sent(&self) -> bool {
+        self.outgoing.half_close_sent
+    }
+
+    /// The server answered: the call will not be sent again.
+    pub(super) fn commit(&mut self) {
+        self.outgoing.committed = true;
+        self.outgoing.kept = 0;
+        self.outgoing.forget_sent();
+    }
+
+    pub(super) fn receive_head(&mut self, head: ResponseHead) -> Option<Waker> {
+        self.commit();
+        self.head = Some(head);
+        self.wakers.head.take()
+    }
+
+    pub(super) fn receive_message(&mut self, message: Message) -> Option<Waker> {
+        self.messages.push(message);
+        self.wakers.message.take()
+    }
+
+    pub(super) fn take_credit(&mut self) -> usize {
+        std::mem::take(&mut self.credit)
+    }
+}
+
+impl Outgoing {
+    /// Drops what was sent. Moves the rest only when that is the smaller half, so that a long queue is not moved once a
+    /// chunk.
+    fn forget_sent(&mut self) {
+        if self.sent == self.chunks.len() {
+            self.chunks.clear();
+        } else if self.sent * 2 >= self.chunks.len() {
+            self.chunks.drain(..self.sent);
+        } else {
+            self.chunks[..self.sent].fill(Bytes::new());
+            return;
+        }
+        self.sent = 0;
+    }
+}
+
+impl Messages {
+    fn push(&mut self, message: Message) {
+        if self.first.is_none() && self.more.is_empty() {
+            self.first = Some(message);
+        } else {
+            self.more.push_back(message);
+        }
+    }
+
+    fn pop(&mut self) -> Option<Message> {
+        self.first.take().or_else(|| self.more.pop_front())
+    }
+}
+
+/// An end that this side decided on.
+fn ended(status: Status) -> Ended {
+    Ended { status, metadata: MetadataMap::new(), trailers_only: false }
+}
+
+fn register(waker: &mut Option<Waker>, cx: &Context<'_>) {
+    match waker {
+        Some(waker) => waker.clone_from(cx.waker()),
+        None => *waker = Some(cx.waker().clone()),
+    }
+}

@@ -1,0 +1,80 @@
+//! What is known of a connection: both addresses and, under TLS, who the peer proved to be.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use rustls_pki_types::CertificateDer;
+
+/// The address of one end of a connection.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum PeerAddr {
+    /// TCP over IPv4 or IPv6.
+    Tcp(SocketAddr),
+    /// A Unix socket; clients usually have no path.
+    Unix(Option<PathBuf>),
+}
+
+impl PeerAddr {
+    /// The socket address, for TCP.
+    pub fn socket_addr(&self) -> Option<SocketAddr> {
+        match self {
+            Self::Tcp(addr) => Some(*addr),
+            Self::Unix(_) => None,
+        }
+    }
+
+    /// The address in the form that gRPC programs know from `context.peer()`: `ipv4:127.0.0.1:5000`,
+    /// `ipv6:%5B::1%5D:5000` (brackets percent-encoded) or `unix:/path`.
+    pub fn to_uri(&self) -> String {
+        match self {
+            Self::Tcp(SocketAddr::V4(addr)) => format!("ipv4:{addr}"),
+            Self::Tcp(SocketAddr::V6(addr)) => match addr.ip().to_ipv4_mapped() {
+                // What an IPv4 client of a dual-stack listener looks like to the kernel.
+                Some(v4) => format!("ipv4:{v4}:{}", addr.port()),
+                None => format!("ipv6:%5B{}%5D:{}", addr.ip(), addr.port()),
+            },
+            Self::Unix(Some(path)) => format!("unix:{}", path.display()),
+            Self::Unix(None) => "unix:".to_owned(),
+        }
+    }
+}
+
+impl fmt::Display for PeerAddr {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tcp(addr) => addr.fmt(f),
+            Self::Unix(Some(path)) => write!(f, "unix:{}", path.display()),
+            Self::Unix(None) => f.write_str("unix:(unnamed)"),
+        }
+    }
+}
+
+impl From<SocketAddr> for PeerAddr {
+    fn from(addr: SocketAddr) -> Self {
+        Self::Tcp(addr)
+    }
+}
+
+/// What all calls of one connection share.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ConnectionInfo {
+    /// The other end.
+    pub peer: PeerAddr,
+    /// This end.
+    pub local: PeerAddr,
+    /// Whether the connection is under TLS.
+    pub tls: bool,
+    /// The certificate chain that the peer proved to hold, leaf first; `None` without TLS or if it showed none.
+    pub peer_certs: Option<Arc<Vec<CertificateDer<'static>>>>,
+}
+
+impl ConnectionInfo {
+    /// Facts of a connection without TLS.
+    pub fn new(peer: PeerAddr, local: PeerAddr) -> Self {
+        Self { peer, local, tls: false, peer_certs: None }
+    }
+}

@@ -1,0 +1,186 @@
+use bytes::Bytes;
+
+use super::{Inbound, is_grpc};
+use crate::{
+    conn::ResetBy,
+    frame::ErrorCode,
+    hpack::HeaderBlock,
+    message::Message,
+    metadata::MetadataMap,
+    status::{Code, Status},
+};
+
+/// What a response's head says.
+#[derive(Clone, Debug)]
+pub struct ResponseHead {
+    /// `grpc-encoding`: how messages with the compressed flag are encoded.
+    pub encoding: Option<Bytes>,
+    /// `grpc-accept-encoding`: what the server can read.
+    pub accept_encoding: Option<Bytes>,
+    /// The server's initial metadata.
+    pub metadata: MetadataMap,
+}
+
+/// How a call ended.
+#[derive(Clone, Debug)]
+pub struct Ended {
+    /// Its status, OK included.
+    pub status: Status,
+    /// The server's trailing metadata.
+    pub metadata: MetadataMap,
+    /// The response was Trailers-Only: there was no head before it.
+    pub trailers_only: bool,
+}
+
+/// What a header block of a response turned out to be.
+#[derive(Clone, Debug)]
+pub enum ClientEvent {
+    /// A 1xx response: nothing of the call's.
+    Informational,
+    /// The response's head; messages follow.
+    Head(ResponseHead),
+    /// The call's end. Messages that came before it can still be taken.
+    End(Ended),
+}
+
+/// One call at the client: the receiving side. Sending is
+/// [`RequestFields`](super::RequestFields) with [`open`](crate::conn::Connection::open), then data.
+///
+/// ```text
+///   Awaiting ── head ─▶ Reading ── trailers ─▶ Ended
+///      └──────────── Trailers-Only ─────────────▲
+/// ```
+pub struct ClientCall {
+    inbound: Inbound,
+    state: State,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    Awaiting,
+    Reading,
+    Ended,
+}
+
+impl ClientCall {
+    /// A call whose request is being sent. `max_recv`: the largest message taken, in bytes as they come.
+    pub fn new(max_recv: usize) -> Self {
+        Self { inbound: Inbound::new("CLIENT", max_recv, false), state: State::Awaiting }
+    }
+
+    /// A header block of the response.
+    ///
+    /// # Errors
+    /// The response is not gRPC: the status says what it is by its HTTP status. The stream should be reset.
+    pub fn on_headers(&mut self, block: &HeaderBlock, end_stream: bool) -> Result<ClientEvent, Status> {
+        if block.over_limit() {
+            return Err(Status::new(
+                Code::ResourceExhausted,
+                format!("the response's header list is larger than allowed ({} bytes)", block.list_size()),
+            ));
+        }
+        match self.state {
+            State::Awaiting => self.on_head(block, end_stream),
+            // The engine lets only trailers through here, and nothing after them.
+            State::Reading | State::Ended => {
+                self.end();
+                let status = Status::from_trailers(block).unwrap_or_else(no_status);
+                Ok(ClientEvent::End(Ended {
+                    status,
+                    metadata: MetadataMap::from_fields(block),
+                    trailers_only: false,
+                }))
+            }
+        }
+    }
+
+    fn on_head(&mut self, block: &HeaderBlock, end_stream: bool) -> Result<ClientEvent, Status> {
+        let http = block
+            .get(b":status")
+            .and_then(|status| std::str::from_utf8(status).ok()?.parse::<u16>().ok())
+            .unwrap_or_default();
+        if (100..200).contains(&http) {
+            return Ok(ClientEvent::Informational);
+        }
+        if end_stream {
+            self.end();
+            let status = match Status::from_trailers(block) {
+                Some(status) => status,
+                None if http == 200 => no_status(),
+                None => Status::from_http(http),
+            };
+            let metadata = MetadataMap::from_fields(block);
+            return Ok(ClientEvent::End(Ended { status, metadata, trailers_only: true }));
+        }
+        if http != 200 {
+            return Err(Status::from_http(http));
+        }
+        let content_type = block.get(b"content-type").map(|value| &value[..]).unwrap_or_default();
+        if !is_grpc(content_type) {
+            return Err(Status::new(
+                Code::Unknown,
+                format!("the response is not gRPC: its content-type is \"{}\"", content_type.escape_ascii()),
+            ));
+        }
+        self.state = State::Reading;
+        Ok(ClientEvent::Head(ResponseHead {
+            encoding: block.get(b"grpc-encoding").cloned(),
+            accept_encoding: block.get(b"grpc-accept-encoding").cloned(),
+            metadata: MetadataMap::from_fields(block),
+        }))
+    }
+
+    /// Bytes of the response. An end without trailers is the call's end too, with no status to go by.
+    pub fn on_data(&mut self, data: Bytes, end_stream: bool) -> Option<Ended> {
+        self.inbound.deframer.push(data);
+        if !end_stream {
+            return None;
+        }
+        self.end();
+        Some(Ended { status: no_status(), metadata: MetadataMap::new(), trailers_only: false })
+    }
+
+    fn end(&mut self) {
+        self.state = State::Ended;
+        self.inbound.ended = true;
+    }
+
+    /// The next whole message; `None`: it is not all there yet, or there is none.
+    ///
+    /// # Errors
+    /// RESOURCE_EXHAUSTED for a message over the limit, INTERNAL for one that is cut short or ill-formed.
+    /// The call cannot be read further then.
+    pub fn next_message(&mut self) -> Result<Option<Message>, Status> {
+        self.inbound.next_message()
+    }
+
+    /// Bytes that the message being read still lacks, as far as its length is known.
+    pub fn wanted(&self) -> usize {
+        self.inbound.deframer.wanted()
+    }
+
+    /// Bytes held that make no whole message yet, or were not asked for.
+    pub fn buffered(&self) -> usize {
+        self.inbound.deframer.buffered()
+    }
+
+    /// The status of a call whose stream ended by a reset.
+    pub fn on_reset(&self, code: ErrorCode, by: &ResetBy) -> Status {
+        match by {
+            ResetBy::Peer => Status::from_reset(code.0),
+            ResetBy::Engine(reason) => {
+                Status::new(Code::Internal, format!("the server broke the protocol: {reason}"))
+            }
+            ResetBy::GoAway => Status::new(
+                Code::Unavailable,
+                format!("the server is going away and did not process the call ({code})"),
+            ),
+            ResetBy::ConnectionLost => Status::new(Code::Unavailable, "the connection was lost"),
+        }
+    }
+}
+
+/// The peer ended the call without saying how it went.
+fn no_status() -> Status {
+    Status::new(Code::Unknown, "the server ended the call without a grpc-status")
+}

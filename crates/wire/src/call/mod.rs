@@ -1,0 +1,66 @@
+//! gRPC calls over the streams of a [`Connection`](crate::conn::Connection): what a request, a response and
+//! its end look like on the wire (gRPC over HTTP/2, `PROTOCOL-HTTP2.md`), and one state machine for each side.
+//!
+//! ```text
+//!   client   request head ── messages ── END_STREAM ─────────────────────▶
+//!            ◀──────────────── response head ── messages ── trailers   server
+//!            ◀──────────────── Trailers-Only (an error at once)
+//! ```
+
+mod client;
+mod request;
+mod response;
+mod server;
+#[cfg(test)]
+mod tests;
+
+pub use client::{ClientCall, ClientEvent, Ended, ResponseHead};
+pub use request::{HeadCache, Refusal, RequestFields, RequestHead};
+pub use server::ServerCall;
+
+use crate::{
+    message::{Deframer, FramingError, Message},
+    status::{Code, Status},
+};
+
+/// The content type of every gRPC message stream.
+const CONTENT_TYPE: &[u8] = b"application/grpc";
+
+/// `application/grpc`, alone or followed by `+subtype` or `;parameters`. `application/grpc-web` is another
+/// protocol.
+fn is_grpc(content_type: &[u8]) -> bool {
+    content_type
+        .strip_prefix(CONTENT_TYPE)
+        .is_some_and(|rest| matches!(rest.first(), None | Some(b'+' | b';')))
+}
+
+/// The receiving half of a call, either side: messages out of data, and whether they end where they should.
+struct Inbound {
+    deframer: Deframer,
+    max_message_size: usize,
+    ended: bool,
+    /// Who is reading, as error texts say it.
+    side: &'static str,
+}
+
+impl Inbound {
+    fn new(side: &'static str, max_message_size: usize, ended: bool) -> Self {
+        Self { deframer: Deframer::new(max_message_size), max_message_size, ended, side }
+    }
+
+    fn next_message(&mut self) -> Result<Option<Message>, Status> {
+        match self.deframer.next() {
+            Ok(Some(message)) => Ok(Some(message)),
+            Ok(None) if self.ended && !self.deframer.is_empty() => {
+                self.deframer = Deframer::new(self.max_message_size);
+                Err(Status::new(Code::Internal, "the stream ended in the middle of a message"))
+            }
+            Ok(None) => Ok(None),
+            Err(FramingError::TooLarge { len, max }) => Err(Status::new(
+                Code::ResourceExhausted,
+                format!("{}: Received message larger than max ({len} vs. {max})", self.side),
+            )),
+            Err(error) => Err(Status::new(Code::Internal, error.to_string())),
+        }
+    }
+}

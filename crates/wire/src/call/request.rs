@@ -1,0 +1,249 @@
+use std::{
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
+
+use bytes::Bytes;
+
+use super::{CONTENT_TYPE, is_grpc};
+use crate::{
+    hpack::{FieldWriter, HeaderBlock, Indexing},
+    metadata::MetadataMap,
+    status::{Code, Status},
+    stream::Fields,
+    timeout,
+};
+
+/// What a request's head says of the call.
+#[derive(Debug)]
+pub struct RequestHead {
+    /// `/package.Service/Method`, UTF-8.
+    pub path: Bytes,
+    /// The host that the client asked for.
+    pub authority: Option<Bytes>,
+    /// How long the client waits, from the moment the head came. `None`: for ever.
+    pub timeout: Option<Duration>,
+    /// What follows `application/grpc+`, such as `proto`.
+    pub content_subtype: Option<Bytes>,
+    /// `grpc-encoding`: how messages with the compressed flag are encoded.
+    pub encoding: Option<Bytes>,
+    /// `grpc-accept-encoding`: what the client can read, comma-separated.
+    pub accept_encoding: Option<Bytes>,
+    /// The client's name for itself.
+    pub user_agent: Option<Bytes>,
+    block: HeaderBlock,
+    metadata: OnceLock<MetadataMap>,
+}
+
+impl RequestHead {
+    /// Reads a request's head.
+    ///
+    /// # Errors
+    /// How to refuse what is no gRPC call, or one that cannot be taken.
+    pub fn parse(block: &HeaderBlock) -> Result<Self, Refusal> {
+        if block.over_limit() {
+            return Err(Refusal::Call(Status::new(
+                Code::ResourceExhausted,
+                format!("the request's header list is larger than allowed ({} bytes)", block.list_size()),
+            )));
+        }
+        let mut method = None;
+        let mut content_type = None;
+        let mut head = Self {
+            path: Bytes::new(),
+            authority: None,
+            timeout: None,
+            content_subtype: None,
+            encoding: None,
+            accept_encoding: None,
+            user_agent: None,
+            block: block.clone(),
+            metadata: OnceLock::new(),
+        };
+        let mut host = None;
+        for field in block.fields() {
+            let slot = match &field.name[..] {
+                b":method" => &mut method,
+                b":path" => {
+                    head.path = field.value.clone();
+                    continue;
+                }
+                b":authority" => &mut head.authority,
+                b"host" => &mut host,
+                b"content-type" => &mut content_type,
+                b"grpc-encoding" => &mut head.encoding,
+                b"grpc-accept-encoding" => &mut head.accept_encoding,
+                b"user-agent" => &mut head.user_agent,
+                b"grpc-timeout" => {
+                    head.timeout = Some(timeout::parse(&field.value).map_err(|error| {
+                        Refusal::Call(Status::new(Code::Internal, format!("grpc-timeout: {error}")))
+                    })?);
+                    continue;
+                }
+                _ => continue,
+            };
+            *slot = Some(field.value.clone());
+        }
+        head.authority = head.authority.or(host);
+        if method.as_deref() != Some(b"POST") {
+            return Err(Refusal::Http { status: 405 });
+        }
+        let Some(content_type) = content_type.filter(|value| is_grpc(value)) else {
+            return Err(Refusal::Http { status: 415 });
+        };
+        head.content_subtype = subtype(&content_type);
+        if std::str::from_utf8(&head.path).is_err() {
+            let path = head.path.escape_ascii();
+            return Err(Refusal::Call(Status::new(Code::Unimplemented, format!("no such method: {path}"))));
+        }
+        Ok(head)
+    }
+
+    /// The path as text.
+    pub fn path_str(&self) -> &str {
+        std::str::from_utf8(&self.path).unwrap_or_default()
+    }
+
+    /// The application's metadata, read when first asked for.
+    pub fn metadata(&self) -> &MetadataMap {
+        self.metadata.get_or_init(|| MetadataMap::from_fields(&self.block))
+    }
+}
+
+fn subtype(content_type: &Bytes) -> Option<Bytes> {
+    let rest = content_type.get(CONTENT_TYPE.len() + 1..)?;
+    if content_type[CONTENT_TYPE.len()] != b'+' {
+        return None;
+    }
+    let len = rest.iter().position(|&b| b == b';').unwrap_or(rest.len());
+    Some(content_type.slice(CONTENT_TYPE.len() + 1..CONTENT_TYPE.len() + 1 + len))
+}
+
+/// The last few heads that were read on a connection. The decoder gives the same [`HeaderBlock`] for the same
+/// bytes, and this gives the same [`RequestHead`] for the same block, so that a repeated call costs neither.
+#[derive(Default)]
+pub struct HeadCache {
+    heads: Vec<(HeaderBlock, Arc<RequestHead>)>,
+    next: usize,
+}
+
+impl HeadCache {
+    /// Methods that one connection calls in turn, give or take.
+    const REMEMBERED: usize = 8;
+
+    /// Reads a head, or remembers it.
+    ///
+    /// # Errors
+    /// As [`RequestHead::parse`].
+    pub fn parse(&mut self, block: &HeaderBlock) -> Result<Arc<RequestHead>, Refusal> {
+        if let Some((_, head)) = self.heads.iter().find(|(known, _)| known.ptr_eq(block)) {
+            return Ok(head.clone());
+        }
+        let head = Arc::new(RequestHead::parse(block)?);
+        let entry = (block.clone(), head.clone());
+        if self.heads.len() < Self::REMEMBERED {
+            self.heads.push(entry);
+        } else {
+            self.heads[self.next] = entry;
+            self.next = (self.next + 1) % Self::REMEMBERED;
+        }
+        Ok(head)
+    }
+}
+
+/// How to answer a request that is no call this server can take. Send it as a head that ends the stream.
+#[derive(Clone, Debug)]
+pub enum Refusal {
+    /// It is not gRPC: an HTTP status says why. 405 for a method other than POST, 415 for a content type
+    /// other than gRPC's.
+    Http {
+        /// The HTTP status.
+        status: u16,
+    },
+    /// It is gRPC, and refused: Trailers-Only.
+    Call(Status),
+}
+
+impl Refusal {
+    /// The gRPC status, unless the request was not gRPC.
+    pub fn status(&self) -> Option<&Status> {
+        match self {
+            Self::Http { .. } => None,
+            Self::Call(status) => Some(status),
+        }
+    }
+
+    /// The HTTP status.
+    pub fn http_status(&self) -> u16 {
+        match self {
+            Self::Http { status } => *status,
+            Self::Call(_) => 200,
+        }
+    }
+}
+
+impl Fields for Refusal {
+    fn encode(&self, w: &mut FieldWriter<'_>) {
+        match self {
+            Self::Http { status } => {
+                w.field(b":status", status.to_string().as_bytes(), Indexing::Without);
+                w.field(b"content-length", b"0", Indexing::Without);
+            }
+            Self::Call(status) => {
+                w.field(b":status", b"200", Indexing::Incremental);
+                w.field(b"content-type", CONTENT_TYPE, Indexing::Incremental);
+                status.encode(w);
+            }
+        }
+    }
+}
+
+/// A request's head, to be written.
+#[derive(Clone, Debug)]
+pub struct RequestFields<'a> {
+    /// `http` or `https`.
+    pub scheme: &'a str,
+    /// The host that is asked.
+    pub authority: &'a str,
+    /// `/package.Service/Method`.
+    pub path: &'a [u8],
+    /// How long the call may still take; the encoder rounds up.
+    pub timeout: Option<Duration>,
+    /// Who asks.
+    pub user_agent: &'a str,
+    /// What messages with the compressed flag are encoded in.
+    pub encoding: Option<&'a str>,
+    /// What the client can read, comma-separated.
+    pub accept_encoding: Option<&'a str>,
+    /// How often the call was tried before (gRFC A6).
+    pub previous_attempts: u32,
+    /// The application's metadata.
+    pub metadata: &'a MetadataMap,
+}
+
+impl Fields for RequestFields<'_> {
+    fn encode(&self, w: &mut FieldWriter<'_>) {
+        w.field(b":method", b"POST", Indexing::Incremental);
+        w.field(b":scheme", self.scheme.as_bytes(), Indexing::Incremental);
+        w.field(b":path", self.path, Indexing::Incremental);
+        w.field(b":authority", self.authority.as_bytes(), Indexing::Incremental);
+        w.field(b"te", b"trailers", Indexing::Incremental);
+        w.field(b"content-type", CONTENT_TYPE, Indexing::Incremental);
+        w.field(b"user-agent", self.user_agent.as_bytes(), Indexing::Incremental);
+        if let Some(encoding) = self.encoding {
+            w.field(b"grpc-encoding", encoding.as_bytes(), Indexing::Incremental);
+        }
+        if let Some(accept) = self.accept_encoding {
+            w.field(b"grpc-accept-encoding", accept.as_bytes(), Indexing::Incremental);
+        }
+        if let Some(timeout) = self.timeout {
+            // It differs from call to call: not worth a place in the table.
+            w.field(b"grpc-timeout", timeout::encode(timeout).as_bytes(), Indexing::Without);
+        }
+        if self.previous_attempts > 0 {
+            let attempts = self.previous_attempts.to_string();
+            w.field(b"grpc-previous-rpc-attempts", attempts.as_bytes(), Indexing::Without);
+        }
+        self.metadata.encode(w);
+    }
+}

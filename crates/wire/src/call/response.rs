@@ -1,0 +1,67 @@
+use super::CONTENT_TYPE;
+use crate::{
+    hpack::{FieldWriter, Indexing},
+    metadata::MetadataMap,
+    status::Status,
+    stream::Fields,
+};
+
+/// A response's head.
+pub(super) struct ResponseFields<'a> {
+    pub(super) encoding: Option<&'static str>,
+    pub(super) accept_encoding: Option<&'static str>,
+    pub(super) metadata: &'a MetadataMap,
+}
+
+impl Fields for ResponseFields<'_> {
+    fn encode(&self, w: &mut FieldWriter<'_>) {
+        w.field(b":status", b"200", Indexing::Incremental);
+        w.field(b"content-type", CONTENT_TYPE, Indexing::Incremental);
+        if let Some(encoding) = self.encoding {
+            w.field(b"grpc-encoding", encoding.as_bytes(), Indexing::Incremental);
+        }
+        if let Some(accept) = self.accept_encoding {
+            w.field(b"grpc-accept-encoding", accept.as_bytes(), Indexing::Incremental);
+        }
+        self.metadata.encode(w);
+    }
+}
+
+/// The end of a call that went well and has nothing more to say.
+pub(super) struct OkTrailers;
+
+impl Fields for OkTrailers {
+    fn encode(&self, w: &mut FieldWriter<'_>) {
+        w.field(b"grpc-status", b"0", Indexing::Incremental);
+    }
+}
+
+/// The end of a call: its status, and what the application adds.
+pub(super) struct StatusTrailers {
+    pub(super) status: Option<Status>,
+    pub(super) metadata: MetadataMap,
+}
+
+impl Fields for StatusTrailers {
+    fn encode(&self, w: &mut FieldWriter<'_>) {
+        match &self.status {
+            Some(status) => status.encode(w),
+            None => OkTrailers.encode(w),
+        }
+        self.metadata.encode(w);
+    }
+}
+
+/// Head and end in one: an error before there was any message.
+pub(super) struct TrailersOnly<'a> {
+    pub(super) accept_encoding: Option<&'static str>,
+    pub(super) trailers: &'a StatusTrailers,
+}
+
+impl Fields for TrailersOnly<'_> {
+    fn encode(&self, w: &mut FieldWriter<'_>) {
+        let metadata = &MetadataMap::new();
+        ResponseFields { encoding: None, accept_encoding: self.accept_encoding, metadata }.encode(w);
+        self.trailers.encode(w);
+    }
+}

@@ -1,0 +1,165 @@
+use bytes::Bytes;
+
+use super::{
+    Inbound,
+    response::{OkTrailers, ResponseFields, StatusTrailers, TrailersOnly},
+};
+use crate::{conn::Connection, message::Message, metadata::MetadataMap, status::Status, stream::StreamKey};
+
+/// One call at the server.
+///
+/// ```text
+///   receiving:  messages ── END_STREAM ─▶ at_end
+///   sending:    Silent ── head ─▶ Answering ── status ─▶ Ended
+///                 └──────── status: Trailers-Only ────────▲
+/// ```
+/// What is sent after the end, or a head that is sent twice, is left out: a handler and a deadline may both
+/// want to end the call, and the first one does.
+pub struct ServerCall {
+    inbound: Inbound,
+    outbound: Outbound,
+    accept_encoding: Option<&'static str>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Outbound {
+    Silent,
+    Answering,
+    Ended,
+}
+
+impl ServerCall {
+    /// A call whose request head has come. `max_recv`: the largest message taken, in bytes as they come over
+    /// the wire. `end_stream`: the head ended the request.
+    pub fn new(max_recv: usize, end_stream: bool) -> Self {
+        Self {
+            inbound: Inbound::new("SERVER", max_recv, end_stream),
+            outbound: Outbound::Silent,
+            accept_encoding: None,
+        }
+    }
+
+    /// Which encodings the response head tells the client that requests may use, comma-separated.
+    pub fn set_accept_encoding(&mut self, accept: Option<&'static str>) {
+        self.accept_encoding = accept;
+    }
+
+    /// Bytes of the request.
+    pub fn on_data(&mut self, data: Bytes, end_stream: bool) {
+        self.inbound.deframer.push(data);
+        self.inbound.ended |= end_stream;
+    }
+
+    /// The next whole message. `None`: it is not all there yet, or, [`at_end`](Self::at_end), there is none.
+    ///
+    /// # Errors
+    /// RESOURCE_EXHAUSTED for a message over the limit, INTERNAL for one that is cut short or ill-formed.
+    /// The call cannot be read further then.
+    pub fn next_message(&mut self) -> Result<Option<Message>, Status> {
+        self.inbound.next_message()
+    }
+
+    /// The request has ended and all of its messages were taken.
+    pub fn at_end(&self) -> bool {
+        self.inbound.ended && self.inbound.deframer.is_empty()
+    }
+
+    /// The client has ended its half, whether or not messages are left to take.
+    pub fn is_half_closed(&self) -> bool {
+        self.inbound.ended
+    }
+
+    /// Bytes that the message being read still lacks, as far as its length is known.
+    pub fn wanted(&self) -> usize {
+        self.inbound.deframer.wanted()
+    }
+
+    /// Bytes held that make no whole message yet, or were not asked for.
+    pub fn buffered(&self) -> usize {
+        self.inbound.deframer.buffered()
+    }
+
+    /// Whether the status has been sent.
+    pub fn is_answered(&self) -> bool {
+        self.outbound == Outbound::Ended
+    }
+
+    /// Whether the response head has been sent.
+    pub fn is_head_sent(&self) -> bool {
+        self.outbound != Outbound::Silent
+    }
+
+    /// Sends the response's head; the first message does so by itself. `encoding`: what messages with the
+    /// compressed flag are encoded in.
+    pub fn send_headers(
+        &mut self,
+        conn: &mut Connection,
+        key: StreamKey,
+        metadata: &MetadataMap,
+        encoding: Option<&'static str>,
+    ) {
+        if self.outbound == Outbound::Silent {
+            self.outbound = Outbound::Answering;
+            let head = ResponseFields { encoding, accept_encoding: self.accept_encoding, metadata };
+            conn.send_headers(key, &head, false);
+        }
+    }
+
+    /// Sends one message, with its prefix.
+    pub fn send_message(&mut self, conn: &mut Connection, key: StreamKey, framed: Bytes) {
+        self.send_headers(conn, key, &MetadataMap::new(), None);
+        if self.outbound == Outbound::Answering {
+            conn.send_data(key, framed, false);
+        }
+    }
+
+    /// Ends the call. `None` is OK. An error before the head goes out as Trailers-Only.
+    pub fn send_status(
+        &mut self,
+        conn: &mut Connection,
+        key: StreamKey,
+        status: Option<Status>,
+        trailing: MetadataMap,
+    ) {
+        if self.outbound == Outbound::Ended {
+            return;
+        }
+        if self.outbound == Outbound::Silent && status.is_none() {
+            self.send_headers(conn, key, &MetadataMap::new(), None);
+        }
+        let silent = self.outbound == Outbound::Silent;
+        self.outbound = Outbound::Ended;
+        let trailers = StatusTrailers { status, metadata: trailing };
+        if silent {
+            let only = TrailersOnly { accept_encoding: self.accept_encoding, trailers: &trailers };
+            conn.send_headers(key, &only, true);
+        } else if trailers.status.is_none() && trailers.metadata.is_empty() {
+            conn.send_trailers(key, Box::new(OkTrailers));
+        } else {
+            conn.send_trailers(key, Box::new(trailers));
+        }
+    }
+
+    /// Head, the one message (with its prefix) and OK in one go.
+    pub fn send_unary(
+        &mut self,
+        conn: &mut Connection,
+        key: StreamKey,
+        metadata: &MetadataMap,
+        encoding: Option<&'static str>,
+        framed: Bytes,
+        trailing: MetadataMap,
+    ) {
+        if self.outbound != Outbound::Silent {
+            self.send_message(conn, key, framed);
+            return self.send_status(conn, key, None, trailing);
+        }
+        self.outbound = Outbound::Ended;
+        let head = ResponseFields { encoding, accept_encoding: self.accept_encoding, metadata };
+        if trailing.is_empty() {
+            conn.respond(key, &head, framed, OkTrailers);
+        } else {
+            conn.respond(key, &head, framed, StatusTrailers { status: None, metadata: trailing });
+        }
+    }
+}

@@ -1,0 +1,396 @@
+//! One HTTP/2 connection (RFC 9113), either side, without any I/O.
+
+mod budget;
+mod config;
+mod error;
+mod event;
+mod output;
+mod probe;
+mod receive;
+mod shutdown;
+#[cfg(test)]
+mod tests;
+mod timers;
+mod transmit;
+
+use std::{collections::VecDeque, time::Instant};
+
+use bytes::{Buf, BytesMut};
+
+use crate::{
+    frame::{self, DEFAULT_WINDOW, ErrorCode, MAX_STREAM_ID, Settings},
+    hpack,
+    stream::{
+        Fields, RecvHalf, RecvState, RecvWindow, Schedule, SendHalf, SendState, SendWindow, Stream, StreamId,
+        StreamKey, Streams,
+    },
+};
+
+pub use config::{Config, Keepalive};
+pub use error::{Blame, ConnectionError};
+pub use event::{Event, ResetBy};
+pub use output::Output;
+
+use budget::Budget;
+use probe::BandwidthProbe;
+use receive::{HeaderAssembly, KnownHeads};
+use shutdown::Drain;
+use timers::{Timer, Timers};
+
+/// Which end of the connection this is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Side {
+    /// Opens streams.
+    Client,
+    /// Answers them.
+    Server,
+}
+
+/// Why no stream could be opened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OpenError {
+    /// The peer's SETTINGS_MAX_CONCURRENT_STREAMS is reached; [`Event::StreamsAvailable`] follows.
+    AtLimit,
+    /// The connection takes no new streams: it is closing, or its stream identifiers are used up.
+    GoingAway,
+}
+
+/// One HTTP/2 connection, either side, as a state machine that never touches a socket or a clock.
+///
+/// # How to drive it
+///
+/// 1. **Bytes in**: append what the socket gives to [`input`](Self::input), then call
+///    [`next_event`](Self::next_event) until it returns `None`. It parses one frame after another, only as
+///    far as the next thing worth telling, so the driver decides how much work one turn may be. At the
+///    socket's end call [`handle_eof`](Self::handle_eof).
+/// 2. **Streams**: [`open`](Self::open), [`send_headers`](Self::send_headers),
+///    [`send_data`](Self::send_data), [`send_trailers`](Self::send_trailers), [`respond`](Self::respond),
+///    [`reset`](Self::reset); [`release`](Self::release) and [`expect`](Self::expect) give the peer credit.
+/// 3. **Bytes out**: [`transmit`](Self::transmit) lets streams write in their turn; then write
+///    [`output`](Self::output) to the socket. Transmitting can produce events
+///    ([`Event::Writable`], [`Event::Finished`]): go on with 1.
+/// 4. **Time**: at [`poll_timeout`](Self::poll_timeout) call [`handle_timeout`](Self::handle_timeout). The
+///    times passed in must not go backwards.
+///
+/// The connection begins with its preface and SETTINGS in the output. After [`Event::Closed`] nothing
+/// follows; write what is left of the output, then close the socket.
+///
+/// # State
+///
+/// ```text
+///               preface and SETTINGS came              GOAWAY either way,
+///   Handshake ─────────────────────────────▶ Open ───── last stream ended ─────▶ Closed
+///       └──────────── error, end of input ─────┴──── error, end of input ──────────▲
+/// ```
+pub struct Connection {
+    side: Side,
+    config: Config,
+    state: State,
+    input: BytesMut,
+    output: Output,
+    events: VecDeque<Event>,
+    decoder: hpack::Decoder,
+    encoder: hpack::Encoder,
+    streams: Streams,
+    schedule: Schedule,
+    /// Streams with data that only the connection's window holds back.
+    stalled: Vec<u32>,
+    recv_window: RecvWindow,
+    send_window: SendWindow,
+    /// Our own limits on streams, after probing has widened them.
+    stream_window: u32,
+    peer: PeerSettings,
+    /// The last stream that the peer opened (server).
+    last_peer_stream: u32,
+    /// The next stream to open (client).
+    next_stream: u32,
+    /// `open` said AtLimit: tell when there is room.
+    open_refused: bool,
+    assembly: Option<HeaderAssembly>,
+    known_heads: KnownHeads,
+    drain: Drain,
+    /// The last stream that the peer's GOAWAY lets live.
+    peer_goaway: Option<u32>,
+    timers: Timers,
+    last_received: Instant,
+    probe: BandwidthProbe,
+    resets: Budget,
+    idle_frames: Budget,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    /// The peer's preface (server) or first SETTINGS is still to come.
+    Handshake {
+        preface_seen: bool,
+    },
+    Open,
+    Closed,
+}
+
+/// The peer's SETTINGS as they stand.
+struct PeerSettings {
+    initial_window: u32,
+    max_frame_size: u32,
+    max_concurrent_streams: u32,
+    max_header_list_size: Option<u32>,
+}
+
+impl Connection {
+    /// A new connection with its first bytes in the output. `config` values out of range are clamped.
+    pub fn new(side: Side, config: Config, now: Instant) -> Self {
+        let config = config.within_bounds();
+        let mut connection = Self {
+            side,
+            state: State::Handshake { preface_seen: side == Side::Client },
+            input: BytesMut::new(),
+            output: Output::default(),
+            events: VecDeque::new(),
+            decoder: hpack::Decoder::new(
+                config.header_table_size as usize,
+                config.max_header_list_size as usize,
+            ),
+            encoder: hpack::Encoder::new(),
+            streams: Streams::default(),
+            schedule: Schedule::default(),
+            stalled: Vec::new(),
+            recv_window: RecvWindow::new(DEFAULT_WINDOW, DEFAULT_WINDOW),
+            send_window: SendWindow::new(DEFAULT_WINDOW),
+            stream_window: config.initial_stream_window,
+            peer: PeerSettings {
+                initial_window: DEFAULT_WINDOW,
+                max_frame_size: frame::MIN_MAX_FRAME_SIZE,
+                max_concurrent_streams: u32::MAX,
+                max_header_list_size: None,
+            },
+            last_peer_stream: 0,
+            next_stream: 1,
+            open_refused: false,
+            assembly: None,
+            known_heads: KnownHeads::default(),
+            drain: Drain::default(),
+            peer_goaway: None,
+            timers: Timers::default(),
+            last_received: now,
+            probe: BandwidthProbe::new(),
+            resets: Budget::new(config.reset_burst, config.reset_rate, now),
+            idle_frames: Budget::new(config.idle_frame_burst, config.idle_frame_rate, now),
+            config,
+        };
+        connection.greet(now);
+        connection
+    }
+
+    fn greet(&mut self, now: Instant) {
+        let (config, out) = (&self.config, &mut self.output.tail);
+        let mut settings = Settings {
+            header_table_size: Some(config.header_table_size).filter(|&size| size != 4096),
+            initial_window_size: Some(config.initial_stream_window).filter(|&size| size != DEFAULT_WINDOW),
+            max_frame_size: Some(config.max_frame_size).filter(|&size| size != frame::MIN_MAX_FRAME_SIZE),
+            max_header_list_size: Some(config.max_header_list_size),
+            no_rfc7540_priorities: Some(true),
+            ..Settings::default()
+        };
+        match self.side {
+            Side::Client => {
+                out.extend_from_slice(frame::PREFACE);
+                settings.enable_push = Some(false);
+            }
+            Side::Server => settings.max_concurrent_streams = Some(config.max_concurrent_streams),
+        }
+        settings.encode(out);
+        if let Some(increment) = self.recv_window.grow(config.initial_connection_window) {
+            frame::encode_window_update(out, 0, increment);
+        }
+        self.timers.set(Timer::Handshake, now + config.handshake_timeout);
+    }
+
+    /// Where received bytes go, at the end. The engine keeps what it could not parse yet.
+    pub fn input(&mut self) -> &mut BytesMut {
+        &mut self.input
+    }
+
+    /// What is to be written to the socket.
+    pub fn output(&mut self) -> &mut Output {
+        &mut self.output
+    }
+
+    /// Whether bytes wait for the socket or a stream could write some.
+    pub fn wants_transmit(&self) -> bool {
+        self.output.has_remaining() || !self.schedule.is_empty()
+    }
+
+    /// Streams that have not ended.
+    pub fn active_streams(&self) -> usize {
+        self.streams.len()
+    }
+
+    /// Whether the connection has ended; see [`Event::Closed`].
+    pub fn is_closed(&self) -> bool {
+        self.state == State::Closed
+    }
+
+    /// The largest header list that the peer takes, if it said so (RFC 9113 §6.5.2).
+    pub fn peer_max_header_list_size(&self) -> Option<u32> {
+        self.peer.max_header_list_size
+    }
+
+    /// The configuration in force.
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// Gives back memory that an idle connection does not need: call it before waiting for a socket that
+    /// has nothing to say.
+    pub fn shrink(&mut self) {
+        if self.input.is_empty() {
+            self.input = BytesMut::new();
+        }
+        self.output.shrink();
+        if self.streams.len() == 0 {
+            self.streams.shrink();
+            self.schedule.shrink();
+            self.stalled = Vec::new();
+            if self.events.is_empty() {
+                self.events = VecDeque::new();
+            }
+        }
+    }
+
+    /// Client: whether [`open`](Self::open) would succeed.
+    pub fn can_open(&self) -> bool {
+        self.openable().is_ok()
+    }
+
+    fn openable(&self) -> Result<(), OpenError> {
+        let going = self.state == State::Closed || self.drain.refuses_streams() || self.peer_goaway.is_some();
+        if going || self.next_stream > MAX_STREAM_ID {
+            Err(OpenError::GoingAway)
+        } else if self.streams.len() >= self.peer.max_concurrent_streams as usize {
+            Err(OpenError::AtLimit)
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Client: opens a stream and writes its head. `end_stream`: nothing follows.
+    ///
+    /// # Errors
+    /// See [`OpenError`]; nothing was written then.
+    pub fn open(&mut self, fields: &impl Fields, end_stream: bool) -> Result<StreamKey, OpenError> {
+        debug_assert_eq!(self.side, Side::Client, "only a client opens streams");
+        if let Err(error) = self.openable() {
+            self.open_refused |= error == OpenError::AtLimit;
+            return Err(error);
+        }
+        let id = StreamId(self.next_stream);
+        self.next_stream += 2;
+        let key = self.streams.insert(Stream {
+            id,
+            recv: RecvHalf::new(RecvState::AwaitingHead, self.stream_window),
+            send: SendHalf::new(self.peer.initial_window),
+            priority: crate::stream::Priority::default(),
+        });
+        self.start_keepalive();
+        self.send_headers(key, fields, end_stream);
+        Ok(key)
+    }
+
+    /// Bytes queued on the stream that no window or turn has let go yet. From
+    /// [`Config::max_send_buffer`] on, hold back until [`Event::Writable`].
+    pub fn send_buffered(&mut self, key: StreamKey) -> usize {
+        let limit = self.config.max_send_buffer;
+        self.streams.get_mut(key).map_or(0, |stream| {
+            let queued = stream.send.queued();
+            stream.send.held_back |= queued >= limit;
+            queued
+        })
+    }
+
+    /// Ends a stream abnormally: queued data is dropped, RST_STREAM goes out, no event follows for it.
+    pub fn reset(&mut self, key: StreamKey, code: ErrorCode) {
+        if let Some(stream) = self.streams.get(key) {
+            // Nothing went out on a client's stream whose head is not written; there is none such.
+            debug_assert!(self.side == Side::Server || stream.send.state != SendState::Idle);
+            frame::encode_reset(&mut self.output.tail, key.id.0, code);
+            self.streams.remember_reset(key.id);
+            self.forget(key);
+        }
+    }
+
+    /// The application is done with `n` received bytes of the stream: the peer may send as many more.
+    pub fn release(&mut self, key: StreamKey, n: usize) {
+        let Some(stream) = self.streams.get_mut(key) else {
+            return;
+        };
+        if stream.recv.state != RecvState::Ended
+            && let Some(increment) = stream.recv.window.release(n)
+        {
+            frame::encode_window_update(&mut self.output.tail, key.id.0, increment);
+        }
+    }
+
+    /// A message is being read of which `wanted` bytes are still to come: the stream's window is opened as
+    /// far as they need.
+    pub fn expect(&mut self, key: StreamKey, wanted: usize) {
+        let Some(stream) = self.streams.get_mut(key) else {
+            return;
+        };
+        if stream.recv.state != RecvState::Ended
+            && let Some(increment) = stream.recv.window.expect(wanted)
+        {
+            frame::encode_window_update(&mut self.output.tail, key.id.0, increment);
+        }
+    }
+
+    /// When [`handle_timeout`](Self::handle_timeout) wants to be called.
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        self.timers.next()
+    }
+
+    /// Does what is due at `now`.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        while let Some(timer) = self.timers.expire(now) {
+            match timer {
+                Timer::Handshake => self.fail(ConnectionError {
+                    blame: Blame::Network,
+                    code: ErrorCode::SETTINGS_TIMEOUT,
+                    reason: "the peer's HTTP/2 preface and SETTINGS did not come in time".into(),
+                }),
+                Timer::HeaderBlock => self.fail(ConnectionError::peer(
+                    ErrorCode::ENHANCE_YOUR_CALM,
+                    "a header block was begun and not finished in time",
+                )),
+                Timer::KeepaliveIdle => self.keepalive_due(now),
+                Timer::KeepaliveAck => self.fail(ConnectionError {
+                    blame: Blame::Network,
+                    code: ErrorCode::NO_ERROR,
+                    reason: "the peer did not answer a keepalive ping in time".into(),
+                }),
+                Timer::Drain => self.finish_drain(),
+            }
+        }
+    }
+
+    /// Removes a stream and whatever waits for it.
+    fn forget(&mut self, key: StreamKey) {
+        let Some(stream) = self.streams.remove(key) else {
+            return;
+        };
+        if stream.send.scheduled {
+            self.schedule.remove(key.index, stream.priority);
+            self.stalled.retain(|&index| index != key.index);
+        }
+        if self.open_refused && self.can_open() {
+            self.open_refused = false;
+            self.events.push_back(Event::StreamsAvailable);
+        }
+        self.close_if_drained();
+    }
+
+    /// Removes a stream whose two halves have ended.
+    fn finish(&mut self, key: StreamKey) {
+        self.events.push_back(Event::Finished { key });
+        self.forget(key);
+    }
+}

@@ -1,0 +1,689 @@
+//! Reading: frames in, events out, each rule where RFC 9113 states it.
+
+use std::time::Instant;
+
+use bytes::{Buf, Bytes, BytesMut};
+
+use super::{Blame, Connection, ConnectionError, Event, ResetBy, Side, State, Timer};
+use crate::{
+    frame::{self, ErrorCode, Frame, FrameHead, HEAD_LEN, PREFACE, Settings, flag, kind},
+    hpack::HeaderBlock,
+    stream::{
+        Priority, RecvHalf, RecvState, SendHalf, SendState, Stream, StreamId, StreamKey, WindowError,
+        validate::{self, RequestFacts},
+    },
+};
+
+/// A header block of which CONTINUATION frames are still to come (§6.10).
+pub(super) struct HeaderAssembly {
+    stream: u32,
+    end_stream: bool,
+    block: BytesMut,
+    continuations: u32,
+}
+
+/// The last few request heads that were found well-formed. Calls on one connection repeat their head to
+/// the byte; the decoder gives the same block for the same bytes, and it need not be looked at again.
+#[derive(Default)]
+pub(super) struct KnownHeads {
+    heads: Vec<(HeaderBlock, RequestFacts)>,
+    next: usize,
+}
+
+impl KnownHeads {
+    const REMEMBERED: usize = 4;
+
+    fn check(&mut self, block: &HeaderBlock) -> Result<RequestFacts, &'static str> {
+        if let Some((_, facts)) = self.heads.iter().find(|(known, _)| known.ptr_eq(block)) {
+            return Ok(*facts);
+        }
+        let facts = validate::request(block)?;
+        if self.heads.len() < Self::REMEMBERED {
+            self.heads.push((block.clone(), facts));
+        } else {
+            self.heads[self.next] = (block.clone(), facts);
+            self.next = (self.next + 1) % Self::REMEMBERED;
+        }
+        Ok(facts)
+    }
+}
+
+type Handled = Result<Option<Event>, ConnectionError>;
+
+impl Connection {
+    /// What one frame that carries something is worth against frames that do not. A peer that reads a
+    /// stream of small messages may well answer each with a WINDOW_UPDATE or two.
+    pub(super) const USEFUL_FRAME_FORGIVES: u32 = 3;
+
+    /// The next event, or `None` when more input is needed (or the connection has ended).
+    pub fn next_event(&mut self, now: Instant) -> Option<Event> {
+        loop {
+            if let Some(event) = self.events.pop_front() {
+                return Some(event);
+            }
+            if self.state == State::Closed {
+                return None;
+            }
+            match self.next_frame(now) {
+                Ok(Some(Some(event))) => return Some(event),
+                Ok(Some(None)) => {}
+                Ok(None) if self.events.is_empty() => return None,
+                Ok(None) => {}
+                Err(error) => self.fail(error),
+            }
+        }
+    }
+
+    /// Handles the next whole frame of the input; `None` if there is none.
+    fn next_frame(&mut self, now: Instant) -> Result<Option<Option<Event>>, ConnectionError> {
+        if let State::Handshake { preface_seen: false } = self.state
+            && !self.take_preface()?
+        {
+            return Ok(None);
+        }
+        let Some(head) = self.input.first_chunk::<HEAD_LEN>() else {
+            return Ok(None);
+        };
+        let head = FrameHead::parse(head);
+        if matches!(self.state, State::Handshake { .. }) {
+            self.expect_settings(head)?;
+        }
+        if head.len > self.config.max_frame_size {
+            return Err(ConnectionError::peer(
+                ErrorCode::FRAME_SIZE_ERROR,
+                format!(
+                    "a frame of {} bytes, {} are allowed (RFC 9113 §4.2)",
+                    head.len, self.config.max_frame_size
+                ),
+            ));
+        }
+        let total = HEAD_LEN + head.len as usize;
+        if self.input.len() < total {
+            return Ok(None);
+        }
+        self.last_received = now;
+        if let Some(assembly) = &self.assembly
+            && (head.kind != kind::CONTINUATION || head.stream != assembly.stream)
+        {
+            return Err(ConnectionError::peer(
+                ErrorCode::PROTOCOL_ERROR,
+                "a header block was interrupted by another frame (RFC 9113 §6.10)",
+            ));
+        }
+        let handled = if head.kind == kind::DATA {
+            let mut frame = self.input.split_to(total);
+            frame.advance(HEAD_LEN);
+            self.handle_data(head, frame.freeze(), now)
+        } else {
+            // The input is set aside while its frame is handled, so that the payload need not be copied.
+            let input = std::mem::take(&mut self.input);
+            let handled = match Frame::parse(head, &input[HEAD_LEN..total]) {
+                Ok(frame) => self.handle_frame(head, frame, now),
+                Err(error) if error.connection || head.stream == 0 => Err(error.into()),
+                Err(error) => self.stream_error(head.stream, error.code, error.reason, now),
+            };
+            self.input = input;
+            self.input.advance(total);
+            handled
+        };
+        handled.map(Some)
+    }
+
+    /// Server: the client's first 24 bytes (§3.4). `false`: not all there yet.
+    fn take_preface(&mut self) -> Result<bool, ConnectionError> {
+        let n = self.input.len().min(PREFACE.len());
+        if self.input[..n] != PREFACE[..n] {
+            return Err(not_http2(&self.input, "the client"));
+        }
+        if n < PREFACE.len() {
+            return Ok(false);
+        }
+        self.input.advance(n);
+        self.state = State::Handshake { preface_seen: true };
+        Ok(true)
+    }
+
+    /// The first frame must be SETTINGS (§3.4).
+    fn expect_settings(&self, head: FrameHead) -> Result<(), ConnectionError> {
+        if head.kind == kind::SETTINGS && !head.has(flag::ACK) && head.stream == 0 {
+            return Ok(());
+        }
+        if self.side == Side::Client {
+            return Err(not_http2(&self.input, "the server"));
+        }
+        Err(ConnectionError::peer(
+            ErrorCode::PROTOCOL_ERROR,
+            "the first frame is not SETTINGS (RFC 9113 §3.4)",
+        ))
+    }
+
+    fn handle_frame(&mut self, head: FrameHead, frame: Frame<'_>, now: Instant) -> Handled {
+        match frame {
+            Frame::Headers { fragment, end_headers: true, end_stream } => {
+                self.handle_block(head.stream, fragment, end_stream, now)
+            }
+            Frame::Headers { fragment, end_headers: false, end_stream } => {
+                self.timers.set(Timer::HeaderBlock, now + self.config.handshake_timeout);
+                let block = BytesMut::from(fragment);
+                self.assembly =
+                    Some(HeaderAssembly { stream: head.stream, end_stream, block, continuations: 0 });
+                Ok(None)
+            }
+            Frame::Continuation { fragment, end_headers } => self.continue_block(fragment, end_headers, now),
+            Frame::Reset { code } => self.handle_reset(head.stream, code, now),
+            Frame::WindowUpdate { increment } => {
+                self.count_idle_frame(now)?;
+                self.handle_window_update(head.stream, increment, now)
+            }
+            Frame::Settings(settings) => {
+                self.count_idle_frame(now)?;
+                self.handle_settings(&settings)
+            }
+            Frame::Ping { payload, ack: false } => {
+                self.count_idle_frame(now)?;
+                frame::encode_ping(&mut self.output.tail, payload, true);
+                Ok(None)
+            }
+            Frame::Ping { payload, ack: true } => {
+                self.handle_ping_ack(payload, now);
+                Ok(None)
+            }
+            Frame::GoAway { last_stream, code, debug } => {
+                self.handle_goaway(last_stream, code, debug).map(Some)
+            }
+            Frame::PushPromise => Err(ConnectionError::peer(
+                ErrorCode::PROTOCOL_ERROR,
+                "PUSH_PROMISE, which SETTINGS_ENABLE_PUSH=0 forbids (RFC 9113 §8.4)",
+            )),
+            Frame::PriorityUpdate { stream, value } => {
+                self.count_idle_frame(now)?;
+                self.handle_priority_update(stream, value)
+            }
+            Frame::SettingsAck => {
+                self.count_idle_frame(now)?;
+                self.decoder.settings_acknowledged();
+                Ok(None)
+            }
+            Frame::Priority | Frame::Unknown => {
+                self.count_idle_frame(now)?;
+                Ok(None)
+            }
+        }
+    }
+
+    fn count_idle_frame(&mut self, now: Instant) -> Result<(), ConnectionError> {
+        if self.idle_frames.spend(now) {
+            return Ok(());
+        }
+        Err(ConnectionError::peer(ErrorCode::ENHANCE_YOUR_CALM, "too many frames that carry nothing"))
+    }
+
+    fn count_reset(&mut self, now: Instant) -> Result<(), ConnectionError> {
+        if self.side == Side::Client || self.resets.spend(now) {
+            return Ok(());
+        }
+        Err(ConnectionError::peer(ErrorCode::ENHANCE_YOUR_CALM, "too many streams reset"))
+    }
+
+    fn continue_block(&mut self, fragment: &[u8], end_headers: bool, now: Instant) -> Handled {
+        let Some(mut assembly) = self.assembly.take() else {
+            return Err(ConnectionError::peer(
+                ErrorCode::PROTOCOL_ERROR,
+                "CONTINUATION without a header block before it (RFC 9113 §6.10)",
+            ));
+        };
+        assembly.continuations += 1;
+        let most_bytes = self.config.max_header_list_size as usize * 4;
+        if assembly.continuations > self.config.max_continuations
+            || assembly.block.len() + fragment.len() > most_bytes
+        {
+            return Err(ConnectionError::peer(ErrorCode::ENHANCE_YOUR_CALM, "a header block without end"));
+        }
+        assembly.block.extend_from_slice(fragment);
+        if !end_headers {
+            self.assembly = Some(assembly);
+            return Ok(None);
+        }
+        self.timers.stop(Timer::HeaderBlock);
+        self.handle_block(assembly.stream, &assembly.block, assembly.end_stream, now)
+    }
+
+    /// A whole header block. It is decoded whatever becomes of it: HPACK's state is the connection's (§4.3).
+    fn handle_block(&mut self, id: u32, block: &[u8], end_stream: bool, now: Instant) -> Handled {
+        let block = self.decoder.decode(block).map_err(|error| {
+            let code = if error.is_excessive() {
+                ErrorCode::ENHANCE_YOUR_CALM
+            } else {
+                ErrorCode::COMPRESSION_ERROR
+            };
+            ConnectionError::peer(code, format!("header block of stream {id}: {error} (RFC 9113 §4.3)"))
+        })?;
+        self.idle_frames.forgive(Self::USEFUL_FRAME_FORGIVES);
+        if let Some(key) = self.streams.find(id) {
+            return match self.side {
+                Side::Server => self.handle_request_trailers(key, &block, end_stream, now),
+                Side::Client => self.handle_response_block(key, block, end_stream, now),
+            };
+        }
+        if self.is_idle(id) {
+            return match self.side {
+                Side::Server => self.handle_request(id, block, end_stream, now),
+                Side::Client => Err(ConnectionError::peer(
+                    ErrorCode::PROTOCOL_ERROR,
+                    format!("HEADERS on stream {id}, which nobody opened (RFC 9113 §5.1)"),
+                )),
+            };
+        }
+        if self.side == Side::Client || self.streams.was_reset(id) || self.is_past_last_stream(id) {
+            return Ok(None);
+        }
+        Err(ConnectionError::peer(
+            ErrorCode::STREAM_CLOSED,
+            format!("HEADERS on stream {id}, which has ended (RFC 9113 §5.1)"),
+        ))
+    }
+
+    /// A stream that has not been opened yet (§5.1.1: identifiers only go up).
+    fn is_idle(&self, id: u32) -> bool {
+        match self.side {
+            Side::Server => id.is_multiple_of(2) || id > self.last_peer_stream,
+            Side::Client => id.is_multiple_of(2) || id >= self.next_stream,
+        }
+    }
+
+    fn handle_request(&mut self, id: u32, block: HeaderBlock, end_stream: bool, now: Instant) -> Handled {
+        if id.is_multiple_of(2) {
+            return Err(ConnectionError::peer(
+                ErrorCode::PROTOCOL_ERROR,
+                format!("a client opened stream {id}, which is even (RFC 9113 §5.1.1)"),
+            ));
+        }
+        if self.is_past_last_stream(id) {
+            return Ok(None);
+        }
+        self.last_peer_stream = id;
+        let facts = match self.known_heads.check(&block) {
+            Ok(facts) => facts,
+            Err(reason) => return self.stream_error(id, ErrorCode::PROTOCOL_ERROR, reason, now),
+        };
+        if self.streams.len() >= self.config.max_concurrent_streams as usize {
+            return self.stream_error(id, ErrorCode::REFUSED_STREAM, "too many streams at once", now);
+        }
+        let mut recv = RecvHalf::new(RecvState::Open, self.stream_window);
+        recv.content_left = facts.content_length;
+        if end_stream {
+            if let Err((code, reason)) = recv.count(0, true) {
+                return self.stream_error(id, code, reason, now);
+            }
+            recv.state = RecvState::Ended;
+        }
+        let send = SendHalf::new(self.peer.initial_window);
+        let key = self.streams.insert(Stream { id: StreamId(id), recv, send, priority: facts.priority });
+        self.start_keepalive();
+        Ok(Some(Event::Headers { key, block, end_stream }))
+    }
+
+    /// Trailers of a request. gRPC has none, so only the end is told (RFC 9113 §8.1).
+    fn handle_request_trailers(
+        &mut self,
+        key: StreamKey,
+        block: &HeaderBlock,
+        end_stream: bool,
+        now: Instant,
+    ) -> Handled {
+        let Some(stream) = self.streams.get_mut(key) else {
+            return Ok(None);
+        };
+        if stream.recv.state == RecvState::Ended {
+            let reason = "HEADERS after the end of the stream (RFC 9113 §5.1)";
+            return self.stream_error(key.id.0, ErrorCode::STREAM_CLOSED, reason, now);
+        }
+        let checked = if end_stream {
+            validate::trailers(block)
+        } else {
+            Err("trailers without END_STREAM (RFC 9113 §8.1)")
+        };
+        let checked = checked.map_err(|reason| (ErrorCode::PROTOCOL_ERROR, reason));
+        if let Err((code, reason)) = checked.and_then(|()| stream.recv.count(0, true)) {
+            return self.stream_error(key.id.0, code, reason, now);
+        }
+        stream.recv.state = RecvState::Ended;
+        self.recv_half_ended(key);
+        Ok(Some(Event::Data { key, data: Bytes::new(), end_stream: true }))
+    }
+
+    /// A response head, or its trailers.
+    fn handle_response_block(
+        &mut self,
+        key: StreamKey,
+        block: HeaderBlock,
+        end_stream: bool,
+        now: Instant,
+    ) -> Handled {
+        let Some(stream) = self.streams.get_mut(key) else {
+            return Ok(None);
+        };
+        let recv = &mut stream.recv;
+        let checked = match recv.state {
+            RecvState::AwaitingHead => validate::response(&block).and_then(|facts| {
+                if facts.informational {
+                    return if end_stream {
+                        Err("a 1xx response that ends the stream (RFC 9113 §8.1)")
+                    } else {
+                        Ok(())
+                    };
+                }
+                recv.content_left = facts.content_length;
+                recv.state = RecvState::Open;
+                Ok(())
+            }),
+            RecvState::Open if !end_stream => Err("trailers without END_STREAM (RFC 9113 §8.1)"),
+            RecvState::Open => validate::trailers(&block),
+            RecvState::Ended => {
+                let reason = "HEADERS after the end of the stream (RFC 9113 §5.1)";
+                return self.stream_error(key.id.0, ErrorCode::STREAM_CLOSED, reason, now);
+            }
+        };
+        // The length is held against trailers only: a head that ends the stream may answer anything.
+        if let Err(reason) = checked {
+            return self.stream_error(key.id.0, ErrorCode::PROTOCOL_ERROR, reason, now);
+        }
+        if end_stream {
+            recv.state = RecvState::Ended;
+            self.recv_half_ended(key);
+        }
+        Ok(Some(Event::Headers { key, block, end_stream }))
+    }
+
+    /// DATA (§6.1). The connection's window is given back at once: what a slow reader may hold is bounded
+    /// by the streams' windows, and one slow stream must not stop the others.
+    fn handle_data(&mut self, head: FrameHead, mut payload: Bytes, now: Instant) -> Handled {
+        let (start, len) = frame::data_range(head, &payload)?;
+        if self.recv_window.consume(head.len).is_err() {
+            return Err(ConnectionError::peer(
+                ErrorCode::FLOW_CONTROL_ERROR,
+                "more data than the connection's window allows (RFC 9113 §6.9.1)",
+            ));
+        }
+        if let Some(increment) = self.recv_window.release(head.len as usize) {
+            frame::encode_window_update(&mut self.output.tail, 0, increment);
+        }
+        if self.probe.on_data(len, now) {
+            frame::encode_ping(&mut self.output.tail, Self::PROBE_PING, false);
+        }
+        let end_stream = head.has(flag::END_STREAM);
+        if len == 0 && !end_stream {
+            self.count_idle_frame(now)?;
+        } else {
+            self.idle_frames.forgive(Self::USEFUL_FRAME_FORGIVES);
+        }
+        let Some(key) = self.streams.find(head.stream) else {
+            return self.handle_stray_data(head, now);
+        };
+        let Some(stream) = self.streams.get_mut(key) else {
+            return Ok(None);
+        };
+        let recv = &mut stream.recv;
+        let checked = match recv.state {
+            RecvState::Ended => {
+                Err((ErrorCode::STREAM_CLOSED, "DATA after the end of the stream (RFC 9113 §6.1)"))
+            }
+            RecvState::AwaitingHead => {
+                Err((ErrorCode::PROTOCOL_ERROR, "DATA before the head (RFC 9113 §8.1)"))
+            }
+            RecvState::Open if recv.window.consume(head.len).is_err() => Err((
+                ErrorCode::FLOW_CONTROL_ERROR,
+                "more data than the stream's window allows (RFC 9113 §6.9.1)",
+            )),
+            RecvState::Open => recv.count(len, end_stream),
+        };
+        if let Err((code, reason)) = checked {
+            return self.stream_error(head.stream, code, reason, now);
+        }
+        let padding = head.len as usize - len;
+        if end_stream {
+            recv.state = RecvState::Ended;
+            self.recv_half_ended(key);
+        } else if padding > 0 {
+            self.release(key, padding);
+        }
+        payload.advance(start);
+        payload.truncate(len);
+        Ok(Some(Event::Data { key, data: payload, end_stream }))
+    }
+
+    /// DATA for a stream that does not exist (§5.1).
+    fn handle_stray_data(&mut self, head: FrameHead, now: Instant) -> Handled {
+        if self.is_idle(head.stream) {
+            if self.is_past_last_stream(head.stream) {
+                return Ok(None);
+            }
+            return Err(ConnectionError::peer(
+                ErrorCode::PROTOCOL_ERROR,
+                format!("DATA on stream {}, which nobody opened (RFC 9113 §5.1)", head.stream),
+            ));
+        }
+        if self.streams.was_reset(head.stream) || self.side == Side::Client {
+            return Ok(None);
+        }
+        self.stream_error(
+            head.stream,
+            ErrorCode::STREAM_CLOSED,
+            "DATA on a stream that has ended (RFC 9113 §5.1)",
+            now,
+        )
+    }
+
+    /// The peer's END_STREAM has come.
+    fn recv_half_ended(&mut self, key: StreamKey) {
+        let Some(stream) = self.streams.get_mut(key) else {
+            return;
+        };
+        if stream.send.state == SendState::Ended {
+            self.finish(key);
+        } else if self.side == Side::Client {
+            // The response is complete, so the call is over, whatever the request still had to say.
+            stream.send.discard();
+            frame::encode_reset(&mut self.output.tail, key.id.0, ErrorCode::NO_ERROR);
+            self.streams.remember_reset(key.id);
+            self.finish(key);
+        }
+    }
+
+    fn handle_reset(&mut self, id: u32, code: ErrorCode, now: Instant) -> Handled {
+        if self.is_idle(id) && !self.is_past_last_stream(id) {
+            return Err(ConnectionError::peer(
+                ErrorCode::PROTOCOL_ERROR,
+                format!("RST_STREAM on stream {id}, which nobody opened (RFC 9113 §6.4)"),
+            ));
+        }
+        self.count_reset(now)?;
+        let Some(key) = self.streams.find(id) else {
+            return Ok(None);
+        };
+        self.forget(key);
+        Ok(Some(Event::Reset { key, code, by: ResetBy::Peer }))
+    }
+
+    fn handle_window_update(&mut self, id: u32, increment: u32, now: Instant) -> Handled {
+        if id == 0 {
+            let closed = self.send_window.available() == 0;
+            self.send_window.add(increment).map_err(|WindowError| window_overflow("the connection's"))?;
+            if closed {
+                self.unstall();
+            }
+            return Ok(None);
+        }
+        let Some(key) = self.streams.find(id) else {
+            if self.is_idle(id) && !self.is_past_last_stream(id) {
+                return Err(ConnectionError::peer(
+                    ErrorCode::PROTOCOL_ERROR,
+                    format!("WINDOW_UPDATE on stream {id}, which nobody opened (RFC 9113 §5.1)"),
+                ));
+            }
+            return Ok(None);
+        };
+        let Some(stream) = self.streams.get_mut(key) else {
+            return Ok(None);
+        };
+        if stream.send.window.add(increment).is_err() {
+            let reason = "WINDOW_UPDATE past 2^31-1 (RFC 9113 §6.9.1)";
+            return self.stream_error(id, ErrorCode::FLOW_CONTROL_ERROR, reason, now);
+        }
+        self.make_ready(key);
+        Ok(None)
+    }
+
+    /// §6.5.3: everything is applied, then acknowledged.
+    fn handle_settings(&mut self, settings: &Settings) -> Handled {
+        if let Some(size) = settings.header_table_size {
+            self.encoder.set_max_table_size(size);
+        }
+        if let Some(size) = settings.max_frame_size {
+            self.peer.max_frame_size = size;
+        }
+        if settings.max_header_list_size.is_some() {
+            self.peer.max_header_list_size = settings.max_header_list_size;
+        }
+        if let Some(limit) = settings.max_concurrent_streams {
+            self.peer.max_concurrent_streams = limit;
+            if self.open_refused && self.can_open() {
+                self.open_refused = false;
+                self.events.push_back(Event::StreamsAvailable);
+            }
+        }
+        if settings.enable_push == Some(true) && self.side == Side::Client {
+            return Err(ConnectionError::peer(
+                ErrorCode::PROTOCOL_ERROR,
+                "a server sent SETTINGS_ENABLE_PUSH=1 (RFC 9113 §6.5.2)",
+            ));
+        }
+        if let Some(size) = settings.initial_window_size {
+            self.change_initial_window(size)?;
+        }
+        frame::encode_settings_ack(&mut self.output.tail);
+        if matches!(self.state, State::Handshake { .. }) {
+            self.state = State::Open;
+            self.timers.stop(Timer::Handshake);
+            self.start_keepalive();
+            return Ok(Some(Event::Ready));
+        }
+        Ok(None)
+    }
+
+    /// §6.9.2: the change applies to every open stream, and may make windows negative.
+    fn change_initial_window(&mut self, size: u32) -> Result<(), ConnectionError> {
+        let delta = i64::from(size) - i64::from(self.peer.initial_window);
+        self.peer.initial_window = size;
+        let mut opened = Vec::new();
+        for (key, stream) in self.streams.iter_mut() {
+            stream.send.window.adjust(delta).map_err(|WindowError| window_overflow("a stream's"))?;
+            if delta > 0 && stream.send.is_ready() {
+                opened.push(key);
+            }
+        }
+        for key in opened {
+            self.make_ready(key);
+        }
+        Ok(())
+    }
+
+    fn handle_ping_ack(&mut self, payload: [u8; 8], now: Instant) {
+        match payload {
+            Self::DRAIN_PING => self.finish_drain(),
+            Self::KEEPALIVE_PING => {
+                self.timers.stop(Timer::KeepaliveAck);
+                self.start_keepalive();
+            }
+            Self::PROBE_PING => self.widen_windows(now),
+            _ => {}
+        }
+    }
+
+    /// The probe came back: the path may carry more than the windows allow.
+    fn widen_windows(&mut self, now: Instant) {
+        let Some(window) = self.probe.on_answer(self.recv_window.target(), self.config.max_window, now)
+        else {
+            return;
+        };
+        if let Some(increment) = self.recv_window.grow(window) {
+            frame::encode_window_update(&mut self.output.tail, 0, increment);
+        }
+        // A stream gets a part of it; new ones begin with the same by SETTINGS (§6.9.2), old ones by credit.
+        let stream_window = (window / 2).max(self.stream_window);
+        if stream_window > self.stream_window {
+            self.stream_window = stream_window;
+            let settings = Settings { initial_window_size: Some(stream_window), ..Settings::default() };
+            settings.encode(&mut self.output.tail);
+            for (_, stream) in self.streams.iter_mut() {
+                // The peer adds the difference by itself when it reads the SETTINGS.
+                stream.recv.window.widen(stream_window);
+            }
+        }
+    }
+
+    /// RFC 9218 §7.1. A stream that does not exist yet or any more is of no interest.
+    fn handle_priority_update(&mut self, id: u32, value: &[u8]) -> Handled {
+        if self.side == Side::Client {
+            return Err(ConnectionError::peer(
+                ErrorCode::PROTOCOL_ERROR,
+                "a server sent PRIORITY_UPDATE (RFC 9218 §7.1)",
+            ));
+        }
+        if let Some(key) = self.streams.find(id)
+            && let Some(stream) = self.streams.get_mut(key)
+        {
+            let before = std::mem::replace(&mut stream.priority, Priority::parse(value));
+            let after = stream.priority;
+            if stream.send.scheduled && !self.stalled.contains(&key.index) {
+                self.schedule.remove(key.index, before);
+                self.schedule.push(key.index, after);
+            }
+        }
+        Ok(None)
+    }
+
+    /// The peer broke a rule on one stream (§5.4.2).
+    fn stream_error(&mut self, id: u32, code: ErrorCode, reason: &'static str, now: Instant) -> Handled {
+        if self.streams.find(id).is_none() && self.is_idle(id) {
+            return Err(ConnectionError::peer(code, reason));
+        }
+        self.count_reset(now)?;
+        frame::encode_reset(&mut self.output.tail, id, code);
+        self.streams.remember_reset(StreamId(id));
+        let Some(key) = self.streams.find(id) else {
+            return Ok(None);
+        };
+        self.forget(key);
+        Ok(Some(Event::Reset { key, code, by: ResetBy::Engine(reason.into()) }))
+    }
+}
+
+fn window_overflow(whose: &str) -> ConnectionError {
+    ConnectionError::peer(
+        ErrorCode::FLOW_CONTROL_ERROR,
+        format!("{whose} window was pushed past 2^31-1 (RFC 9113 §6.9.1)"),
+    )
+}
+
+/// Says what the bytes look like, because that is the question whoever reads the log has.
+fn not_http2(bytes: &[u8], who: &str) -> ConnectionError {
+    let looks = match bytes {
+        [0x16, 0x03, ..] => "TLS on a port without TLS".into(),
+        [0x15, 0x03, ..] => "a TLS alert: the port wants TLS".into(),
+        b if b.starts_with(b"HTTP/1.") => "HTTP/1.1: the port belongs to a server that is not gRPC".into(),
+        b if is_http1_request(b) => "HTTP/1.1".into(),
+        b => format!("unknown bytes: {}", b[..b.len().min(16)].escape_ascii()),
+    };
+    ConnectionError {
+        blame: Blame::NotHttp2,
+        code: ErrorCode::PROTOCOL_ERROR,
+        reason: format!("{who} does not speak HTTP/2; this looks like {looks}").into(),
+    }
+}
+
+fn is_http1_request(bytes: &[u8]) -> bool {
+    [&b"GET "[..], b"POST ", b"HEAD ", b"PUT ", b"OPTIONS ", b"DELETE ", b"PATCH ", b"CONNECT "]
+        .iter()
+        .any(|method| bytes.starts_with(method) || method.starts_with(bytes))
+}

@@ -1,0 +1,201 @@
+//! How a connection ends: gracefully by GOAWAY (RFC 9113 §6.8, gRFC A9), or not; and how a silent peer is
+//! found out (gRFC A8).
+
+use std::time::Instant;
+
+use super::{Blame, Connection, ConnectionError, Event, ResetBy, Side, State, Timer};
+use crate::frame::{self, ErrorCode, MAX_STREAM_ID};
+
+/// How far our own graceful end has come.
+///
+/// ```text
+///             shutdown (server)            ping answered, or time is up
+///   Running ────────────────────▶ Warned ───────────────────────────────▶ Final
+///      └──────────────────── shutdown (client) ────────────────────────────▲
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Drain {
+    #[default]
+    Running,
+    /// GOAWAY(2³¹−1) is out: the client stops opening streams, those under way are still taken.
+    Warned,
+    /// No stream above this one is taken any more.
+    Final { last: u32 },
+}
+
+impl Drain {
+    pub(super) fn refuses_streams(self) -> bool {
+        self != Self::Running
+    }
+}
+
+impl Connection {
+    pub(super) const DRAIN_PING: [u8; 8] = *b"drain\0\0\0";
+    pub(super) const KEEPALIVE_PING: [u8; 8] = *b"alive\0\0\0";
+    pub(super) const PROBE_PING: [u8; 8] = *b"probe\0\0\0";
+
+    /// Lets open streams end and takes no new ones; [`Event::Closed`] comes when the last has ended.
+    ///
+    /// A server warns first (GOAWAY with the highest identifier, and a PING), so that requests already on
+    /// their way are still served, and names its last stream when the client has seen the warning. A client
+    /// opens no more streams.
+    pub fn shutdown(&mut self, now: Instant) {
+        if self.state == State::Closed || self.drain != Drain::Running {
+            return;
+        }
+        match self.side {
+            Side::Client => {
+                self.drain = Drain::Final { last: 0 };
+                frame::encode_goaway(&mut self.output.tail, 0, ErrorCode::NO_ERROR, b"");
+                self.close_if_drained();
+            }
+            Side::Server => {
+                self.drain = Drain::Warned;
+                frame::encode_goaway(&mut self.output.tail, MAX_STREAM_ID, ErrorCode::NO_ERROR, b"");
+                frame::encode_ping(&mut self.output.tail, Self::DRAIN_PING, false);
+                self.timers.set(Timer::Drain, now + self.config.drain_timeout);
+            }
+        }
+    }
+
+    /// Whether a graceful end has begun, on either side.
+    pub fn is_draining(&self) -> bool {
+        self.drain != Drain::Running || self.peer_goaway.is_some()
+    }
+
+    pub(super) fn finish_drain(&mut self) {
+        if self.drain == Drain::Warned {
+            self.timers.stop(Timer::Drain);
+            let last = self.last_peer_stream;
+            self.drain = Drain::Final { last };
+            frame::encode_goaway(&mut self.output.tail, last, ErrorCode::NO_ERROR, b"");
+            self.close_if_drained();
+        }
+    }
+
+    /// Whether a stream of the peer's comes after our last GOAWAY.
+    pub(super) fn is_past_last_stream(&self, id: u32) -> bool {
+        matches!(self.drain, Drain::Final { last } if id > last)
+    }
+
+    /// Ends the connection at once: GOAWAY with `code` and `debug`, and no further stream lives.
+    pub fn close(&mut self, code: ErrorCode, debug: &'static str) {
+        self.fail(ConnectionError { blame: Blame::Local, code, reason: debug.into() });
+    }
+
+    /// The socket has ended: no more input comes.
+    pub fn handle_eof(&mut self) {
+        if self.state == State::Closed {
+            return;
+        }
+        let reason = match self.state {
+            State::Handshake { .. } => "the peer closed the connection before it sent HTTP/2 SETTINGS",
+            _ if self.streams.len() > 0 => "the peer closed the connection with calls open",
+            _ => return self.end(None),
+        };
+        let error =
+            ConnectionError { blame: Blame::Network, code: ErrorCode::NO_ERROR, reason: reason.into() };
+        self.end(Some(error));
+    }
+
+    /// Ends the connection for `error`, saying so to the peer where it can understand.
+    pub(super) fn fail(&mut self, error: ConnectionError) {
+        if self.state == State::Closed {
+            return;
+        }
+        if error.blame != Blame::NotHttp2 {
+            frame::encode_goaway(
+                &mut self.output.tail,
+                self.last_peer_stream,
+                error.code,
+                error.reason.as_bytes(),
+            );
+        }
+        self.end(Some(error));
+    }
+
+    /// Nothing is read or opened from here on.
+    fn end(&mut self, error: Option<ConnectionError>) {
+        self.state = State::Closed;
+        self.timers = Default::default();
+        self.assembly = None;
+        self.input.clear();
+        let code = error.as_ref().map_or(ErrorCode::NO_ERROR, |error| error.code);
+        let keys: Vec<_> = self.streams.keys().collect();
+        for key in keys {
+            self.streams.remove(key);
+            self.events.push_back(Event::Reset { key, code, by: ResetBy::ConnectionLost });
+        }
+        self.schedule = Default::default();
+        self.stalled = Vec::new();
+        self.events.push_back(Event::Closed { error });
+    }
+
+    /// The peer's GOAWAY: streams above `last` were not processed (§6.8). A later one only lowers it.
+    pub(super) fn handle_goaway(
+        &mut self,
+        last: u32,
+        code: ErrorCode,
+        debug: &[u8],
+    ) -> Result<Event, ConnectionError> {
+        if self.peer_goaway.is_some_and(|before| last > before) {
+            return Err(ConnectionError::peer(
+                ErrorCode::PROTOCOL_ERROR,
+                "a GOAWAY with a higher last stream than the one before (RFC 9113 §6.8)",
+            ));
+        }
+        self.peer_goaway = Some(last);
+        if self.side == Side::Client {
+            let unprocessed: Vec<_> = self.streams.keys().filter(|key| key.id.0 > last).collect();
+            for key in unprocessed {
+                self.events.push_back(Event::Reset { key, code, by: ResetBy::GoAway });
+                self.forget(key);
+            }
+        }
+        self.close_if_drained();
+        let debug = bytes::Bytes::copy_from_slice(debug);
+        Ok(Event::GoAway { last: crate::stream::StreamId(last), code, debug })
+    }
+
+    /// After a GOAWAY the connection ends with its last stream. A server that was told so by its client
+    /// waits for the client to close.
+    pub(super) fn close_if_drained(&mut self) {
+        let final_word = match self.side {
+            Side::Client => self.drain.refuses_streams() || self.peer_goaway.is_some(),
+            Side::Server => matches!(self.drain, Drain::Final { .. }),
+        };
+        if final_word && self.streams.len() == 0 && self.state != State::Closed {
+            self.end(None);
+        }
+    }
+
+    /// Starts waiting for silence, if keepalive is wanted now.
+    pub(super) fn start_keepalive(&mut self) {
+        if let Some(keepalive) = self.config.keepalive
+            && !self.timers.is_set(Timer::KeepaliveIdle)
+            && !self.timers.is_set(Timer::KeepaliveAck)
+            && self.state == State::Open
+            && (keepalive.without_calls || self.streams.len() > 0)
+        {
+            self.timers.set(Timer::KeepaliveIdle, self.last_received + keepalive.interval);
+        }
+    }
+
+    /// The idle timer ran out. It is not moved with every frame that comes: only here it is looked whether
+    /// something did come meanwhile.
+    pub(super) fn keepalive_due(&mut self, now: Instant) {
+        let Some(keepalive) = self.config.keepalive else {
+            return;
+        };
+        if !keepalive.without_calls && self.streams.len() == 0 {
+            return;
+        }
+        let due = self.last_received + keepalive.interval;
+        if due > now {
+            self.timers.set(Timer::KeepaliveIdle, due);
+        } else {
+            frame::encode_ping(&mut self.output.tail, Self::KEEPALIVE_PING, false);
+            self.timers.set(Timer::KeepaliveAck, now + keepalive.timeout);
+        }
+    }
+}

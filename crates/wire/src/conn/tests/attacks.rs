@@ -1,0 +1,124 @@
+//! The attack table of SECURITY.md, as far as one connection can stand it alone.
+
+use super::pair::{Attacked, request};
+use crate::{
+    conn::{Config, Event},
+    frame::{ErrorCode, flag, kind},
+    hpack::Indexing,
+};
+
+fn calm(events: &[Event]) -> bool {
+    matches!(events.last(), Some(Event::Closed { error: Some(error) }) if error.code == ErrorCode::ENHANCE_YOUR_CALM)
+}
+
+#[test]
+fn rapid_reset() {
+    let mut attacked = Attacked::server(Config::default());
+    let mut id = 1;
+    for _ in 0..2 * Config::default().reset_burst {
+        let block = attacked.block(request);
+        attacked.frame(kind::HEADERS, flag::END_HEADERS, id, &block);
+        attacked.frame(kind::RST_STREAM, 0, id, &8_u32.to_be_bytes());
+        let events = attacked.events();
+        attacked.written();
+        if calm(&events) {
+            return;
+        }
+        id += 2;
+    }
+    panic!("nobody stopped {} resets", id / 2);
+}
+
+#[test]
+fn made_you_reset() {
+    let mut attacked = Attacked::server(Config::default());
+    for n in 0..2 * Config::default().reset_burst {
+        let id = 2 * n + 1;
+        let block = attacked.block(request);
+        attacked.frame(kind::HEADERS, flag::END_HEADERS, id, &block);
+        attacked.frame(kind::WINDOW_UPDATE, 0, id, &0x7fff_ffff_u32.to_be_bytes());
+        let events = attacked.events();
+        attacked.written();
+        if calm(&events) {
+            return;
+        }
+    }
+    panic!("nobody stopped the provoked resets");
+}
+
+#[test]
+fn continuation_flood() {
+    let mut attacked = Attacked::server(Config::default());
+    attacked.frame(kind::HEADERS, 0, 1, b"");
+    for _ in 0..2 * Config::default().max_continuations {
+        attacked.frame(kind::CONTINUATION, 0, 1, b"");
+    }
+    assert!(calm(&attacked.events()));
+}
+
+#[test]
+fn a_header_block_of_endless_bytes() {
+    let mut attacked = Attacked::server(Config::default());
+    attacked.frame(kind::HEADERS, 0, 1, b"");
+    for _ in 0..8 {
+        attacked.frame(kind::CONTINUATION, 0, 1, &[0; 16_384]);
+    }
+    assert!(calm(&attacked.events()));
+}
+
+#[test]
+fn hpack_bomb() {
+    let mut attacked = Attacked::server(Config::default());
+    let value = vec![b'x'; 4000];
+    let mut block = attacked
+        .block(|w| {
+            request(w);
+            w.field(b"bomb", &value, Indexing::Incremental);
+        })
+        .to_vec();
+    // Index 62 is the field just added: a byte each for 4,000.
+    block.extend([0xbe; 10_000]);
+    attacked.frame(kind::HEADERS, flag::END_HEADERS, 1, &block);
+    assert!(calm(&attacked.events()));
+}
+
+#[test]
+fn floods_of_frames_that_carry_nothing() {
+    let cases: [(&str, u8, u32, &[u8]); 5] = [
+        ("PING", kind::PING, 0, &[0; 8]),
+        ("SETTINGS", kind::SETTINGS, 0, &[]),
+        ("PRIORITY", kind::PRIORITY, 1, &[0, 0, 0, 3, 0]),
+        ("empty DATA", kind::DATA, 1, &[]),
+        ("WINDOW_UPDATE", kind::WINDOW_UPDATE, 1, &[0, 0, 0, 1]),
+    ];
+    for (what, kind, stream, payload) in cases {
+        let mut attacked = Attacked::server(Config::default());
+        let block = attacked.block(request);
+        attacked.frame(kind::HEADERS, flag::END_HEADERS, 1, &block);
+        for _ in 0..=Config::default().idle_frame_burst + 10 {
+            attacked.frame(kind, 0, stream, payload);
+        }
+        assert!(calm(&attacked.events()), "{what}");
+    }
+}
+
+#[test]
+fn a_header_block_that_never_ends_runs_out_of_time() {
+    let mut attacked = Attacked::server(Config::default());
+    attacked.frame(kind::HEADERS, 0, 1, b"\x83");
+    assert!(attacked.events().is_empty());
+    attacked.now += Config::default().handshake_timeout;
+    attacked.engine.handle_timeout(attacked.now);
+    assert!(calm(&attacked.events()));
+}
+
+#[test]
+fn a_frame_larger_than_allowed_is_refused_before_it_has_come() {
+    let mut attacked = Attacked::server(Config::default());
+    attacked.engine.input().extend_from_slice(&[0xff, 0xff, 0xff, 0, 0, 0, 0, 0, 1]);
+    let events = attacked.events();
+    assert!(
+        matches!(&events[..], [Event::Closed { error: Some(error) }] if error.code == ErrorCode::FRAME_SIZE_ERROR),
+        "{events:?}"
+    );
+}

@@ -1,0 +1,207 @@
+use bytes::Bytes;
+
+use super::pair::{Attacked, Pair, request, response, trailers};
+use crate::{
+    conn::{Config, Event},
+    frame::{DEFAULT_WINDOW, ErrorCode, Settings, flag, kind},
+};
+
+fn received(events: &[Event]) -> usize {
+    events.iter().map(|event| if let Event::Data { data, .. } = event { data.len() } else { 0 }).sum()
+}
+
+#[test]
+fn a_stream_stops_at_its_window_and_goes_on_when_bytes_are_released() {
+    let server = Config { initial_stream_window: 1000, ..Config::default() };
+    let mut pair = Pair::with(Config::default(), server);
+    let (ours, theirs) = pair.open(false);
+    pair.client.send_data(ours, Bytes::from(vec![7; 2500]), true);
+    let mut total = 0;
+    for expected in [1000, 1000, 500] {
+        let (_, events) = pair.run();
+        assert_eq!(received(&events), expected);
+        total += expected;
+        pair.server.release(theirs, expected);
+    }
+    assert_eq!(total, 2500);
+    assert_eq!(pair.client.send_buffered(ours), 0);
+}
+
+#[test]
+fn a_message_larger_than_the_window_arrives_because_it_is_expected() {
+    let server = Config { initial_stream_window: 1000, ..Config::default() };
+    let mut pair = Pair::with(Config::default(), server);
+    let (ours, theirs) = pair.open(false);
+    pair.client.send_data(ours, Bytes::from(vec![7; 50_000]), true);
+    let (_, events) = pair.run();
+    assert_eq!(received(&events), 1000);
+    pair.server.expect(theirs, 49_000);
+    let (_, events) = pair.run();
+    assert_eq!(received(&events), 49_000);
+}
+
+#[test]
+fn credit_beyond_the_window_is_not_given_twice() {
+    let server = Config { initial_stream_window: 1000, ..Config::default() };
+    let mut pair = Pair::with(Config::default(), server);
+    let (ours, theirs) = pair.open(false);
+    pair.client.send_data(ours, Bytes::from(vec![7; 20_000]), false);
+    pair.server.expect(theirs, 10_000);
+    let (_, events) = pair.run();
+    assert_eq!(received(&events), 10_000, "1,000 of the window and 9,000 more that the message lacked");
+    pair.server.release(theirs, 10_000);
+    let (_, events) = pair.run();
+    assert_eq!(received(&events), 1000, "the window is what it was");
+}
+
+#[test]
+fn settings_can_make_windows_negative() {
+    let mut attacked = Attacked::client(Config::default());
+    let key = attacked.engine.open(&request, false).unwrap();
+    attacked.engine.send_data(key, Bytes::from(vec![1; 60_000]), false);
+    let sent: u32 =
+        attacked.written().iter().filter(|(head, _)| head.kind == kind::DATA).map(|(head, _)| head.len).sum();
+    assert_eq!(sent, 60_000);
+    attacked.settings(&Settings { initial_window_size: Some(10_000), ..Settings::default() });
+    attacked.engine.send_data(key, Bytes::from(vec![1; 5_000]), false);
+    // The window is now 65,535 - 60,000 - 55,535 = -50,000: credit below that frees nothing.
+    attacked.frame(kind::WINDOW_UPDATE, 0, 1, &50_000_u32.to_be_bytes());
+    assert!(attacked.events().is_empty());
+    assert!(attacked.written().iter().all(|(head, _)| head.kind != kind::DATA));
+    attacked.frame(kind::WINDOW_UPDATE, 0, 1, &10_u32.to_be_bytes());
+    attacked.events();
+    let written = attacked.written();
+    assert!(matches!(&written[..], [(head, _)] if head.kind == kind::DATA && head.len == 10), "{written:?}");
+}
+
+#[test]
+fn the_connections_window_holds_all_streams_and_frees_them_in_turn() {
+    let mut attacked = Attacked::client(Config::default());
+    attacked.settings(&Settings { initial_window_size: Some(1 << 20), ..Settings::default() });
+    attacked.events();
+    let first = attacked.engine.open(&request, false).unwrap();
+    let second = attacked.engine.open(&request, false).unwrap();
+    attacked.engine.send_data(first, Bytes::from(vec![1; 100_000]), true);
+    attacked.engine.send_data(second, Bytes::from(vec![2; 100_000]), true);
+    let data = |attacked: &mut Attacked| -> Vec<(u32, u32)> {
+        let written = attacked.written();
+        written
+            .iter()
+            .filter(|(head, _)| head.kind == kind::DATA)
+            .map(|(head, _)| (head.stream, head.len))
+            .collect()
+    };
+    let sent = data(&mut attacked);
+    assert_eq!(sent.iter().map(|(_, len)| len).sum::<u32>(), DEFAULT_WINDOW);
+    assert_eq!(sent.iter().map(|(stream, _)| *stream).collect::<Vec<_>>(), [1, 3, 1, 3]);
+    attacked.frame(kind::WINDOW_UPDATE, 0, 0, &(1_u32 << 20).to_be_bytes());
+    attacked.events();
+    assert_eq!(data(&mut attacked).iter().map(|(_, len)| len).sum::<u32>(), 200_000 - DEFAULT_WINDOW);
+}
+
+#[test]
+fn padding_counts_and_is_given_back() {
+    let config = Config { initial_stream_window: 1000, ..Config::default() };
+    let mut attacked = Attacked::server(config);
+    let block = attacked.block(request);
+    attacked.frame(kind::HEADERS, flag::END_HEADERS, 1, &block);
+    let mut payload = vec![0; 900];
+    payload[0] = 255;
+    for _ in 0..2 {
+        attacked.frame(kind::DATA, flag::PADDED, 1, &payload);
+        let events = attacked.events();
+        let data = received(&events);
+        assert_eq!(data, 900 - 256);
+        for event in &events {
+            if let Event::Data { key, data, .. } = event {
+                attacked.engine.release(*key, data.len());
+            }
+        }
+        let updates: u32 = attacked
+            .written()
+            .iter()
+            .filter(|(head, _)| head.stream == 1)
+            .map(|(_, n)| u32::from_be_bytes(n[..4].try_into().unwrap()))
+            .sum();
+        assert_eq!(updates, 900);
+    }
+}
+
+#[test]
+fn a_peer_that_overruns_a_window_is_stopped() {
+    let mut attacked = Attacked::server(Config { initial_stream_window: 10, ..Config::default() });
+    let block = attacked.block(request);
+    attacked.frame(kind::HEADERS, flag::END_HEADERS, 1, &block);
+    attacked.frame(kind::DATA, 0, 1, &[0; 11]);
+    let events = attacked.events();
+    assert!(
+        matches!(&events[..], [_, Event::Reset { code: ErrorCode::FLOW_CONTROL_ERROR, .. }]),
+        "{events:?}"
+    );
+}
+
+#[test]
+fn data_on_a_reset_stream_still_gives_the_connections_credit_back() {
+    let mut pair = Pair::new();
+    let (ours, theirs) = pair.open(false);
+    for _ in 0..100 {
+        let (ours, theirs) = pair.open(false);
+        pair.server.reset(theirs, ErrorCode::CANCEL);
+        pair.client.send_data(ours, Bytes::from(vec![7; 60_000]), true);
+        pair.run();
+    }
+    pair.client.send_data(ours, Bytes::from_static(b"still room"), true);
+    let (_, events) = pair.run();
+    assert_eq!(received(&events), 10);
+    pair.server.respond(theirs, &response, Bytes::new(), trailers);
+}
+
+#[test]
+fn the_send_buffer_holds_the_application_back_and_calls_it_again() {
+    let config = Config { max_send_buffer: 1000, ..Config::default() };
+    let mut pair = Pair::with(config, Config { initial_stream_window: 100, ..Config::default() });
+    let (ours, theirs) = pair.open(false);
+    pair.client.send_data(ours, Bytes::from(vec![7; 1500]), false);
+    let (client, _) = pair.run();
+    assert!(client.is_empty());
+    assert_eq!(pair.client.send_buffered(ours), 1400);
+    let mut writable = 0;
+    for _ in 0..14 {
+        pair.server.release(theirs, 100);
+        let (client, _) = pair.run();
+        writable +=
+            client.iter().filter(|event| matches!(event, Event::Writable { key } if *key == ours)).count();
+    }
+    assert_eq!((writable, pair.client.send_buffered(ours)), (1, 0));
+}
+
+#[test]
+fn many_small_pieces_go_out_as_few_frames() {
+    let mut attacked = Attacked::client(Config::default());
+    let key = attacked.engine.open(&request, false).unwrap();
+    for _ in 0..1000 {
+        attacked.engine.send_data(key, Bytes::from_static(b"sixteen bytes ok"), false);
+    }
+    let frames = attacked.written().iter().filter(|(head, _)| head.kind == kind::DATA).count();
+    assert_eq!(frames, 1, "16,000 bytes fit one frame");
+}
+
+#[test]
+fn windows_widen_when_a_round_trip_fills_them() {
+    let mut pair = Pair::new();
+    let (ours, theirs) = pair.open(false);
+    for _ in 0..40 {
+        pair.client.send_data(ours, Bytes::from(vec![7; 1 << 20]), false);
+        loop {
+            let (_, events) = pair.run();
+            let n = received(&events);
+            if n == 0 {
+                break;
+            }
+            pair.server.release(theirs, n);
+        }
+    }
+    let before = Config::default().initial_connection_window;
+    assert!(pair.server.recv_window.target() >= before);
+    assert!(pair.server.recv_window.target() <= Config::default().max_window);
+}

@@ -1,0 +1,172 @@
+use std::fmt;
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::FIELD_OVERHEAD;
+
+/// One header field as it was on the wire.
+#[derive(Clone, PartialEq, Eq)]
+pub struct HeaderField {
+    /// The name, in the case it was sent in. HTTP/2 wants it lower case: see [`HeaderBlock::malformed`].
+    pub name: Bytes,
+    /// The value, any bytes.
+    pub value: Bytes,
+    /// Whether the sender forbade to index it (RFC 7541 section 6.2.3): whoever passes it on must as well.
+    pub sensitive: bool,
+}
+
+impl HeaderField {
+    /// A field that may be indexed.
+    pub fn new(name: impl Into<Bytes>, value: impl Into<Bytes>) -> Self {
+        Self { name: name.into(), value: value.into(), sensitive: false }
+    }
+
+    /// What the field adds to the size of a header list: name + value + 32 (RFC 9113 section 6.5.2).
+    pub fn list_size(&self) -> usize {
+        self.name.len() + self.value.len() + FIELD_OVERHEAD
+    }
+}
+
+impl fmt::Debug for HeaderField {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: ", self.name.escape_ascii())?;
+        if self.sensitive {
+            // A secret does not belong in a log.
+            f.write_str("<sensitive>")
+        } else {
+            write!(f, "{}", self.value.escape_ascii())
+        }
+    }
+}
+
+/// What makes a request or response malformed by its fields alone (RFC 9113 section 8.2): a stream error, the
+/// connection goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Malformed {
+    /// A name is empty or holds an upper case letter, a control, a space, a byte above 0x7E, or a colon
+    /// elsewhere than in front.
+    Name,
+    /// A value holds NUL, CR or LF.
+    Value,
+    /// A pseudo-header field comes after a regular one (RFC 9113 section 8.3).
+    PseudoAfterRegular,
+    /// A field that speaks of an HTTP/1.1 connection (RFC 9113 section 8.2.2).
+    ConnectionSpecific,
+}
+
+impl Malformed {
+    /// What is wrong, and the section that says so.
+    pub fn reason(self) -> &'static str {
+        match self {
+            Self::Name => "a header field name holds a byte that RFC 9113 section 8.2.1 forbids",
+            Self::Value => "a header field value holds NUL, CR or LF (RFC 9113 section 8.2.1)",
+            Self::PseudoAfterRegular => "a pseudo-header field follows a regular one (RFC 9113 section 8.3)",
+            Self::ConnectionSpecific => {
+                "a connection-specific header field, which HTTP/2 forbids (RFC 9113 section 8.2.2)"
+            }
+        }
+    }
+}
+
+impl fmt::Display for Malformed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.reason())
+    }
+}
+
+/// A decoded header block; a clone is a reference count.
+///
+/// Two blocks that are equal on the wire, while the dynamic table did not change, decode to the *same*
+/// allocation (see [`ptr_eq`](Self::ptr_eq)), which lets callers remember what they parsed out of one. That is
+/// likely, never certain: the decoder remembers only a few blocks.
+#[derive(Clone)]
+pub struct HeaderBlock(Arc<Inner>);
+
+struct Inner {
+    fields: Vec<HeaderField>,
+    list_size: usize,
+    over_limit: bool,
+    malformed: Option<Malformed>,
+}
+
+impl HeaderBlock {
+    /// A block of these fields, as if it had been received within the limits.
+    pub fn from_fields(fields: Vec<HeaderField>) -> Self {
+        let list_size = fields.iter().map(HeaderField::list_size).sum();
+        Self::decoded(fields, list_size, false)
+    }
+
+    pub(super) fn decoded(fields: Vec<HeaderField>, list_size: usize, over_limit: bool) -> Self {
+        let malformed = find_malformed(&fields);
+        Self(Arc::new(Inner { fields, list_size, over_limit, malformed }))
+    }
+
+    /// The fields in the order they came in.
+    pub fn fields(&self) -> &[HeaderField] {
+        &self.0.fields
+    }
+
+    /// The size of the whole list, dropped fields included: name + value + 32 a field.
+    pub fn list_size(&self) -> usize {
+        self.0.list_size
+    }
+
+    /// Whether the list went past the soft limit. The fields beyond it are not in [`fields`](Self::fields);
+    /// the dynamic table took them all, so the connection stays in step.
+    pub fn over_limit(&self) -> bool {
+        self.0.over_limit
+    }
+
+    /// The first thing that makes the block malformed by its fields alone. Which pseudo-header fields a message
+    /// needs is not judged here.
+    pub fn malformed(&self) -> Option<Malformed> {
+        self.0.malformed
+    }
+
+    /// Whether both are the same allocation, and so equal without looking.
+    pub fn ptr_eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
+    /// The value of the first field with this (lower case) name.
+    pub fn get(&self, name: &[u8]) -> Option<&Bytes> {
+        self.0.fields.iter().find(|field| field.name == name).map(|field| &field.value)
+    }
+}
+
+impl fmt::Debug for HeaderBlock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.fields()).finish()
+    }
+}
+
+fn find_malformed(fields: &[HeaderField]) -> Option<Malformed> {
+    let mut regular = false;
+    for HeaderField { name, value, .. } in fields {
+        let token = match name.strip_prefix(b":") {
+            Some(_) if regular => return Some(Malformed::PseudoAfterRegular),
+            Some(token) => token,
+            None => {
+                regular = true;
+                name
+            }
+        };
+        let fits = |&byte: &u8| matches!(byte, 0x21..=0x7e) && byte != b':' && !byte.is_ascii_uppercase();
+        if token.is_empty() || !token.iter().all(fits) {
+            return Some(Malformed::Name);
+        }
+        if value.iter().any(|byte| matches!(byte, 0 | b'\r' | b'\n')) {
+            return Some(Malformed::Value);
+        }
+        if is_connection_specific(name) {
+            return Some(Malformed::ConnectionSpecific);
+        }
+    }
+    None
+}
+
+/// RFC 9113 section 8.2.2.
+pub(crate) fn is_connection_specific(name: &[u8]) -> bool {
+    matches!(name, b"connection" | b"keep-alive" | b"proxy-connection" | b"transfer-encoding" | b"upgrade")
+}

@@ -1,0 +1,394 @@
+use std::collections::VecDeque;
+use std::fmt;
+use std::ops::Range;
+
+use bytes::Bytes;
+use smallvec::SmallVec;
+
+use super::huffman;
+use super::integer;
+use super::static_table;
+use super::{DEFAULT_TABLE_SIZE, FIELD_OVERHEAD, HeaderBlock, HeaderField};
+
+mod memo;
+
+use memo::Memo;
+
+/// How many times the soft limit a header list may reach before the connection is given up: what is dropped
+/// still costs the time to decode it.
+const HARD_LIMIT_FACTOR: usize = 4;
+
+/// Why a header block could not be decoded. The dynamic table is out of step afterwards, so each of them ends
+/// the connection with COMPRESSION_ERROR (RFC 9113 section 4.3), except where
+/// [`is_excessive`](Self::is_excessive) says ENHANCE_YOUR_CALM.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum DecodeError {
+    /// The block ends inside a field.
+    Truncated,
+    /// An integer is larger than anything that can be meant (RFC 7541 section 5.1).
+    IntegerTooLong,
+    /// An index that is 0 or past the end of the dynamic table (RFC 7541 section 6.1).
+    InvalidIndex(usize),
+    /// A Huffman-coded string that holds the end-of-string symbol (RFC 7541 section 5.2).
+    HuffmanEndOfString,
+    /// A Huffman-coded string with padding that is too long or not all ones (RFC 7541 section 5.2).
+    HuffmanPadding,
+    /// A dynamic table size update after the first field of a block (RFC 7541 section 4.2).
+    SizeUpdateNotFirst,
+    /// A dynamic table size update past the size that the settings allow (RFC 7541 section 6.3).
+    SizeUpdateTooLarge {
+        /// The size asked for.
+        size: usize,
+        /// The most that is allowed.
+        max: usize,
+    },
+    /// The settings lowered the table size and the first block after that does not begin with an update
+    /// (RFC 7541 section 4.2).
+    SizeUpdateMissing,
+    /// The header list is larger than any that is worth decoding.
+    ListTooLarge {
+        /// The hard limit, in bytes as RFC 9113 section 6.5.2 counts them.
+        limit: usize,
+    },
+}
+
+impl DecodeError {
+    /// Whether the block was too large rather than wrong: the connection error is ENHANCE_YOUR_CALM then.
+    pub fn is_excessive(&self) -> bool {
+        matches!(self, Self::ListTooLarge { .. })
+    }
+}
+
+impl fmt::Display for DecodeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Truncated => f.write_str("the header block ends inside a field"),
+            Self::IntegerTooLong => {
+                f.write_str("the header block holds an integer that is too long (RFC 7541 section 5.1)")
+            }
+            Self::InvalidIndex(index) => {
+                write!(f, "the header block refers to entry {index}, which does not exist (RFC 7541 section 6.1)")
+            }
+            Self::HuffmanEndOfString => f.write_str(
+                "a Huffman-coded string in the header block holds the end-of-string symbol (RFC 7541 section 5.2)",
+            ),
+            Self::HuffmanPadding => f.write_str(
+                "a Huffman-coded string in the header block has wrong padding (RFC 7541 section 5.2)",
+            ),
+            Self::SizeUpdateNotFirst => f.write_str(
+                "a dynamic table size update stands behind a field of the header block (RFC 7541 section 4.2)",
+            ),
+            Self::SizeUpdateTooLarge { size, max } => write!(
+                f,
+                "the header block sets the dynamic table to {size} bytes, above the {max} that \
+                 SETTINGS_HEADER_TABLE_SIZE allows (RFC 7541 section 6.3)"
+            ),
+            Self::SizeUpdateMissing => f.write_str(
+                "the header block does not begin with the dynamic table size update that a lower \
+                 SETTINGS_HEADER_TABLE_SIZE asks for (RFC 7541 section 4.2)",
+            ),
+            Self::ListTooLarge { limit } => {
+                write!(f, "the header list is larger than {limit} bytes, four times what the settings allow")
+            }
+        }
+    }
+}
+
+impl std::error::Error for DecodeError {}
+
+impl From<huffman::Invalid> for DecodeError {
+    fn from(invalid: huffman::Invalid) -> Self {
+        match invalid {
+            huffman::Invalid::EndOfString => Self::HuffmanEndOfString,
+            huffman::Invalid::Padding => Self::HuffmanPadding,
+        }
+    }
+}
+
+/// Decodes the header blocks of one direction of a connection.
+pub struct Decoder {
+    table: DynamicTable,
+    /// Our SETTINGS_HEADER_TABLE_SIZE.
+    setting: usize,
+    acknowledged: bool,
+    soft_limit: usize,
+    memo: Memo,
+}
+
+impl Decoder {
+    /// `max_table_size` is our SETTINGS_HEADER_TABLE_SIZE (default 4096), `max_list_size` the soft limit of a
+    /// header list in bytes (default 16 KiB): past it, fields are dropped and the block says so; past four
+    /// times of it, decoding fails.
+    pub fn new(max_table_size: usize, max_list_size: usize) -> Self {
+        Self {
+            table: DynamicTable::new(DEFAULT_TABLE_SIZE),
+            setting: max_table_size,
+            acknowledged: false,
+            soft_limit: max_list_size,
+            memo: Memo::default(),
+        }
+    }
+
+    /// The peer acknowledged our SETTINGS. Until then it may use the initial 4096 bytes of table even if the
+    /// setting is lower (RFC 9113 section 6.5.3).
+    pub fn settings_acknowledged(&mut self) {
+        self.acknowledged = true;
+    }
+
+    /// Decodes a whole block: the payloads of HEADERS and its CONTINUATIONs joined, without padding and
+    /// priority.
+    ///
+    /// # Errors
+    ///
+    /// Every error is one of the connection; the decoder is of no use afterwards.
+    pub fn decode(&mut self, block: &[u8]) -> Result<HeaderBlock, DecodeError> {
+        let generation = self.table.generation;
+        if !self.update_due()
+            && let Some(known) = self.memo.find(block, generation)
+        {
+            return Ok(known.clone());
+        }
+        let mut rest = block;
+        self.size_updates(&mut rest)?;
+        let mut list = List::new(self.soft_limit);
+        while let [first, after @ ..] = rest {
+            rest = after;
+            self.field(*first, &mut rest, &mut list)?;
+        }
+        let decoded = list.finish();
+        if self.table.generation == generation {
+            self.memo.remember(block, generation, &decoded);
+        }
+        Ok(decoded)
+    }
+
+    fn max_table_size(&self) -> usize {
+        if self.acknowledged { self.setting } else { self.setting.max(DEFAULT_TABLE_SIZE) }
+    }
+
+    fn update_due(&self) -> bool {
+        self.table.max_size > self.max_table_size()
+    }
+
+    fn size_updates(&mut self, rest: &mut &[u8]) -> Result<(), DecodeError> {
+        while let [first @ 0x20..=0x3f, after @ ..] = *rest {
+            *rest = after;
+            let size = integer::decode(*first, 5, rest)?;
+            let max = self.max_table_size();
+            if size > max {
+                return Err(DecodeError::SizeUpdateTooLarge { size, max });
+            }
+            self.table.resize(size);
+        }
+        if self.update_due() { Err(DecodeError::SizeUpdateMissing) } else { Ok(()) }
+    }
+
+    fn field(&mut self, first: u8, rest: &mut &[u8], list: &mut List) -> Result<(), DecodeError> {
+        match first {
+            0x80.. => {
+                let index = integer::decode(first, 7, rest)?;
+                let (name, value) = self.entry(index)?;
+                list.push(HeaderField { name, value, sensitive: false })
+            }
+            0x40..=0x7f => {
+                let index = integer::decode(first, 6, rest)?;
+                let field = self.indexed_literal(index, rest)?;
+                self.table.insert(field.clone());
+                list.push(field)
+            }
+            0x20..=0x3f => Err(DecodeError::SizeUpdateNotFirst),
+            0x00..=0x1f => {
+                let index = integer::decode(first, 4, rest)?;
+                let name = if index == 0 {
+                    Name::Literal(list.literal(rest)?)
+                } else {
+                    Name::Known(self.entry(index)?.0)
+                };
+                let value = list.literal(rest)?;
+                list.push_literal(name, value, first & 0x10 != 0)
+            }
+        }
+    }
+
+    /// A field that goes into the table gets an allocation of its own, so that the table never holds on to a
+    /// whole block.
+    fn indexed_literal(&self, index: usize, rest: &mut &[u8]) -> Result<HeaderField, DecodeError> {
+        let mut text = Vec::new();
+        if index == 0 {
+            string(rest, &mut text)?;
+            let name_len = text.len();
+            string(rest, &mut text)?;
+            let text = Bytes::from(text.into_boxed_slice());
+            let (name, value) = (text.slice(..name_len), text.slice(name_len..));
+            return Ok(HeaderField { name, value, sensitive: false });
+        }
+        let (name, _) = self.entry(index)?;
+        string(rest, &mut text)?;
+        Ok(HeaderField { name, value: Bytes::from(text.into_boxed_slice()), sensitive: false })
+    }
+
+    fn entry(&self, index: usize) -> Result<(Bytes, Bytes), DecodeError> {
+        let position = index.checked_sub(1).ok_or(DecodeError::InvalidIndex(index))?;
+        if let Some((name, value)) = static_table::ENTRIES.get(position) {
+            return Ok((Bytes::from_static(name), Bytes::from_static(value)));
+        }
+        let entry = self.table.entries.get(position - static_table::LEN);
+        let entry = entry.ok_or(DecodeError::InvalidIndex(index))?;
+        Ok((entry.name.clone(), entry.value.clone()))
+    }
+}
+
+impl fmt::Debug for Decoder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Decoder")
+            .field("entries", &self.table.entries.len())
+            .field("table_size", &self.table.size)
+            .field("max_table_size", &self.max_table_size())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Reads a string literal (RFC 7541 section 5.2) and appends it to `out`.
+fn string(rest: &mut &[u8], out: &mut Vec<u8>) -> Result<(), DecodeError> {
+    let [first, after @ ..] = *rest else {
+        return Err(DecodeError::Truncated);
+    };
+    *rest = after;
+    let length = integer::decode(*first, 7, rest)?;
+    let (text, after) = rest.split_at_checked(length).ok_or(DecodeError::Truncated)?;
+    *rest = after;
+    if first & 0x80 == 0 {
+        out.extend_from_slice(text);
+    } else {
+        huffman::decode(text, out)?;
+    }
+    Ok(())
+}
+
+enum Name {
+    Known(Bytes),
+    Literal(Range<usize>),
+}
+
+/// The list being decoded. Literals that stay out of the table share one allocation, which is made into `Bytes`
+/// when the block is complete; until then their fields are filled in provisionally.
+struct List {
+    fields: Vec<HeaderField>,
+    text: Vec<u8>,
+    literals: SmallVec<[Literal; 8]>,
+    size: usize,
+    soft_limit: usize,
+}
+
+struct Literal {
+    field: usize,
+    name: Option<Range<usize>>,
+    value: Range<usize>,
+}
+
+impl List {
+    fn new(soft_limit: usize) -> Self {
+        Self {
+            fields: Vec::with_capacity(12),
+            text: Vec::new(),
+            literals: SmallVec::new(),
+            size: 0,
+            soft_limit,
+        }
+    }
+
+    fn literal(&mut self, rest: &mut &[u8]) -> Result<Range<usize>, DecodeError> {
+        let start = self.text.len();
+        string(rest, &mut self.text)?;
+        Ok(start..self.text.len())
+    }
+
+    fn push(&mut self, field: HeaderField) -> Result<(), DecodeError> {
+        if self.account(field.name.len() + field.value.len())? {
+            self.fields.push(field);
+        }
+        Ok(())
+    }
+
+    fn push_literal(&mut self, name: Name, value: Range<usize>, sensitive: bool) -> Result<(), DecodeError> {
+        let (known, literal) = match name {
+            Name::Known(name) => (name, None),
+            Name::Literal(range) => (Bytes::new(), Some(range)),
+        };
+        let name_len = literal.as_ref().map_or(known.len(), Range::len);
+        if self.account(name_len + value.len())? {
+            self.literals.push(Literal { field: self.fields.len(), name: literal, value });
+            self.fields.push(HeaderField { name: known, value: Bytes::new(), sensitive });
+        }
+        Ok(())
+    }
+
+    /// Counts a field; whether it is within the soft limit.
+    fn account(&mut self, text: usize) -> Result<bool, DecodeError> {
+        self.size += text + FIELD_OVERHEAD;
+        let limit = self.soft_limit.saturating_mul(HARD_LIMIT_FACTOR);
+        if self.size > limit {
+            return Err(DecodeError::ListTooLarge { limit });
+        }
+        Ok(self.size <= self.soft_limit)
+    }
+
+    fn finish(mut self) -> HeaderBlock {
+        if !self.literals.is_empty() {
+            let text = Bytes::from(self.text);
+            for Literal { field, name, value } in self.literals {
+                let field = &mut self.fields[field];
+                if let Some(name) = name {
+                    field.name = text.slice(name);
+                }
+                field.value = text.slice(value);
+            }
+        }
+        HeaderBlock::decoded(self.fields, self.size, self.size > self.soft_limit)
+    }
+}
+
+/// The dynamic table (RFC 7541 section 2.3.2): newest entry in front.
+struct DynamicTable {
+    entries: VecDeque<HeaderField>,
+    size: usize,
+    max_size: usize,
+    /// Goes up with every change of the entries.
+    generation: u64,
+}
+
+impl DynamicTable {
+    fn new(max_size: usize) -> Self {
+        Self { entries: VecDeque::new(), size: 0, max_size, generation: 0 }
+    }
+
+    fn resize(&mut self, max_size: usize) {
+        self.max_size = max_size;
+        self.generation += 1;
+        self.evict(0);
+    }
+
+    /// RFC 7541 section 4.4: an entry that does not fit empties the table, which is no error.
+    fn insert(&mut self, field: HeaderField) {
+        self.generation += 1;
+        let size = field.list_size();
+        self.evict(size);
+        if size <= self.max_size {
+            self.size += size;
+            self.entries.push_front(field);
+        }
+    }
+
+    fn evict(&mut self, incoming: usize) {
+        while self.size + incoming > self.max_size {
+            let Some(oldest) = self.entries.pop_back() else {
+                break;
+            };
+            self.size -= oldest.list_size();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,343 @@
+use std::collections::VecDeque;
+use std::fmt;
+
+use bytes::BytesMut;
+
+use super::huffman;
+use super::integer;
+use super::static_table;
+use super::{DEFAULT_TABLE_SIZE, FIELD_OVERHEAD};
+
+/// How a field is to be represented.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Indexing {
+    /// Worth an entry of the dynamic table: the same pair comes again on this connection.
+    Incremental,
+    /// Sent in full unless a table has it already.
+    Without,
+    /// A secret: sent in full, and no hop on the way may index it (RFC 7541 section 7.1.3).
+    Never,
+}
+
+/// Encodes the header blocks of one direction of a connection.
+///
+/// The blocks must reach the peer in the order they were begun in, none left out.
+pub struct Encoder {
+    table: DynamicTable,
+    /// What the peer allowed since the last block: the lowest size, which it must see, and the last.
+    update: Option<SizeUpdate>,
+}
+
+#[derive(Clone, Copy)]
+struct SizeUpdate {
+    lowest: usize,
+    last: usize,
+}
+
+impl Encoder {
+    /// An encoder with the initial table of 4096 bytes.
+    pub fn new() -> Self {
+        Self { table: DynamicTable::new(), update: None }
+    }
+
+    /// Takes the peer's SETTINGS_HEADER_TABLE_SIZE, of which at most 4096 bytes are used. The next block begins
+    /// with the dynamic table size update that is due then (RFC 7541 section 4.2).
+    pub fn set_max_table_size(&mut self, peer_setting: u32) {
+        let size = DEFAULT_TABLE_SIZE.min(peer_setting as usize);
+        match &mut self.update {
+            Some(update) => {
+                update.lowest = update.lowest.min(size);
+                update.last = size;
+            }
+            None if size != self.table.max_size => {
+                self.update = Some(SizeUpdate { lowest: size, last: size })
+            }
+            None => {}
+        }
+    }
+
+    /// Begins a block that is appended to `out`.
+    pub fn begin<'a>(&'a mut self, out: &'a mut BytesMut) -> FieldWriter<'a> {
+        if let Some(SizeUpdate { lowest, last }) = self.update.take() {
+            let before = self.table.max_size;
+            if lowest < before || last != before {
+                if lowest < last {
+                    integer::encode(out, 0x20, 5, lowest);
+                    self.table.resize(lowest);
+                }
+                integer::encode(out, 0x20, 5, last);
+                self.table.resize(last);
+            }
+        }
+        FieldWriter { table: &mut self.table, out }
+    }
+
+    /// Goes up with every change of the dynamic table. A block whose writing left it as it was may be sent
+    /// again as the same bytes as long as it stays (and no size update is due).
+    pub fn generation(&self) -> u64 {
+        self.table.generation
+    }
+
+    /// Whether the next block begins with a dynamic table size update.
+    pub fn update_due(&self) -> bool {
+        self.update.is_some()
+    }
+}
+
+impl Default for Encoder {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for Encoder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Encoder")
+            .field("entries", &self.table.entries.len())
+            .field("table_size", &self.table.size)
+            .field("max_table_size", &self.table.max_size)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Writes the fields of one block.
+pub struct FieldWriter<'a> {
+    table: &'a mut DynamicTable,
+    out: &'a mut BytesMut,
+}
+
+impl FieldWriter<'_> {
+    /// Appends a field in its shortest form: from the static table, from the dynamic one, or as a literal.
+    ///
+    /// `authorization`, `proxy-authorization`, `cookie` and `set-cookie` are never indexed, whatever `indexing`
+    /// says: whether a guess at a secret hits the table can be seen in the length of the block (RFC 7541
+    /// section 7.1).
+    pub fn field(&mut self, name: &[u8], value: &[u8], indexing: Indexing) {
+        let in_static = static_table::find_name(name);
+        if let Some(first) = in_static {
+            if is_secret(first) {
+                return self.literal(0x10, 4, first, name, value);
+            }
+            if let Some(index) = static_table::find_value(first, name, value) {
+                return integer::encode(self.out, 0x80, 7, index);
+            }
+        }
+        if matches!(indexing, Indexing::Never) {
+            return self.literal(0x10, 4, in_static.unwrap_or(0), name, value);
+        }
+        let key = Key::new(name, value);
+        if let Some(index) = self.table.find_pair(&key) {
+            return integer::encode(self.out, 0x80, 7, index);
+        }
+        let name_index = in_static.or_else(|| self.table.find_name(&key)).unwrap_or(0);
+        if matches!(indexing, Indexing::Incremental) && self.table.is_worth(key.size()) {
+            self.literal(0x40, 6, name_index, name, value);
+            self.table.insert(&key);
+        } else {
+            self.literal(0x00, 4, name_index, name, value);
+        }
+    }
+
+    fn literal(&mut self, flags: u8, prefix: u32, name_index: usize, name: &[u8], value: &[u8]) {
+        self.out.reserve(name.len() + value.len() + 16);
+        integer::encode(self.out, flags, prefix, name_index);
+        if name_index == 0 {
+            string(self.out, name);
+        }
+        string(self.out, value);
+    }
+}
+
+impl fmt::Debug for FieldWriter<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FieldWriter").field("written", &self.out.len()).finish_non_exhaustive()
+    }
+}
+
+fn is_secret(static_index: usize) -> bool {
+    use static_table::{AUTHORIZATION, COOKIE, PROXY_AUTHORIZATION, SET_COOKIE};
+    matches!(static_index, AUTHORIZATION | COOKIE | PROXY_AUTHORIZATION | SET_COOKIE)
+}
+
+fn string(out: &mut BytesMut, text: &[u8]) {
+    let coded = huffman::encoded_len(text);
+    if coded < text.len() {
+        integer::encode(out, 0x80, 7, coded);
+        huffman::encode(text, out);
+    } else {
+        integer::encode(out, 0x00, 7, text.len());
+        out.extend_from_slice(text);
+    }
+}
+
+/// A field that is looked for, with its hashes.
+struct Key<'a> {
+    name: &'a [u8],
+    value: &'a [u8],
+    name_hash: u64,
+    pair_hash: u64,
+}
+
+impl<'a> Key<'a> {
+    fn new(name: &'a [u8], value: &'a [u8]) -> Self {
+        let name_hash = hash(0, name);
+        Self { name, value, name_hash, pair_hash: hash(name_hash, value) }
+    }
+
+    fn size(&self) -> usize {
+        self.name.len() + self.value.len() + FIELD_OVERHEAD
+    }
+}
+
+/// A hash for a table of at most 127 entries: quick, and harmless if someone makes all of them collide.
+fn hash(seed: u64, bytes: &[u8]) -> u64 {
+    const FACTOR: u64 = 0x9e37_79b9_7f4a_7c15;
+    let mix = |state: u64, word: u64| {
+        let product = (state ^ word).wrapping_mul(FACTOR);
+        product ^ (product >> 29)
+    };
+    let mut state = mix(seed, bytes.len() as u64);
+    let (words, tail) = bytes.as_chunks::<8>();
+    for word in words {
+        state = mix(state, u64::from_le_bytes(*word));
+    }
+    if let Some(last) = bytes.last_chunk::<8>() {
+        // Overlaps the word before: cheaper than a loop over the bytes left.
+        state = mix(state, u64::from_le_bytes(*last));
+    } else if let (Some(head), Some(end)) = (tail.first_chunk::<4>(), tail.last_chunk::<4>()) {
+        let word = u64::from(u32::from_le_bytes(*head)) << 32 | u64::from(u32::from_le_bytes(*end));
+        state = mix(state, word);
+    } else {
+        state = mix(state, tail.iter().fold(0, |word, &byte| word << 8 | u64::from(byte)));
+    }
+    state ^ (state >> 32)
+}
+
+const BUCKETS: usize = 32;
+
+/// The dynamic table, as the peer's decoder has it.
+///
+/// Entries are numbered from 1 in the order of insertion. Two small hash tables lead from a pair, and from a
+/// name, to the newest entry of a bucket; entries of a bucket are chained from newer to older. As the oldest
+/// entries go first, eviction needs no repair of the chains: a link below the oldest number is an end.
+struct DynamicTable {
+    /// Oldest in front.
+    entries: VecDeque<Entry>,
+    inserted: u64,
+    size: usize,
+    max_size: usize,
+    generation: u64,
+    pair_heads: [u64; BUCKETS],
+    name_heads: [u64; BUCKETS],
+}
+
+struct Entry {
+    pair_hash: u64,
+    older_pair: u64,
+    name_hash: u64,
+    older_name: u64,
+    name_len: usize,
+    text: Box<[u8]>,
+}
+
+impl Entry {
+    fn name(&self) -> &[u8] {
+        &self.text[..self.name_len]
+    }
+
+    fn value(&self) -> &[u8] {
+        &self.text[self.name_len..]
+    }
+}
+
+fn bucket(hash: u64) -> usize {
+    hash as usize % BUCKETS
+}
+
+impl DynamicTable {
+    fn new() -> Self {
+        Self {
+            entries: VecDeque::new(),
+            inserted: 0,
+            size: 0,
+            max_size: DEFAULT_TABLE_SIZE,
+            generation: 0,
+            pair_heads: [0; BUCKETS],
+            name_heads: [0; BUCKETS],
+        }
+    }
+
+    /// The entry with this number, if it is still in the table.
+    fn entry(&self, number: u64) -> Option<&Entry> {
+        let oldest = self.inserted + 1 - self.entries.len() as u64;
+        let position = number.checked_sub(oldest)?;
+        self.entries.get(position as usize)
+    }
+
+    fn index(&self, number: u64) -> usize {
+        static_table::LEN + 1 + (self.inserted - number) as usize
+    }
+
+    fn find_pair(&self, key: &Key<'_>) -> Option<usize> {
+        let mut number = self.pair_heads[bucket(key.pair_hash)];
+        while let Some(entry) = self.entry(number) {
+            if entry.pair_hash == key.pair_hash && entry.value() == key.value && entry.name() == key.name {
+                return Some(self.index(number));
+            }
+            number = entry.older_pair;
+        }
+        None
+    }
+
+    fn find_name(&self, key: &Key<'_>) -> Option<usize> {
+        let mut number = self.name_heads[bucket(key.name_hash)];
+        while let Some(entry) = self.entry(number) {
+            if entry.name_hash == key.name_hash && entry.name() == key.name {
+                return Some(self.index(number));
+            }
+            number = entry.older_name;
+        }
+        None
+    }
+
+    /// An entry that takes most of the table pushes out everything that is used more often.
+    fn is_worth(&self, size: usize) -> bool {
+        size <= self.max_size / 4 * 3
+    }
+
+    /// The entry fits: see [`is_worth`](Self::is_worth).
+    fn insert(&mut self, key: &Key<'_>) {
+        self.evict(key.size());
+        self.generation += 1;
+        self.inserted += 1;
+        self.size += key.size();
+        let pair_head = &mut self.pair_heads[bucket(key.pair_hash)];
+        let name_head = &mut self.name_heads[bucket(key.name_hash)];
+        self.entries.push_back(Entry {
+            pair_hash: key.pair_hash,
+            older_pair: std::mem::replace(pair_head, self.inserted),
+            name_hash: key.name_hash,
+            older_name: std::mem::replace(name_head, self.inserted),
+            name_len: key.name.len(),
+            text: [key.name, key.value].concat().into_boxed_slice(),
+        });
+    }
+
+    fn resize(&mut self, max_size: usize) {
+        self.max_size = max_size;
+        self.generation += 1;
+        self.evict(0);
+    }
+
+    fn evict(&mut self, incoming: usize) {
+        while self.size + incoming > self.max_size {
+            let Some(oldest) = self.entries.pop_front() else {
+                break;
+            };
+            self.size -= oldest.text.len() + FIELD_OVERHEAD;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,179 @@
+//! Streams (RFC 9113 §5): the state of each half, the windows, and the table that holds them.
+
+mod priority;
+mod recv;
+mod schedule;
+mod send;
+pub(crate) mod validate;
+mod window;
+
+use std::{
+    collections::HashMap,
+    fmt,
+    hash::{BuildHasherDefault, Hasher},
+};
+
+use slab::Slab;
+
+use crate::hpack::FieldWriter;
+
+pub use priority::Priority;
+pub(crate) use recv::{RecvHalf, RecvState};
+pub(crate) use schedule::Schedule;
+pub(crate) use send::{Ending, SendHalf, SendState};
+pub(crate) use window::{RecvWindow, SendWindow, WindowError};
+
+/// Header fields that know how to write themselves, in their order.
+///
+/// They are written once, at the moment their block goes into the connection's output.
+pub trait Fields {
+    /// Writes every field.
+    fn encode(&self, w: &mut FieldWriter<'_>);
+}
+
+impl<F: Fn(&mut FieldWriter<'_>)> Fields for F {
+    fn encode(&self, w: &mut FieldWriter<'_>) {
+        self(w);
+    }
+}
+
+/// A stream identifier (RFC 9113 §5.1.1): odd from a client, even from a server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct StreamId(pub(crate) u32);
+
+impl StreamId {
+    /// The number.
+    pub fn get(self) -> u32 {
+        self.0
+    }
+}
+
+impl fmt::Display for StreamId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// Names one stream of one connection.
+///
+/// `index` is small and dense, so that whoever drives the connection can keep its own state of each stream
+/// in a table. A key outlives its stream: whatever is done through one that has ended does nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct StreamKey {
+    pub(crate) index: u32,
+    pub(crate) id: StreamId,
+}
+
+impl StreamKey {
+    /// The stream's place among the streams that exist now. It is used again after the stream has ended.
+    pub fn index(self) -> usize {
+        self.index as usize
+    }
+
+    /// The stream's identifier on the wire.
+    pub fn id(self) -> StreamId {
+        self.id
+    }
+}
+
+/// One stream that has not ended yet.
+pub(crate) struct Stream {
+    pub(crate) id: StreamId,
+    pub(crate) recv: RecvHalf,
+    pub(crate) send: SendHalf,
+    pub(crate) priority: Priority,
+}
+
+/// All streams of a connection that have not ended.
+#[derive(Default)]
+pub(crate) struct Streams {
+    slab: Slab<Stream>,
+    by_id: HashMap<u32, u32, BuildHasherDefault<IdHasher>>,
+    /// The last streams that we reset: frames that were under way when we did are ignored (RFC 9113 §5.4.2).
+    recently_reset: [u32; Self::REMEMBERED_RESETS],
+    resets: usize,
+}
+
+impl Streams {
+    /// Enough for what a peer has under way; a frame for a stream reset longer ago is answered once more.
+    const REMEMBERED_RESETS: usize = 32;
+
+    pub(crate) fn insert(&mut self, stream: Stream) -> StreamKey {
+        let id = stream.id;
+        let index = self.slab.insert(stream) as u32;
+        self.by_id.insert(id.0, index);
+        StreamKey { index, id }
+    }
+
+    pub(crate) fn get(&self, key: StreamKey) -> Option<&Stream> {
+        self.slab.get(key.index()).filter(|stream| stream.id == key.id)
+    }
+
+    pub(crate) fn get_mut(&mut self, key: StreamKey) -> Option<&mut Stream> {
+        self.slab.get_mut(key.index()).filter(|stream| stream.id == key.id)
+    }
+
+    pub(crate) fn at(&self, index: u32) -> Option<StreamKey> {
+        self.slab.get(index as usize).map(|stream| StreamKey { index, id: stream.id })
+    }
+
+    pub(crate) fn find(&self, id: u32) -> Option<StreamKey> {
+        self.by_id.get(&id).map(|&index| StreamKey { index, id: StreamId(id) })
+    }
+
+    pub(crate) fn remove(&mut self, key: StreamKey) -> Option<Stream> {
+        self.get(key)?;
+        self.by_id.remove(&key.id.0);
+        Some(self.slab.remove(key.index()))
+    }
+
+    pub(crate) fn remember_reset(&mut self, id: StreamId) {
+        self.recently_reset[self.resets % Self::REMEMBERED_RESETS] = id.0;
+        self.resets += 1;
+    }
+
+    pub(crate) fn was_reset(&self, id: u32) -> bool {
+        self.recently_reset.contains(&id)
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.slab.len()
+    }
+
+    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = (StreamKey, &mut Stream)> {
+        self.slab.iter_mut().map(|(index, stream)| (StreamKey { index: index as u32, id: stream.id }, stream))
+    }
+
+    pub(crate) fn keys(&self) -> impl Iterator<Item = StreamKey> + '_ {
+        self.slab.iter().map(|(index, stream)| StreamKey { index: index as u32, id: stream.id })
+    }
+
+    /// Gives memory back when no stream exists.
+    pub(crate) fn shrink(&mut self) {
+        if self.slab.is_empty() {
+            self.slab = Slab::new();
+            self.by_id = HashMap::default();
+        }
+    }
+}
+
+/// Stream identifiers are small and regular; one multiplication spreads them. At most
+/// SETTINGS_MAX_CONCURRENT_STREAMS are in the table, which bounds what a peer could do by choosing them.
+#[derive(Default)]
+pub(crate) struct IdHasher(u64);
+
+impl Hasher for IdHasher {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for &b in bytes {
+            self.write_u32(u32::from(b));
+        }
+    }
+
+    fn write_u32(&mut self, n: u32) {
+        self.0 = (self.0 ^ u64::from(n)).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(29);
+    }
+}

@@ -1,0 +1,114 @@
+//! Flow control (RFC 9113 §5.2, §6.9): what the peer may still send, and what we may.
+
+use crate::frame::MAX_WINDOW;
+
+/// A window was pushed past its bounds by the peer (RFC 9113 §6.9.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct WindowError;
+
+/// What the peer may send: it shrinks with the bytes that come and grows with the credit we give back.
+#[derive(Debug)]
+pub(crate) struct RecvWindow {
+    /// Bytes that the peer may send at this moment. Negative after SETTINGS made the window smaller (§6.9.2).
+    available: i64,
+    /// Credit that is due but not yet worth a WINDOW_UPDATE.
+    pending: u32,
+    /// What `available` is brought back to.
+    target: u32,
+}
+
+impl RecvWindow {
+    pub(crate) fn new(initial: u32, target: u32) -> Self {
+        Self { available: i64::from(initial), pending: 0, target }
+    }
+
+    pub(crate) fn target(&self) -> u32 {
+        self.target
+    }
+
+    /// Takes `n` received bytes, padding included, off the window.
+    pub(crate) fn consume(&mut self, n: u32) -> Result<(), WindowError> {
+        if i64::from(n) > self.available {
+            return Err(WindowError);
+        }
+        self.available -= i64::from(n);
+        Ok(())
+    }
+
+    /// `n` bytes need not be held any more. Returns the increment to send once half the window is due, so
+    /// that updates are few. What [`Self::expect`] granted beyond the target is not given a second time.
+    pub(crate) fn release(&mut self, n: usize) -> Option<u32> {
+        let room = i64::from(self.target) - self.available - i64::from(self.pending);
+        let credit = i64::try_from(n).unwrap_or(i64::MAX).min(room.max(0));
+        self.pending += credit as u32;
+        (self.pending > 0 && self.pending >= self.target / 2).then(|| self.grant(0))
+    }
+
+    /// A message of which `wanted` bytes are still to come is being read: the window must cover them, or a
+    /// message larger than the window would never arrive. Returns the increment to send, if one is needed.
+    pub(crate) fn expect(&mut self, wanted: usize) -> Option<u32> {
+        let wanted = i64::try_from(wanted).unwrap_or(i64::MAX).min(i64::from(MAX_WINDOW));
+        let missing = wanted - self.available - i64::from(self.pending);
+        (missing > 0).then(|| self.grant(missing as u32))
+    }
+
+    /// Makes the window larger for good. Returns the increment to send.
+    pub(crate) fn grow(&mut self, target: u32) -> Option<u32> {
+        let more = target.checked_sub(self.target).filter(|&more| more > 0)?;
+        self.target = target;
+        Some(self.grant(more))
+    }
+
+    /// The peer makes the window larger by itself, because SETTINGS told it so (§6.9.2).
+    pub(crate) fn widen(&mut self, target: u32) {
+        let more = target.saturating_sub(self.target);
+        self.target += more;
+        self.available += i64::from(more);
+    }
+
+    fn grant(&mut self, extra: u32) -> u32 {
+        let room = (i64::from(MAX_WINDOW) - self.available).max(0);
+        let increment = (i64::from(self.pending) + i64::from(extra)).min(room);
+        self.pending = 0;
+        self.available += increment;
+        increment as u32
+    }
+}
+
+/// What we may send: it shrinks with each DATA frame and grows with the peer's WINDOW_UPDATEs.
+#[derive(Debug)]
+pub(crate) struct SendWindow(i64);
+
+impl SendWindow {
+    pub(crate) fn new(initial: u32) -> Self {
+        Self(i64::from(initial))
+    }
+
+    pub(crate) fn available(&self) -> usize {
+        usize::try_from(self.0).unwrap_or(0)
+    }
+
+    pub(crate) fn consume(&mut self, n: usize) {
+        debug_assert!(n <= self.available(), "sent past the peer's window");
+        self.0 -= n as i64;
+    }
+
+    /// A WINDOW_UPDATE (§6.9.1: past 2³¹−1 is an error of the peer's).
+    pub(crate) fn add(&mut self, increment: u32) -> Result<(), WindowError> {
+        let grown = self.0 + i64::from(increment);
+        if grown > i64::from(MAX_WINDOW) {
+            return Err(WindowError);
+        }
+        self.0 = grown;
+        Ok(())
+    }
+
+    /// SETTINGS_INITIAL_WINDOW_SIZE changed by `delta` (§6.9.2): the window may go negative.
+    pub(crate) fn adjust(&mut self, delta: i64) -> Result<(), WindowError> {
+        if self.0 + delta > i64::from(MAX_WINDOW) {
+            return Err(WindowError);
+        }
+        self.0 += delta;
+        Ok(())
+    }
+}
