@@ -4,8 +4,9 @@ Programs, generated code and libraries written for grpcio import this package an
 """
 
 import logging
+import os
 
-from grpc import _interfaces
+from grpc import _carom
 from grpc import _utilities
 from grpc._credentials import (
     CallCredentials,
@@ -283,6 +284,10 @@ __all__ = (
     "xds_channel_credentials",
     "xds_server_credentials",
 )
+
+# The threads of the parent do not exist in the child of a fork.
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_carom.after_fork_in_child)
 
 # Public names say where they are public, in messages and in pickles.
 for _name in __all__:

@@ -298,12 +298,14 @@ class _MultiCallable:
             _LOGGER.exception("Exception serializing message!")
             raise _InactiveRpcError(_RPCState(StatusCode.INTERNAL, "Exception serializing request!")) from None
 
-    def _start(self, payload, timeout, metadata, credentials, wait_for_ready, compression):
+    def _start(self, payload, one_response, timeout, metadata, credentials, wait_for_ready, compression):
         """Starts the call; `payload` None leaves its requests to come."""
         channel = self._channel
         if credentials is not None or channel._plugins:
             metadata, timeout = channel._authenticate(self._method, metadata, credentials, timeout)
-        return channel._core.start(self._method, payload, timeout, metadata, wait_for_ready, compression)
+        return channel._core.start(
+            self._method, payload, one_response, timeout, metadata, wait_for_ready, compression
+        )
 
     def _unary_response(self, call):
         """Waits for the end of a call with one response."""
@@ -341,7 +343,7 @@ class _UnaryUnaryMultiCallable(_MultiCallable, _interfaces.UnaryUnaryMultiCallab
     def with_call(self, request, timeout=None, metadata=None, credentials=None, wait_for_ready=None, compression=None):
         payload = self._serialize(request)
         try:
-            call = self._start(payload, timeout, metadata, credentials, wait_for_ready, compression)
+            call = self._start(payload, True, timeout, metadata, credentials, wait_for_ready, compression)
         except _carom.InvalidMetadata:
             raise _invalid_metadata() from None
         return self._unary_response(call), _MultiThreadedRendezvous(call, self._response_deserializer)
@@ -349,7 +351,7 @@ class _UnaryUnaryMultiCallable(_MultiCallable, _interfaces.UnaryUnaryMultiCallab
     def future(self, request, timeout=None, metadata=None, credentials=None, wait_for_ready=None, compression=None):
         payload = self._serialize(request)
         try:
-            call = self._start(payload, timeout, metadata, credentials, wait_for_ready, compression)
+            call = self._start(payload, True, timeout, metadata, credentials, wait_for_ready, compression)
         except _carom.InvalidMetadata:
             raise _invalid_metadata() from None
         return _MultiThreadedRendezvous(call, self._response_deserializer)
@@ -361,7 +363,7 @@ class _UnaryStreamMultiCallable(_MultiCallable, _interfaces.UnaryStreamMultiCall
     def __call__(self, request, timeout=None, metadata=None, credentials=None, wait_for_ready=None, compression=None):
         payload = self._serialize(request)
         try:
-            call = self._start(payload, timeout, metadata, credentials, wait_for_ready, compression)
+            call = self._start(payload, False, timeout, metadata, credentials, wait_for_ready, compression)
         except _carom.InvalidMetadata:
             raise _invalid_metadata() from None
         return self._channel._response_stream(call, self._response_deserializer)
@@ -372,7 +374,7 @@ class _StreamUnaryMultiCallable(_MultiCallable, _interfaces.StreamUnaryMultiCall
 
     def _begin(self, request_iterator, timeout, metadata, credentials, wait_for_ready, compression):
         try:
-            call = self._start(None, timeout, metadata, credentials, wait_for_ready, compression)
+            call = self._start(None, True, timeout, metadata, credentials, wait_for_ready, compression)
         except _carom.InvalidMetadata:
             raise _invalid_metadata() from None
         _send_requests(call, request_iterator, self._request_serializer)
@@ -405,7 +407,7 @@ class _StreamStreamMultiCallable(_MultiCallable, _interfaces.StreamStreamMultiCa
         self, request_iterator, timeout=None, metadata=None, credentials=None, wait_for_ready=None, compression=None
     ):
         try:
-            call = self._start(None, timeout, metadata, credentials, wait_for_ready, compression)
+            call = self._start(None, False, timeout, metadata, credentials, wait_for_ready, compression)
         except _carom.InvalidMetadata:
             raise _invalid_metadata() from None
         _send_requests(call, request_iterator, self._request_serializer)
@@ -536,7 +538,7 @@ class Channel(_interfaces.Channel):
         return _StreamStreamMultiCallable(self, method, request_serializer, response_deserializer)
 
     def close(self):
-        self._core.close("Channel closed!")
+        self._core.close()
 
     def __enter__(self):
         return self

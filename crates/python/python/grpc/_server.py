@@ -124,11 +124,11 @@ def _dispatch(core, submit):
         wanted = core.next_dispatch()
         if wanted is None:
             return
-        for _ in range(wanted):
+        for submitted in range(wanted):
             try:
                 submit(core.drain)
             except RuntimeError as error:
-                core.refuse(f"The server's executor takes no more work: {error}")
+                core.refuse(wanted - submitted, f"The server's executor takes no more work: {error}")
                 break
 
 

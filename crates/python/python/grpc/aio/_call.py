@@ -9,7 +9,7 @@ import inspect
 import logging
 
 from grpc import _interfaces
-from grpc._enums import StatusCode, status_code
+from grpc._enums import ChannelConnectivity, StatusCode, status_code
 from grpc.aio import _base_call
 from grpc.aio._errors import EOF, UsageError
 from grpc.aio._metadata import Metadata
@@ -77,7 +77,8 @@ class AioRpcError(_interfaces.RpcError):
 class Call:
     """What calls of the four kinds share. `_core` is the call of the extension module."""
 
-    def __init__(self, core, request_serializer, response_deserializer, loop):
+    def __init__(self, channel, core, request_serializer, response_deserializer, loop):
+        self._channel = channel
         self._core = core
         self._request_serializer = request_serializer
         self._response_deserializer = response_deserializer
@@ -139,10 +140,17 @@ class Call:
         return (await self._ended())[2]
 
     async def wait_for_connection(self):
-        waiter = self._core.wait_for_connection()
-        if waiter is not None:
-            await waiter
-        if self._core.done():
+        core = self._core
+        state = self._channel.get_state()
+        while not core.done() and state is not ChannelConnectivity.READY:
+            changed = asyncio.ensure_future(self._channel.wait_for_state_change(state))
+            ended = core.wait()
+            await asyncio.wait(
+                (changed,) if ended is None else (changed, ended), return_when=asyncio.FIRST_COMPLETED
+            )
+            changed.cancel()
+            state = self._channel.get_state()
+        if core.done():
             self._raise_for_status()
 
     def _error(self):
@@ -310,6 +318,11 @@ class _StreamRequest(Call):
                 self.cancel()
 
     async def _send(self, request):
+        credentials = self._core.kept()
+        if credentials is not None and not credentials.done():
+            await asyncio.wait((credentials,))
+            if self._core.done():
+                return
         room = self._core.write(self._serialize(request))
         if room is not None:
             await room

@@ -23,6 +23,7 @@ class _MultiCallable:
 
     _call_class = None
     _intercepted_class = None
+    _one_response = True
 
     def __init__(self, channel, method, request_serializer, response_deserializer, interceptors):
         self._channel = channel
@@ -34,19 +35,29 @@ class _MultiCallable:
     def _begin(self, payload, timeout, metadata, credentials, wait_for_ready, compression):
         """Starts a call; `payload` None leaves its requests to come."""
         channel = self._channel
+        channel._check_open()
         loop = running_loop()
         queue = completion_queue(loop)
         if credentials is not None or channel._plugins:
-            core = channel._core.prepare_aio(queue, self._method, payload, timeout, wait_for_ready, compression)
+            core = channel._core.prepare_aio(
+                queue, self._method, payload, self._one_response, timeout, wait_for_ready, compression
+            )
             channel._authenticate(core, self._method, metadata, credentials, loop)
         else:
             try:
                 core = channel._core.start_aio(
-                    queue, self._method, payload, timeout, metadata, wait_for_ready, compression
+                    queue,
+                    self._method,
+                    payload,
+                    self._one_response,
+                    timeout,
+                    metadata,
+                    wait_for_ready,
+                    compression,
                 )
             except _carom.InvalidMetadata as error:
                 raise InternalError(f"Invalid metadata: {error}") from None
-        return self._call_class(core, self._request_serializer, self._response_deserializer, loop)
+        return self._call_class(channel, core, self._request_serializer, self._response_deserializer, loop)
 
     def _unary_request(self, request, timeout, metadata, credentials, wait_for_ready, compression):
         payload = request
@@ -104,6 +115,7 @@ class UnaryStreamMultiCallable(_MultiCallable, _base_channel.UnaryStreamMultiCal
 
     _call_class = _call.UnaryStreamCall
     _intercepted_class = _interceptor.InterceptedUnaryStreamCall
+    _one_response = False
 
     def __call__(
         self, request, *, timeout=None, metadata=None, credentials=None, wait_for_ready=None, compression=None
@@ -136,6 +148,7 @@ class StreamStreamMultiCallable(_MultiCallable, _base_channel.StreamStreamMultiC
 
     _call_class = _call.StreamStreamCall
     _intercepted_class = _interceptor.InterceptedStreamStreamCall
+    _one_response = False
 
     def __call__(
         self,
@@ -204,7 +217,7 @@ class Channel(_base_channel.Channel):
             end = loop.time() + grace
             while self._core.active_calls() and loop.time() < end:
                 await asyncio.sleep(_CLOSE_POLL_SECONDS)
-        self._core.close("Channel closed.")
+        self._core.close()
 
     def _check_open(self):
         if self._closed:
