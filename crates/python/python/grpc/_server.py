@@ -171,7 +171,6 @@ class _Server(_interfaces.Server):
             if self._started:
                 raise ValueError("Cannot start already-started server!")
             self._core.set_handlers(self._handlers.static(), self._handlers.find, self._handlers.is_static())
-            self._core.start()
             self._started = True
         threading.Thread(
             target=self._run, args=(self._core, self._thread_pool.submit, self._terminated), daemon=True
@@ -198,8 +197,8 @@ class _Server(_interfaces.Server):
 
     def __del__(self):
         core = getattr(self, "_core", None)
-        if core is not None and self._started and not self._terminated.is_set():
-            core.stop(_DEALLOCATED_SERVER_GRACE)
+        if core is not None and not self._terminated.is_set():
+            core.stop(_DEALLOCATED_SERVER_GRACE if self._started else 0.0)
 
 
 def create_server(

@@ -37,7 +37,6 @@ class _ServicerContext(_base_server.ServicerContext):
         "_trailing_metadata",
         "_aborted",
         "_streaming",
-        "__weakref__",
     )
 
     def __init__(self, core, deserialize, serialize, streaming):
