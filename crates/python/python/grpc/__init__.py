@@ -140,12 +140,7 @@ def insecure_channel(target, options=None, compression=None):
 def secure_channel(target, credentials, options=None, compression=None):
     """A Channel with ChannelCredentials; the other arguments are those of `insecure_channel`."""
     from grpc import _channel
-    from grpc import _credentials
 
-    if isinstance(credentials._credentials, _credentials.Plaintext) and not credentials._credentials.secure:
-        raise ValueError(
-            "secure_channel cannot be called with insecure credentials. Call insecure_channel instead."
-        )
     return _channel.Channel(target, options, credentials, compression)
 
 

@@ -514,7 +514,9 @@ class Channel(_interfaces.Channel):
         except TimeoutError:
             raise _InactiveRpcError(_RPCState(StatusCode.DEADLINE_EXCEEDED, "Deadline Exceeded")) from None
         except _credentials.PluginError as error:
-            raise _InactiveRpcError(_RPCState(StatusCode.UNAVAILABLE, str(error))) from error
+            raise _InactiveRpcError(
+                _RPCState(StatusCode.UNAVAILABLE, str(error), debug_error_string=f"UNAVAILABLE:{error}")
+            ) from error
         if timeout is not None:
             timeout -= time.monotonic() - begin
         return tuple(metadata or ()) + added, timeout

@@ -1,10 +1,12 @@
 """Credentials: what the API's opaque objects hold, and how they are brought to a channel, a call, a server."""
 
+import collections
 import os
 import threading
 
 from grpc import _interfaces
 
+_PLUGIN_FAILED = "Getting metadata from plugin failed with error: {}"
 _ROOTS_FILE_VARIABLE = "GRPC_DEFAULT_SSL_ROOTS_FILE_PATH"
 
 
@@ -93,14 +95,10 @@ class DynamicServerTls:
         self.require_client_auth = require_client_auth
 
 
-class AuthMetadataContext(_interfaces.AuthMetadataContext):
-    """See the base class."""
-
-    __slots__ = ("service_url", "method_name")
-
-    def __init__(self, service_url, method_name):
-        self.service_url = service_url
-        self.method_name = method_name
+class _AuthMetadataContext(
+    collections.namedtuple("_AuthMetadataContext", ("service_url", "method_name")), _interfaces.AuthMetadataContext
+):
+    """The context as a named tuple."""
 
 
 class AccessTokenPlugin(_interfaces.AuthMetadataPlugin):
@@ -138,7 +136,7 @@ class _Answer(_interfaces.AuthMetadataPluginCallback):
 
     def take(self):
         if self.error is not None:
-            raise PluginError(f"Getting metadata from plugin failed with error: {self.error}")
+            raise PluginError(_PLUGIN_FAILED.format(self.error))
         return tuple(self.metadata or ())
 
 
@@ -147,7 +145,7 @@ def _ask(plugin, context, answered):
     try:
         plugin(context, answer)
     except Exception as error:
-        raise PluginError(f"Plugin added invalid metadata or raised: {error}") from error
+        raise PluginError(_PLUGIN_FAILED.format(error)) from error
     return answer
 
 
@@ -188,7 +186,7 @@ async def call_metadata_async(plugins, context, loop):
 def auth_metadata_context(authority, method):
     """The context of a call to `method` ("/service/name") at `authority`."""
     service, _, name = method.rpartition("/")
-    return AuthMetadataContext(f"https://{authority}{service}", name)
+    return _AuthMetadataContext(f"https://{authority}{service}", name)
 
 
 def metadata_call_credentials(metadata_plugin, name=None):

@@ -463,6 +463,7 @@ class Server(_base_server.Server):
         self._core = _carom.AioServer(list(options or ()), maximum_concurrent_rpcs, compression)
         self._runner = None
         self._stopped = None
+        self._stopping = False
 
     def _migration_pool(self):
         if self._pool is None:
@@ -483,7 +484,9 @@ class Server(_base_server.Server):
 
     async def start(self):
         if self._runner is not None:
-            raise UsageError("Server not in ready state")
+            if self._stopping:
+                raise UsageError("Server not in ready state")
+            return
         loop = running_loop()
         self._loop = loop
         self._stopped = loop.create_future()
@@ -498,6 +501,7 @@ class Server(_base_server.Server):
             self._stopped.set_result(None)
 
     async def stop(self, grace):
+        self._stopping = True
         self._core.stop(0.0 if grace is None else max(float(grace), 0.0))
         if self._runner is None:
             return
