@@ -1,6 +1,62 @@
-//! The project's own commands. Each sets up what it needs and can be run again.
+//! The project's own commands. Each sets up what it needs, shows what it does, and can be run again.
 
-fn main() {
-    eprintln!("usage: cargo xtask COMMAND");
-    std::process::exit(2);
+mod bench;
+mod console;
+mod demo;
+mod fuzz;
+mod interop;
+mod packages;
+mod process;
+mod programs;
+mod project;
+mod python;
+mod rules;
+mod test;
+
+use std::process::ExitCode;
+
+const USAGE: &str = "\
+usage: cargo xtask COMMAND
+
+  demo     runs programs written for grpcio, and their Rust twins, on Carom and prints what came back
+           --only LIST   only these parts (numbers by commas: 1 AddNumber, 2 Greeter, 3 RouteGuide, 4 aio,
+                         5 UserRecommend, 6 Rust, 7 grpcio crosswise, 8 bad input)
+  test     format, clippy, docs, dependency rules, Rust tests, Python tests, interop, fuzz smoke
+           --only LIST   only these steps (names by commas, as the summary shows them)
+  python   builds the wheel, optimised, and installs it into .venv
+           --dev         the quick build instead, into .cache/venv-dev, which `test` uses
+  bench    builds bench-server and bench-client and runs them beside the peers
+           --peers DIR   the harness that compares gRPC servers and clients (or CAROM_PEERS)
+           --pybench DIR the harness that compares Python packages (or CAROM_PYBENCH)
+           --full        all sections and three runs of each; otherwise a short look";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let Some((command, options)) = arguments.split_first() else {
+        return usage("no command given");
+    };
+    let outcome = match command.as_str() {
+        "demo" => demo::Options::parse(options).map(demo::run),
+        "test" => test::Options::parse(options).map(test::run),
+        "python" => python::Options::parse(options).map(python::run),
+        "bench" => bench::Options::parse(options).map(bench::run),
+        "help" | "--help" | "-h" => {
+            println!("{USAGE}");
+            return ExitCode::SUCCESS;
+        }
+        other => Err(format!("there is no command {other:?}")),
+    };
+    match outcome {
+        Ok(Ok(())) => ExitCode::SUCCESS,
+        Ok(Err(message)) => {
+            eprintln!("\nxtask {command}: {message}");
+            ExitCode::FAILURE
+        }
+        Err(message) => usage(&message),
+    }
+}
+
+fn usage(problem: &str) -> ExitCode {
+    eprintln!("xtask: {problem}\n\n{USAGE}");
+    ExitCode::from(2)
 }

@@ -7,6 +7,10 @@ use std::fmt;
 /// A map from types to one value each, for what interceptors hand to handlers. Empty maps do not allocate.
 #[derive(Default)]
 pub struct Extensions {
+    #[expect(
+        clippy::box_collection,
+        reason = "requests are moved often and mostly have none: one word, not six"
+    )]
     values: Option<Box<HashMap<TypeId, Box<dyn Any + Send + Sync>>>>,
 }
 

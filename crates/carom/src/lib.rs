@@ -32,8 +32,10 @@ pub mod transport;
 
 pub use carom_wire::metadata::InvalidMetadata;
 pub use carom_wire::{Code, MetadataMap, MetadataValue, Status};
+pub use futures_core::Stream;
 
 pub use cancellation::{Cancellation, Cancelled};
+pub use client::Channel;
 pub use codec::{Codec, CompressionEncoding};
 pub use extensions::Extensions;
 pub use request::{IntoRequest, IntoStreamingRequest, Request};

@@ -146,6 +146,22 @@ impl<T> Request<T> {
 
 /// What a client asks of the call.
 impl<T> Request<T> {
+    /// Sets options that the request does not say itself.
+    pub(crate) fn default_options(
+        &mut self,
+        max_recv_message_size: Option<usize>,
+        max_send_message_size: Option<usize>,
+        compression: Option<CompressionEncoding>,
+    ) {
+        if max_recv_message_size.is_none() && max_send_message_size.is_none() && compression.is_none() {
+            return;
+        }
+        let options = self.options_mut();
+        options.max_recv_message_size = options.max_recv_message_size.or(max_recv_message_size);
+        options.max_send_message_size = options.max_send_message_size.or(max_send_message_size);
+        options.compression = options.compression.or(compression);
+    }
+
     fn options_mut(&mut self) -> &mut RequestOptions {
         self.context.options.get_or_insert_default()
     }

@@ -19,6 +19,8 @@ pub mod frame;
 pub mod hpack;
 pub mod message;
 pub mod metadata;
+#[cfg(test)]
+mod random;
 pub mod status;
 pub mod stream;
 pub mod timeout;

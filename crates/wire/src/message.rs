@@ -99,9 +99,9 @@ impl Deframer {
         }
     }
 
-    /// Adds the payload of a DATA frame.
+    /// Adds the payload of a DATA frame. After an error it is dropped.
     pub fn push(&mut self, data: Bytes) {
-        if data.is_empty() {
+        if data.is_empty() || matches!(self.state, State::Failed(_)) {
             return;
         }
         if self.queued == 0 {

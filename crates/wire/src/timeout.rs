@@ -4,17 +4,10 @@ use std::fmt;
 use std::time::Duration;
 
 /// The largest number that eight digits hold.
-const MAX_VALUE: u128 = 99_999_999;
+const MAX_VALUE: u64 = 99_999_999;
 
-/// Units from fine to coarse, with their nanoseconds.
-const UNITS: [(u8, u128); 6] = [
-    (b'n', 1),
-    (b'u', 1_000),
-    (b'm', 1_000_000),
-    (b'S', 1_000_000_000),
-    (b'M', 60 * 1_000_000_000),
-    (b'H', 3_600 * 1_000_000_000),
-];
+/// Below this many seconds a timeout that is rounded up still has eight digits in seconds.
+const MAX_SECONDS: u64 = 99_900_000;
 
 /// A value for the `grpc-timeout` header.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -43,29 +36,40 @@ impl fmt::Debug for EncodedTimeout {
 /// 1 % late, and never before ours. What is too long for the header (eleven thousand years) becomes the longest
 /// that it can say.
 pub fn encode(timeout: Duration) -> EncodedTimeout {
-    let nanos = round_up(timeout.as_nanos());
-    let exact =
-        UNITS.iter().rev().skip(2).find(|(_, unit)| nanos.is_multiple_of(*unit) && nanos / unit <= MAX_VALUE);
-    let (unit, value) = match exact {
-        Some((unit, size)) => (*unit, nanos / size),
-        None => UNITS
-            .iter()
-            .map(|(unit, size)| (*unit, nanos.div_ceil(*size)))
-            .find(|(_, value)| *value <= MAX_VALUE)
-            .unwrap_or((b'H', MAX_VALUE)),
-    };
-    format(value, unit)
-}
-
-fn round_up(nanos: u128) -> u128 {
-    let mut step = 1;
-    while nanos.div_ceil(step) > 999 {
-        step *= 10;
+    let seconds = timeout.as_secs();
+    if seconds >= MAX_SECONDS {
+        return encode_long(seconds.saturating_add(1));
     }
-    nanos.div_ceil(step) * step
+    let nanos = seconds * 1_000_000_000 + u64::from(timeout.subsec_nanos());
+    let magnitude = nanos.checked_ilog10().unwrap_or(0);
+    // Three digits, and the power of ten that they count.
+    let mut power = magnitude.saturating_sub(2);
+    let mut digits = nanos.div_ceil(10u64.pow(power));
+    while digits >= 10 && digits.is_multiple_of(10) {
+        digits /= 10;
+        power += 1;
+    }
+    let (unit, unit_power) = match power {
+        0..3 => (b'n', 0),
+        3..6 => (b'u', 3),
+        6..9 => (b'm', 6),
+        _ => (b'S', 9),
+    };
+    format(digits * 10u64.pow(power - unit_power), unit)
 }
 
-fn format(value: u128, unit: u8) -> EncodedTimeout {
+/// Three years and more.
+fn encode_long(seconds: u64) -> EncodedTimeout {
+    let minutes = seconds.div_ceil(60);
+    if minutes <= MAX_VALUE {
+        format(minutes, b'M')
+    } else {
+        format(minutes.div_ceil(60).min(MAX_VALUE), b'H')
+    }
+}
+
+/// `value` is at most [`MAX_VALUE`].
+fn format(value: u64, unit: u8) -> EncodedTimeout {
     let mut digits = [0; 8];
     let mut rest = value as u32;
     let mut first = digits.len();

@@ -83,7 +83,7 @@ impl ChannelBuilder {
         self
     }
 
-    /// Settings of HTTP/2, keepalive among them.
+    /// Settings of HTTP/2, keepalive among them; its interval is at least 10 s (gRFC A8).
     pub fn http2(mut self, config: Config) -> Self {
         self.http2 = config;
         self
@@ -170,13 +170,14 @@ impl ChannelBuilder {
         let user_agent = self.user_agent.map_or_else(|| own.to_owned(), |prefix| format!("{prefix} {own}"));
         check_text("authority", &authority)?;
         check_text("user agent", &user_agent)?;
-        let connector = Connector {
-            #[cfg(feature = "tls")]
-            tls: self.tls.map(|config| config.build(&authority)).transpose()?,
-            http2: self.http2,
-            authority,
-            user_agent,
-        };
+        #[cfg(feature = "tls")]
+        let tls = self.tls.map(|config| config.build(&authority)).transpose()?;
+        #[cfg_attr(not(feature = "tls"), expect(unused_mut, reason = "nothing to set without TLS"))]
+        let mut connector = Connector::new(self.target.clone(), authority, user_agent, self.http2);
+        #[cfg(feature = "tls")]
+        {
+            connector.tls = tls;
+        }
         let shared =
             Shared::new(self.target.clone(), Arc::new(connector), self.defaults, self.interceptors, runtime);
         let policy = Box::new(PickFirst::new(self.target));

@@ -157,7 +157,12 @@ impl RawCall {
                 Err(error) => status = error,
             }
         }
-        Poll::Ready(UnaryOutcome { status, message, initial_metadata, trailing_metadata: outcome.end.metadata })
+        Poll::Ready(UnaryOutcome {
+            status,
+            message,
+            initial_metadata,
+            trailing_metadata: outcome.end.metadata,
+        })
     }
 
     /// Whether the call is over.
@@ -206,9 +211,9 @@ fn inflate(message: Message, encoding: Option<&[u8]>, max: usize) -> Result<Byte
     let name = encoding.unwrap_or(b"identity");
     match CompressionEncoding::from_name(name) {
         Some(encoding) => decompress(encoding, &message.payload, max),
-        None if name == b"identity" => {
-            Err(Status::internal("a message has the compressed flag, but the response names no grpc-encoding"))
-        }
+        None if name == b"identity" => Err(Status::internal(
+            "a message has the compressed flag, but the response names no grpc-encoding",
+        )),
         None => Err(Status::internal(format!(
             "the response is encoded by `{}`, which was not asked for",
             name.escape_ascii()
@@ -268,7 +273,9 @@ fn check_size(len: usize, limits: &Limits) -> Result<(), Status> {
     // Four bytes of length are all the wire has.
     let max = limits.max_send.min(u32::MAX as usize);
     if len > max {
-        return Err(Status::resource_exhausted(format!("CLIENT: Sent message larger than max ({len} vs. {max})")));
+        return Err(Status::resource_exhausted(format!(
+            "CLIENT: Sent message larger than max ({len} vs. {max})"
+        )));
     }
     Ok(())
 }

@@ -96,7 +96,12 @@ impl Channel {
     /// Starts a call whose messages follow. From any thread; returns at once. What is wrong with the call is its status.
     ///
     /// `method` is the full name, `/package.Service/Method`.
-    pub fn start_call(&self, method: impl Into<Bytes>, options: CallOptions, metadata: MetadataMap) -> RawCall {
+    pub fn start_call(
+        &self,
+        method: impl Into<Bytes>,
+        options: CallOptions,
+        metadata: MetadataMap,
+    ) -> RawCall {
         self.start(method.into(), options, metadata, |_| Ok((SmallVec::new(), false)))
     }
 
@@ -202,12 +207,16 @@ fn check_spec(spec: &CallSpec, expired: bool) -> Result<(), Status> {
     let visible = |text: &[u8]| text.iter().all(|byte| (0x21..0x7f).contains(byte));
     if spec.path.first() != Some(&b'/') || !visible(&spec.path) {
         let path = spec.path.escape_ascii();
-        return Err(Status::internal(format!("`{path}` is no method; it has the form /package.Service/Method")));
+        return Err(Status::internal(format!(
+            "`{path}` is no method; it has the form /package.Service/Method"
+        )));
     }
     if let Some(authority) = &spec.authority
         && !visible(authority.as_bytes())
     {
-        return Err(Status::internal(format!("the authority {authority:?} has characters that HTTP does not allow")));
+        return Err(Status::internal(format!(
+            "the authority {authority:?} has characters that HTTP does not allow"
+        )));
     }
     if expired {
         return Err(deadline_exceeded());

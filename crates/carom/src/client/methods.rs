@@ -1,6 +1,6 @@
 //! The four kinds of calls, with types: what generated stubs use.
 
-use std::future::{Future, poll_fn};
+use std::future::poll_fn;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -129,16 +129,14 @@ impl From<RequestOptions> for CallOptions {
 }
 
 /// Sends the messages of `stream` as the connection takes them. Ends with the stream or with the call.
-fn send_all<C: Codec>(
+async fn send_all<C: Codec>(
     call: Arc<CallSlot>,
     limits: Limits,
     codec: C,
     stream: impl Stream<Item = C::Encode> + Send,
-) -> impl Future<Output = ()> + Send {
-    async move {
-        let mut stream = pin!(stream);
-        poll_fn(|cx| poll_send(&call, &limits, &codec, stream.as_mut(), cx)).await;
-    }
+) {
+    let mut stream = pin!(stream);
+    poll_fn(|cx| poll_send(&call, &limits, &codec, stream.as_mut(), cx)).await;
 }
 
 fn poll_send<C: Codec, S: Stream<Item = C::Encode>>(
@@ -185,8 +183,13 @@ async fn unary_response<C: Codec>(call: &RawCall, codec: &C) -> Result<Response<
     }
 }
 
-async fn streaming_response<C: Codec>(call: RawCall, codec: C) -> Result<Response<Streaming<C::Decode>>, Status> {
-    let metadata = poll_fn(|cx| call.slot.poll_head(cx, |head| head.map(|head| std::mem::take(&mut head.metadata)))).await;
+async fn streaming_response<C: Codec>(
+    call: RawCall,
+    codec: C,
+) -> Result<Response<Streaming<C::Decode>>, Status> {
+    let metadata =
+        poll_fn(|cx| call.slot.poll_head(cx, |head| head.map(|head| std::mem::take(&mut head.metadata))))
+            .await;
     let metadata = match metadata {
         Some(metadata) => metadata,
         None => {

@@ -19,6 +19,7 @@ mod interceptor;
 mod methods;
 pub mod resolver;
 mod shared;
+mod stub;
 pub(crate) mod subchannel;
 mod target;
 
@@ -29,4 +30,5 @@ pub use self::channel::Channel;
 pub use self::connectivity::{ConnectivityState, StateWatch};
 pub use self::error::ConnectError;
 pub use self::interceptor::Interceptor;
+pub use self::stub::StubOptions;
 pub use self::target::{DEFAULT_PORT, InvalidTarget, Location, Target};

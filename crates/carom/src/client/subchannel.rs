@@ -39,7 +39,10 @@ impl Subchannel {
         self.connection.load()
     }
 
-    pub(super) fn set_connection(&self, connection: Option<Arc<ClientConnection>>) -> Option<Arc<ClientConnection>> {
+    pub(super) fn set_connection(
+        &self,
+        connection: Option<Arc<ClientConnection>>,
+    ) -> Option<Arc<ClientConnection>> {
         self.connection.swap(connection)
     }
 }

@@ -135,7 +135,12 @@ impl Target {
             _ if path.is_empty() => return Err(fail("the name of the socket is missing".into())),
             _ => Location::Fixed(vec![Address::UnixAbstract(path.into_bytes())]),
         };
-        Ok(Self { text: text.to_owned(), scheme: scheme.to_owned(), name_server: name_server.to_owned(), location })
+        Ok(Self {
+            text: text.to_owned(),
+            scheme: scheme.to_owned(),
+            name_server: name_server.to_owned(),
+            location,
+        })
     }
 
     /// The string as it was given.

@@ -67,8 +67,9 @@ impl ClientTlsConfig {
         const NAME: &str = "name of the server";
         const ROOTS: &str = "root certificates";
         let name = self.domain_name.as_deref().unwrap_or_else(|| host_of(authority));
-        let server_name = ServerName::try_from(name.to_owned())
-            .map_err(|_| CredentialsError::new(NAME, format!("`{name}` is neither a DNS name nor an IP address")))?;
+        let server_name = ServerName::try_from(name.to_owned()).map_err(|_| {
+            CredentialsError::new(NAME, format!("`{name}` is neither a DNS name nor an IP address"))
+        })?;
         let roots = Arc::new(self.root_store()?);
         // Named here and not taken from the process, which may have none or two.
         let provider = Arc::new(rustls::crypto::ring::default_provider());
@@ -159,8 +160,9 @@ impl ClientTls {
             )));
         }
         info.tls = true;
-        info.peer_certs =
-            session.peer_certificates().map(|chain| Arc::new(chain.iter().map(|der| der.clone().into_owned()).collect()));
+        info.peer_certs = session
+            .peer_certificates()
+            .map(|chain| Arc::new(chain.iter().map(|der| der.clone().into_owned()).collect()));
         Ok((IoStream::Tls(Box::new(stream.into())), info))
     }
 
@@ -175,11 +177,15 @@ impl ClientTls {
                 "TLS: the server does not speak HTTP/2 (its ALPN has no `h2`)".to_owned()
             }
             Some(error @ rustls::Error::InvalidCertificate(_)) => {
-                format!("TLS: the server's certificate was refused for {}: {error}", self.server_name.to_str())
+                format!(
+                    "TLS: the server's certificate was refused for {}: {error}",
+                    self.server_name.to_str()
+                )
             }
             Some(error) => format!("TLS handshake failed: {error}"),
             None if error.kind() == io::ErrorKind::UnexpectedEof => {
-                "TLS handshake failed: the server closed the connection; the port seems to be one without TLS".to_owned()
+                "TLS handshake failed: the server closed the connection; the port seems to be one without TLS"
+                    .to_owned()
             }
             None => format!("TLS handshake failed: {error}"),
         }
@@ -195,7 +201,9 @@ impl ClientTls {
             .and_then(ParsedCertificate::try_from)
             .and_then(|leaf| verify_server_name(&leaf, &name));
         checked.map_err(|error| {
-            format!("the call's authority `{authority}` is not one that the server's certificate proves: {error}")
+            format!(
+                "the call's authority `{authority}` is not one that the server's certificate proves: {error}"
+            )
         })
     }
 }

@@ -23,6 +23,6 @@ pub use call::{CallFacts, DetachedHandler, IncomingCall, MessageReceiver, Reques
 pub use error::ServeError;
 pub use interceptor::Interceptor;
 pub use lifecycle::Server;
-pub use service::{Method, Service};
+pub use service::{Method, Service, ServiceOptions};
 
 pub use crate::transport::{ListenAddr, ListenOptions};

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use bytes::{BufMut, Bytes, BytesMut};
+use carom_wire::call::RequestHead;
 use carom_wire::message::{self, PREFIX_LEN};
 use carom_wire::{MetadataMap, Status};
 use futures_core::Stream;
@@ -347,8 +348,8 @@ pub(crate) fn panicked() -> Status {
     Status::internal("the handler of this method panicked")
 }
 
-/// Runs code of the user's. `None`: it panicked, which is logged; the connection and its other calls go on.
-pub(crate) fn guard<R>(method: &str, run: impl FnOnce() -> R) -> Option<R> {
+/// Runs code of the user's for a call. `None`: it panicked, which is logged; the connection and its other calls go on.
+pub(crate) fn guard<R>(head: &RequestHead, run: impl FnOnce() -> R) -> Option<R> {
     match std::panic::catch_unwind(AssertUnwindSafe(run)) {
         Ok(result) => Some(result),
         Err(panic) => {
@@ -357,6 +358,7 @@ pub(crate) fn guard<R>(method: &str, run: impl FnOnce() -> R) -> Option<R> {
                 .copied()
                 .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
                 .unwrap_or("(no message)");
+            let method = head.path_str();
             tracing::error!(method, panic = message, "a handler panicked");
             // What it carries may panic again when it is dropped.
             std::mem::forget(panic);

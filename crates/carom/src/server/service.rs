@@ -9,7 +9,7 @@ use carom_wire::Status;
 use futures_core::Stream;
 
 use super::running::{Elsewhere, OneRequest, OneResponse, StartCall, StreamRequest, StreamResponse};
-use crate::codec::Codec;
+use crate::codec::{Codec, CompressionEncoding};
 use crate::request::Request;
 use crate::response::Response;
 use crate::streaming::Streaming;
@@ -29,6 +29,18 @@ pub trait Service: Send + Sync + 'static {
     }
 }
 
+/// What one service sets for its methods in place of the server's settings. `None` leaves it to the server.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ServiceOptions {
+    /// The largest request message in bytes, decompressed.
+    pub max_recv_message_size: Option<usize>,
+    /// The largest response message in bytes, before compression.
+    pub max_send_message_size: Option<usize>,
+    /// How responses are compressed for clients that can read it.
+    pub compression: Option<CompressionEncoding>,
+}
+
 /// A method: its name, its kind, and the handler that answers its calls.
 ///
 /// A handler runs in the task of its connection, polled as soon as its request is there; one that computes for long or
@@ -40,6 +52,7 @@ pub struct Method {
     name: Cow<'static, str>,
     streams_requests: bool,
     streams_responses: bool,
+    options: ServiceOptions,
     handler: Arc<dyn StartCall>,
 }
 
@@ -55,6 +68,7 @@ impl Method {
             name: name.into(),
             streams_requests: false,
             streams_responses: false,
+            options: ServiceOptions::default(),
             handler: Arc::new(OneResponse { codec, handler, request: OneRequest }),
         }
     }
@@ -73,6 +87,7 @@ impl Method {
             name: name.into(),
             streams_requests: false,
             streams_responses: true,
+            options: ServiceOptions::default(),
             handler: Arc::new(StreamResponse { codec, handler, request: OneRequest }),
         }
     }
@@ -88,6 +103,7 @@ impl Method {
             name: name.into(),
             streams_requests: true,
             streams_responses: false,
+            options: ServiceOptions::default(),
             handler: Arc::new(OneResponse { codec, handler, request: StreamRequest }),
         }
     }
@@ -104,8 +120,14 @@ impl Method {
             name: name.into(),
             streams_requests: true,
             streams_responses: true,
+            options: ServiceOptions::default(),
             handler: Arc::new(StreamResponse { codec, handler, request: StreamRequest }),
         }
+    }
+
+    /// Limits and compression of this method alone.
+    pub fn with_options(self, options: ServiceOptions) -> Self {
+        Self { options, ..self }
     }
 
     /// Runs the handler, and its response stream, in a task of its own on the runtime: for handlers that compute for
@@ -137,6 +159,10 @@ impl Method {
     /// Whether the server answers by a stream.
     pub fn streams_responses(&self) -> bool {
         self.streams_responses
+    }
+
+    pub(crate) fn options(&self) -> ServiceOptions {
+        self.options
     }
 
     pub(crate) fn handler(&self) -> &dyn StartCall {

@@ -4,6 +4,8 @@ use std::borrow::Cow;
 use std::fmt;
 use std::io;
 use std::os::unix::ffi::OsStringExt;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 use carom_wire::conn::Config;
 use tokio::net::{TcpStream, UnixStream};
@@ -40,13 +42,52 @@ pub(crate) struct Connector {
     /// `None`: without TLS.
     #[cfg(feature = "tls")]
     pub(crate) tls: Option<ClientTls>,
-    pub(crate) http2: Config,
+    /// How the user named the server, for messages.
+    pub(crate) target: String,
+    http2: Config,
+    /// What keepalive's interval is multiplied with: servers asked for that (gRFC A8).
+    ping_factor: AtomicU32,
     /// The `:authority` of calls that have none of their own.
     pub(crate) authority: String,
     pub(crate) user_agent: String,
 }
 
+/// Servers count more frequent pings as abuse; clients keep to this (gRFC A8).
+const MIN_KEEPALIVE_INTERVAL: Duration = Duration::from_secs(10);
+
 impl Connector {
+    pub(crate) fn new(target: String, authority: String, user_agent: String, mut http2: Config) -> Self {
+        if let Some(keepalive) = &mut http2.keepalive {
+            keepalive.interval = keepalive.interval.max(MIN_KEEPALIVE_INTERVAL);
+        }
+        Self {
+            #[cfg(feature = "tls")]
+            tls: None,
+            target,
+            http2,
+            ping_factor: AtomicU32::new(1),
+            authority,
+            user_agent,
+        }
+    }
+
+    /// The settings of the next connection.
+    pub(crate) fn http2(&self) -> Config {
+        let mut config = self.http2.clone();
+        if let Some(keepalive) = &mut config.keepalive {
+            keepalive.interval = keepalive.interval.saturating_mul(self.ping_factor.load(Ordering::Relaxed));
+        }
+        config
+    }
+
+    /// A server closed a connection for `too_many_pings`: the next ones ping half as often (gRFC A8).
+    pub(crate) fn ping_less_often(&self) {
+        /// At this many times the interval it stays: days, for any interval that made a server complain.
+        const MAX_FACTOR: u32 = 1 << 16;
+        let double = |factor: u32| (factor < MAX_FACTOR).then_some(factor * 2);
+        let _ = self.ping_factor.fetch_update(Ordering::Relaxed, Ordering::Relaxed, double);
+    }
+
     /// Whether connections are encrypted and the server proved who it is.
     pub(crate) fn is_secure(&self) -> bool {
         #[cfg(feature = "tls")]
@@ -60,7 +101,10 @@ impl Connector {
     }
 
     /// Connects to `address`, TLS handshake included.
-    pub(crate) async fn connect(&self, address: &Address) -> Result<(IoStream, ConnectionInfo), TransportError> {
+    pub(crate) async fn connect(
+        &self,
+        address: &Address,
+    ) -> Result<(IoStream, ConnectionInfo), TransportError> {
         let socket = open_socket(address).await.map_err(|error| TransportError::from_io(&error))?;
         let peer = match address {
             Address::Unix(path) => PeerAddr::Unix(Some(path.clone())),

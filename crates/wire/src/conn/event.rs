@@ -73,6 +73,20 @@ pub enum Event {
     },
 }
 
+impl Event {
+    /// The stream that it is about.
+    pub(super) fn stream(&self) -> Option<StreamKey> {
+        match self {
+            Self::Headers { key, .. }
+            | Self::Data { key, .. }
+            | Self::Reset { key, .. }
+            | Self::Finished { key }
+            | Self::Writable { key } => Some(*key),
+            Self::Ready | Self::StreamsAvailable | Self::GoAway { .. } | Self::Closed { .. } => None,
+        }
+    }
+}
+
 /// Who ended a stream abnormally, and so what may be done about it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ResetBy {

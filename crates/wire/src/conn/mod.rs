@@ -316,6 +316,8 @@ impl Connection {
             self.streams.remember_reset(key.id);
             self.forget(key);
         }
+        // What was told of the stream and not taken yet, were it its end, is of no interest any more.
+        self.events.retain(|event| event.stream() != Some(key));
     }
 
     /// The application is done with `n` received bytes of the stream: the peer may send as many more.

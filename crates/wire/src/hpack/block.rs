@@ -94,11 +94,19 @@ impl HeaderBlock {
     /// A block of these fields, as if it had been received within the limits.
     pub fn from_fields(fields: Vec<HeaderField>) -> Self {
         let list_size = fields.iter().map(HeaderField::list_size).sum();
-        Self::decoded(fields, list_size, false)
+        let mut judge = Judge::default();
+        for HeaderField { name, value, .. } in &fields {
+            judge.add(name, malformed_field(name, value));
+        }
+        Self::decoded(fields, list_size, false, judge.verdict())
     }
 
-    pub(super) fn decoded(fields: Vec<HeaderField>, list_size: usize, over_limit: bool) -> Self {
-        let malformed = find_malformed(&fields);
+    pub(super) fn decoded(
+        fields: Vec<HeaderField>,
+        list_size: usize,
+        over_limit: bool,
+        malformed: Option<Malformed>,
+    ) -> Self {
         Self(Arc::new(Inner { fields, list_size, over_limit, malformed }))
     }
 
@@ -141,32 +149,43 @@ impl fmt::Debug for HeaderBlock {
     }
 }
 
-fn find_malformed(fields: &[HeaderField]) -> Option<Malformed> {
-    let mut regular = false;
-    for HeaderField { name, value, .. } in fields {
-        let token = match name.strip_prefix(b":") {
-            Some(_) if regular => return Some(Malformed::PseudoAfterRegular),
-            Some(token) => token,
-            None => {
-                regular = true;
-                name
-            }
-        };
-        let fits = |&byte: &u8| matches!(byte, 0x21..=0x7e) && byte != b':' && !byte.is_ascii_uppercase();
-        if token.is_empty() || !token.iter().all(fits) {
-            return Some(Malformed::Name);
-        }
-        if value.iter().any(|byte| matches!(byte, 0 | b'\r' | b'\n')) {
-            return Some(Malformed::Value);
-        }
-        if is_connection_specific(name) {
-            return Some(Malformed::ConnectionSpecific);
-        }
+/// Judges the fields of a block one after another, as they come.
+#[derive(Debug, Default)]
+pub(super) struct Judge {
+    regular_seen: bool,
+    verdict: Option<Malformed>,
+}
+
+impl Judge {
+    /// Takes the next field, of which [`malformed_field`] has been asked.
+    pub(super) fn add(&mut self, name: &[u8], malformed: Option<Malformed>) {
+        let pseudo = name.first() == Some(&b':');
+        let misplaced = (pseudo && self.regular_seen).then_some(Malformed::PseudoAfterRegular);
+        self.regular_seen |= !pseudo;
+        self.verdict = self.verdict.or(misplaced).or(malformed);
     }
-    None
+
+    /// The first thing that was wrong.
+    pub(super) fn verdict(&self) -> Option<Malformed> {
+        self.verdict
+    }
+}
+
+/// What is wrong with a field by itself.
+pub(super) fn malformed_field(name: &[u8], value: &[u8]) -> Option<Malformed> {
+    let token = name.strip_prefix(b":").unwrap_or(name);
+    // No early exit: without one, the compiler looks at many bytes at a time.
+    let misfit = |&byte: &u8| !matches!(byte, 0x21..=0x7e) | (byte == b':') | byte.is_ascii_uppercase();
+    if token.is_empty() || token.iter().fold(false, |found, byte| found | misfit(byte)) {
+        return Some(Malformed::Name);
+    }
+    if value.iter().fold(false, |found, &byte| found | matches!(byte, 0 | b'\r' | b'\n')) {
+        return Some(Malformed::Value);
+    }
+    is_connection_specific(name).then_some(Malformed::ConnectionSpecific)
 }
 
 /// RFC 9113 section 8.2.2.
-pub(crate) fn is_connection_specific(name: &[u8]) -> bool {
+fn is_connection_specific(name: &[u8]) -> bool {
     matches!(name, b"connection" | b"keep-alive" | b"proxy-connection" | b"transfer-encoding" | b"upgrade")
 }

@@ -5,11 +5,13 @@ use std::ops::Range;
 use bytes::Bytes;
 use smallvec::SmallVec;
 
+use super::block::{Judge, malformed_field};
 use super::huffman;
 use super::integer;
 use super::static_table;
-use super::{DEFAULT_TABLE_SIZE, FIELD_OVERHEAD, HeaderBlock, HeaderField};
+use super::{DEFAULT_TABLE_SIZE, FIELD_OVERHEAD, HeaderBlock, HeaderField, Malformed};
 
+mod known;
 mod memo;
 
 use memo::Memo;
@@ -188,14 +190,16 @@ impl Decoder {
         match first {
             0x80.. => {
                 let index = integer::decode(first, 7, rest)?;
-                let (name, value) = self.entry(index)?;
-                list.push(HeaderField { name, value, sensitive: false })
+                let (field, malformed) = self.entry(index)?;
+                list.push(field, malformed)
             }
             0x40..=0x7f => {
                 let index = integer::decode(first, 6, rest)?;
                 let field = self.indexed_literal(index, rest)?;
-                self.table.insert(field.clone());
-                list.push(field)
+                let malformed = malformed_field(&field.name, &field.value);
+                list.push(&field, malformed)?;
+                self.table.insert(Entry { field, malformed });
+                Ok(())
             }
             0x20..=0x3f => Err(DecodeError::SizeUpdateNotFirst),
             0x00..=0x1f => {
@@ -203,7 +207,7 @@ impl Decoder {
                 let name = if index == 0 {
                     Name::Literal(list.literal(rest)?)
                 } else {
-                    Name::Known(self.entry(index)?.0)
+                    Name::Known(self.entry(index)?.0.name.clone())
                 };
                 let value = list.literal(rest)?;
                 list.push_literal(name, value, first & 0x10 != 0)
@@ -215,27 +219,26 @@ impl Decoder {
     /// whole block.
     fn indexed_literal(&self, index: usize, rest: &mut &[u8]) -> Result<HeaderField, DecodeError> {
         let mut text = Vec::new();
-        if index == 0 {
+        let name = if index == 0 {
             string(rest, &mut text)?;
-            let name_len = text.len();
-            string(rest, &mut text)?;
-            let text = Bytes::from(text.into_boxed_slice());
-            let (name, value) = (text.slice(..name_len), text.slice(name_len..));
-            return Ok(HeaderField { name, value, sensitive: false });
-        }
-        let (name, _) = self.entry(index)?;
+            known::share(&text)
+        } else {
+            self.entry(index)?.0.name.clone()
+        };
+        text.clear();
         string(rest, &mut text)?;
-        Ok(HeaderField { name, value: Bytes::from(text.into_boxed_slice()), sensitive: false })
+        Ok(HeaderField { name, value: known::share(&text), sensitive: false })
     }
 
-    fn entry(&self, index: usize) -> Result<(Bytes, Bytes), DecodeError> {
+    fn entry(&self, index: usize) -> Result<(&HeaderField, Option<Malformed>), DecodeError> {
         let position = index.checked_sub(1).ok_or(DecodeError::InvalidIndex(index))?;
-        if let Some((name, value)) = static_table::ENTRIES.get(position) {
-            return Ok((Bytes::from_static(name), Bytes::from_static(value)));
+        if let Some(field) = static_table::FIELDS.get(position) {
+            let forbidden = index == static_table::TRANSFER_ENCODING;
+            return Ok((field, forbidden.then_some(Malformed::ConnectionSpecific)));
         }
         let entry = self.table.entries.get(position - static_table::LEN);
         let entry = entry.ok_or(DecodeError::InvalidIndex(index))?;
-        Ok((entry.name.clone(), entry.value.clone()))
+        Ok((&entry.field, entry.malformed))
     }
 }
 
@@ -279,6 +282,7 @@ struct List {
     literals: SmallVec<[Literal; 8]>,
     size: usize,
     soft_limit: usize,
+    judge: Judge,
 }
 
 struct Literal {
@@ -295,6 +299,7 @@ impl List {
             literals: SmallVec::new(),
             size: 0,
             soft_limit,
+            judge: Judge::default(),
         }
     }
 
@@ -304,9 +309,10 @@ impl List {
         Ok(start..self.text.len())
     }
 
-    fn push(&mut self, field: HeaderField) -> Result<(), DecodeError> {
+    fn push(&mut self, field: &HeaderField, malformed: Option<Malformed>) -> Result<(), DecodeError> {
         if self.account(field.name.len() + field.value.len())? {
-            self.fields.push(field);
+            self.judge.add(&field.name, malformed);
+            self.fields.push(field.clone());
         }
         Ok(())
     }
@@ -318,6 +324,8 @@ impl List {
         };
         let name_len = literal.as_ref().map_or(known.len(), Range::len);
         if self.account(name_len + value.len())? {
+            let name = literal.clone().map_or(&known[..], |range| &self.text[range]);
+            self.judge.add(name, malformed_field(name, &self.text[value.clone()]));
             self.literals.push(Literal { field: self.fields.len(), name: literal, value });
             self.fields.push(HeaderField { name: known, value: Bytes::new(), sensitive });
         }
@@ -345,17 +353,23 @@ impl List {
                 field.value = text.slice(value);
             }
         }
-        HeaderBlock::decoded(self.fields, self.size, self.size > self.soft_limit)
+        HeaderBlock::decoded(self.fields, self.size, self.size > self.soft_limit, self.judge.verdict())
     }
 }
 
 /// The dynamic table (RFC 7541 section 2.3.2): newest entry in front.
 struct DynamicTable {
-    entries: VecDeque<HeaderField>,
+    entries: VecDeque<Entry>,
     size: usize,
     max_size: usize,
     /// Goes up with every change of the entries.
     generation: u64,
+}
+
+struct Entry {
+    field: HeaderField,
+    /// Judged once, when the entry is made.
+    malformed: Option<Malformed>,
 }
 
 impl DynamicTable {
@@ -370,13 +384,13 @@ impl DynamicTable {
     }
 
     /// RFC 7541 section 4.4: an entry that does not fit empties the table, which is no error.
-    fn insert(&mut self, field: HeaderField) {
+    fn insert(&mut self, entry: Entry) {
         self.generation += 1;
-        let size = field.list_size();
+        let size = entry.field.list_size();
         self.evict(size);
         if size <= self.max_size {
             self.size += size;
-            self.entries.push_front(field);
+            self.entries.push_front(entry);
         }
     }
 
@@ -385,7 +399,7 @@ impl DynamicTable {
             let Some(oldest) = self.entries.pop_back() else {
                 break;
             };
-            self.size -= oldest.list_size();
+            self.size -= oldest.field.list_size();
         }
     }
 }

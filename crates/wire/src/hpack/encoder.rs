@@ -50,7 +50,8 @@ impl Encoder {
                 update.last = size;
             }
             None if size != self.table.max_size => {
-                self.update = Some(SizeUpdate { lowest: size, last: size })
+                let update = SizeUpdate { lowest: size, last: size };
+                self.update = Some(update);
             }
             None => {}
         }

@@ -167,19 +167,15 @@ pub(super) fn decode(source: &[u8], out: &mut Vec<u8>) -> Result<(), Invalid> {
     }
 }
 
+/// Finds the symbol whose code word is longer than eight bits.
 fn long_symbol(peek: u32) -> (u16, u32) {
-    for length in 9..LONGEST {
-        let of_length = &BY_LENGTH[length];
-        if u64::from(peek) < of_length.limit {
-            return symbol_at(of_length, peek, length);
-        }
-    }
-    symbol_at(&BY_LENGTH[LONGEST], peek, LONGEST)
-}
-
-fn symbol_at(of_length: &Length, peek: u32, length: usize) -> (u16, u32) {
+    // The longest code word is all ones, so every number is below the last limit.
+    let longer = &BY_LENGTH[9..];
+    let steps = longer.iter().take_while(|of_length| u64::from(peek) >= of_length.limit).count();
+    let length = (9 + steps).min(LONGEST);
+    let of_length = &BY_LENGTH[length];
     let offset = (peek >> (32 - length)) - of_length.first_code;
-    (SYMBOL_ORDER[of_length.first_position as usize + offset as usize], length as u32)
+    (SYMBOL_ORDER[usize::from(of_length.first_position) + offset as usize], length as u32)
 }
 
 fn check_padding(window: u64, bits: u32) -> Result<(), Invalid> {

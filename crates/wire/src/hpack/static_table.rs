@@ -1,5 +1,9 @@
 //! The static table (RFC 7541 appendix A) and the way from a name to its place in it.
 
+use bytes::Bytes;
+
+use super::HeaderField;
+
 /// Name and value of each entry; entry 1 of the RFC is at position 0.
 pub(super) static ENTRIES: [(&[u8], &[u8]); LEN] = TABLE;
 
@@ -15,7 +19,24 @@ pub(super) const PROXY_AUTHORIZATION: usize = 49;
 /// Index of `set-cookie`.
 pub(super) const SET_COOKIE: usize = 55;
 
-const TABLE: [(&[u8], &[u8]); LEN] = [
+/// Index of `transfer-encoding`, the one name here that HTTP/2 forbids.
+pub(super) const TRANSFER_ENCODING: usize = 57;
+
+/// Writes the entries down twice: as they are compared, and as they are handed out.
+macro_rules! table {
+    ($(($name:literal, $value:literal),)*) => {
+        const TABLE: [(&[u8], &[u8]); LEN] = [$(($name, $value)),*];
+
+        /// The same as fields, whose clones count no references.
+        pub(super) static FIELDS: [HeaderField; LEN] = [$(HeaderField {
+            name: Bytes::from_static($name),
+            value: Bytes::from_static($value),
+            sensitive: false,
+        }),*];
+    };
+}
+
+table! {
     (b":authority", b""),
     (b":method", b"GET"),
     (b":method", b"POST"),
@@ -77,7 +98,7 @@ const TABLE: [(&[u8], &[u8]); LEN] = [
     (b"vary", b""),
     (b"via", b""),
     (b"www-authenticate", b""),
-];
+}
 
 const SLOTS: usize = 128;
 

@@ -3,6 +3,7 @@
 use bytes::BytesMut;
 
 use super::*;
+use crate::random::Random;
 
 type Pairs<'a> = &'a [(&'a str, &'a str)];
 
@@ -158,4 +159,105 @@ fn c6_responses_with_huffman() {
          b335 dfdf cd5b 3960 d5af 2708 7f36 72c1 ab27 0fb5 291f 9587 3160 65c0 03ed 4ee5 b106 3d50 07",
         RESPONSES[2],
     );
+}
+
+fn random_field(random: &mut Random) -> (Vec<u8>, Vec<u8>, Indexing) {
+    const NAMES: [&str; 12] = [
+        ":path",
+        ":status",
+        "content-type",
+        "te",
+        "grpc-status",
+        "grpc-message",
+        "x-a",
+        "x-b",
+        "x-trace-bin",
+        "cookie",
+        "authorization",
+        "user-agent",
+    ];
+    let name = match random.below(8) {
+        0 => format!("x-{}", random.below(300)),
+        _ => NAMES[random.below(NAMES.len())].to_owned(),
+    };
+    let value = match random.below(6) {
+        0 => (0..random.below(300)).map(|_| random.below(256) as u8).collect(),
+        1 => "v".repeat(random.below(1500)).into_bytes(),
+        2 => b"200".to_vec(),
+        _ => random.below(40).to_string().into_bytes(),
+    };
+    let indexing = [Indexing::Incremental, Indexing::Incremental, Indexing::Without, Indexing::Never];
+    (name.into_bytes(), value, indexing[random.below(4)])
+}
+
+#[test]
+fn encoder_and_decoder_stay_in_step() {
+    for seed in 0..40 {
+        let mut random = Random::new(seed);
+        let mut encoder = Encoder::new();
+        let mut decoder = Decoder::new(4096, usize::MAX);
+        for _ in 0..200 {
+            if random.below(20) == 0 {
+                for _ in 0..=random.below(3) {
+                    encoder.set_max_table_size(random.below(6000) as u32);
+                }
+            }
+            let fields: Vec<_> = (0..random.below(12)).map(|_| random_field(&mut random)).collect();
+            let mut out = BytesMut::new();
+            let mut w = encoder.begin(&mut out);
+            for (name, value, indexing) in &fields {
+                w.field(name, value, *indexing);
+            }
+            let block = decoder.decode(&out).unwrap();
+            let got: Vec<_> = block.fields().iter().map(|f| (f.name.to_vec(), f.value.to_vec())).collect();
+            let sent: Vec<_> = fields.into_iter().map(|(name, value, _)| (name, value)).collect();
+            assert_eq!(got, sent, "seed {seed}");
+        }
+    }
+}
+
+/// Against an implementation that shares nothing with this one.
+mod against_loona {
+    use super::*;
+
+    #[test]
+    fn it_reads_what_we_write() {
+        for seed in 100..106 {
+            let mut random = Random::new(seed);
+            let mut encoder = Encoder::new();
+            let mut theirs = loona_hpack::Decoder::new();
+            for _ in 0..100 {
+                if random.below(20) == 0 {
+                    encoder.set_max_table_size(random.below(6000) as u32);
+                }
+                let fields: Vec<_> = (0..1 + random.below(8)).map(|_| random_field(&mut random)).collect();
+                let mut out = BytesMut::new();
+                let mut w = encoder.begin(&mut out);
+                for (name, value, indexing) in &fields {
+                    w.field(name, value, *indexing);
+                }
+                let got = theirs.decode(&out).unwrap();
+                let sent: Vec<_> = fields.into_iter().map(|(name, value, _)| (name, value)).collect();
+                assert_eq!(got, sent, "seed {seed}");
+            }
+        }
+    }
+
+    #[test]
+    fn we_read_what_it_writes() {
+        for seed in 200..206 {
+            let mut random = Random::new(seed);
+            let mut theirs = loona_hpack::Encoder::new();
+            let mut decoder = Decoder::new(4096, usize::MAX);
+            for _ in 0..100 {
+                let fields: Vec<_> = (0..1 + random.below(8)).map(|_| random_field(&mut random)).collect();
+                let pairs = fields.iter().map(|(name, value, _)| (&name[..], &value[..]));
+                let block = decoder.decode(&theirs.encode(pairs)).unwrap();
+                let got: Vec<_> =
+                    block.fields().iter().map(|f| (f.name.to_vec(), f.value.to_vec())).collect();
+                let sent: Vec<_> = fields.into_iter().map(|(name, value, _)| (name, value)).collect();
+                assert_eq!(got, sent, "seed {seed}");
+            }
+        }
+    }
 }

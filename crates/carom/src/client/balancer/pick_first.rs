@@ -114,7 +114,8 @@ impl PickFirst {
     }
 
     fn publish_failure(&self, last: usize, controller: &mut dyn Controller) {
-        let Some(Member { subchannel, state: SubchannelState::TransientFailure(cause) }) = self.members.get(last)
+        let Some(Member { subchannel, state: SubchannelState::TransientFailure(cause) }) =
+            self.members.get(last)
         else {
             return;
         };
@@ -151,7 +152,8 @@ impl Policy for PickFirst {
         if addresses.is_empty() {
             self.drop_members(controller);
             self.phase = Phase::Failed;
-            let status = Status::unavailable(format!("name resolution gave no addresses (target: {})", self.target));
+            let status =
+                Status::unavailable(format!("name resolution gave no addresses (target: {})", self.target));
             controller.publish(ConnectivityState::TransientFailure, Arc::new(FailPicker(status)));
             controller.request_resolution();
             return;
@@ -196,7 +198,9 @@ impl Policy for PickFirst {
                 self.publish_failure(index, controller);
                 controller.request_resolution();
             }
-            (Phase::Passing { next }, SubchannelState::Idle) if *next == index => controller.connect(subchannel),
+            (Phase::Passing { next }, SubchannelState::Idle) if *next == index => {
+                controller.connect(subchannel);
+            }
             (Phase::Failed, SubchannelState::Idle) => controller.connect(subchannel),
             (Phase::Selected, SubchannelState::Ready) => {}
             (Phase::Selected, _) => {

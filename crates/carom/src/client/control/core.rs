@@ -95,20 +95,32 @@ impl Core {
 
     /// Whether news of this attempt still counts.
     pub(super) fn is_current(&self, subchannel: &Arc<Subchannel>, attempt: u64) -> bool {
-        self.desk.members.iter().any(|member| {
-            Arc::ptr_eq(&member.subchannel, subchannel) && member.machine.is_current(attempt)
-        })
+        self.desk
+            .members
+            .iter()
+            .any(|member| Arc::ptr_eq(&member.subchannel, subchannel) && member.machine.is_current(attempt))
     }
 
     pub(super) fn attempt_ready(&mut self, subchannel: &Arc<Subchannel>, attempt: u64, now: Instant) {
         self.change(subchannel, now, |machine| machine.attempt_ready(attempt));
     }
 
-    pub(super) fn attempt_ended(&mut self, subchannel: &Arc<Subchannel>, attempt: u64, cause: &str, now: Instant) {
+    pub(super) fn attempt_ended(
+        &mut self,
+        subchannel: &Arc<Subchannel>,
+        attempt: u64,
+        cause: &str,
+        now: Instant,
+    ) {
         self.change(subchannel, now, |machine| machine.attempt_ended(attempt, cause));
     }
 
-    fn change(&mut self, subchannel: &Arc<Subchannel>, now: Instant, f: impl FnOnce(&mut Machine) -> Outcome) {
+    fn change(
+        &mut self,
+        subchannel: &Arc<Subchannel>,
+        now: Instant,
+        f: impl FnOnce(&mut Machine) -> Outcome,
+    ) {
         self.desk.now = now;
         if let Some(member) = self.desk.member(subchannel) {
             let outcome = f(&mut member.machine);

@@ -8,7 +8,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::Notify;
+use tokio::sync::watch;
 use tokio::task::AbortHandle;
 use tokio::time::{Instant, sleep, sleep_until};
 
@@ -20,7 +20,8 @@ use crate::client::target::{InvalidTarget, Location, Target};
 /// What asking costs others is bounded by this, however often connections fail (as in gRPC's own DNS resolvers).
 const MIN_INTERVAL: Duration = Duration::from_secs(30);
 
-type LookUp = dyn Fn(String, u16) -> Pin<Box<dyn Future<Output = io::Result<Vec<SocketAddr>>> + Send>> + Send + Sync;
+type LookUp =
+    dyn Fn(String, u16) -> Pin<Box<dyn Future<Output = io::Result<Vec<SocketAddr>>> + Send>> + Send + Sync;
 
 /// Looks names up when the channel starts and again after failures, not more often than its minimum interval (30 s
 /// unless told otherwise). A look-up that fails is repeated with back-off.
@@ -89,27 +90,21 @@ impl Resolver for DnsResolver {
             sink.update(Resolution::new(vec![Address::Tcp(SocketAddr::new(ip, port))]));
             return Box::new(Settled);
         }
-        let hint = Arc::new(Notify::new());
-        let task = Task {
-            resolver: self.clone(),
-            host: host.to_owned(),
-            port,
-            sink: sink.clone(),
-            hint: Arc::clone(&hint),
-        };
+        let (hint, hints) = watch::channel(());
+        let task = Task { resolver: self.clone(), host: host.to_owned(), port, sink: sink.clone(), hints };
         let task = sink.runtime().spawn(task.run()).abort_handle();
         Box::new(Active { hint, task })
     }
 }
 
 struct Active {
-    hint: Arc<Notify>,
+    hint: watch::Sender<()>,
     task: AbortHandle,
 }
 
 impl ActiveResolver for Active {
     fn resolve_now(&mut self) {
-        self.hint.notify_one();
+        self.hint.send_replace(());
     }
 }
 
@@ -124,19 +119,23 @@ struct Task {
     host: String,
     port: u16,
     sink: ResolverSink,
-    hint: Arc<Notify>,
+    hints: watch::Receiver<()>,
 }
 
 impl Task {
-    async fn run(self) {
+    async fn run(mut self) {
         let mut backoff = Backoff::new(BackoffConfig::default());
         loop {
             let started = Instant::now();
+            // Hints up to now are answered by this look-up.
+            self.hints.mark_unchanged();
             let error = match (self.resolver.look_up)(self.host.clone(), self.port).await {
                 Ok(addresses) if !addresses.is_empty() => {
                     backoff.reset();
                     self.sink.update(Resolution::new(distinct(addresses)));
-                    self.hint.notified().await;
+                    if self.hints.changed().await.is_err() {
+                        return;
+                    }
                     sleep_until(started + self.resolver.min_interval).await;
                     continue;
                 }

@@ -8,7 +8,10 @@ use tokio::time::Instant;
 
 use super::*;
 
-fn start(resolver: &dyn Resolver, target: &str) -> (Box<dyn ActiveResolver>, mpsc::UnboundedReceiver<ResolverEvent>) {
+fn start(
+    resolver: &dyn Resolver,
+    target: &str,
+) -> (Box<dyn ActiveResolver>, mpsc::UnboundedReceiver<ResolverEvent>) {
     let (sink, events) = ResolverSink::new(Handle::current());
     let active = resolver.start(&Target::parse(target).expect("valid"), sink);
     (active, events)
@@ -53,7 +56,10 @@ async fn addresses_need_no_look_up() {
 async fn localhost_by_the_system() {
     let (_active, mut events) = start(&DnsResolver::default(), "localhost:80");
     let found = addresses(events.recv().await);
-    assert!(found.iter().any(|address| address == "ipv4:127.0.0.1:80" || address == "ipv6:[::1]:80"), "{found:?}");
+    assert!(
+        found.iter().any(|address| address == "ipv4:127.0.0.1:80" || address == "ipv6:[::1]:80"),
+        "{found:?}"
+    );
 }
 
 #[tokio::test(start_paused = true)]

@@ -8,13 +8,13 @@
 //! A turn reads, looks at the calls that were poked, does what is due, writes, and wakes each waiting caller once.
 
 mod deadlines;
+mod handle;
 
 use std::collections::VecDeque;
-use std::fmt;
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Instant;
 
@@ -28,6 +28,7 @@ use tokio::io::AsyncWrite;
 use tokio::time::Sleep;
 
 use self::deadlines::Deadlines;
+pub(crate) use self::handle::{ClientConnection, Close, ConnectionEvent};
 use super::slot::{CallSlot, CallState};
 use crate::transport::ConnectionInfo;
 use crate::transport::connect::{Connector, TransportError};
@@ -44,127 +45,6 @@ const MIN_READ: usize = 16 * 1024;
 const MAX_READ: usize = 256 * 1024;
 /// With less room than this a new buffer is taken.
 const SMALLEST_READ: usize = 4 * 1024;
-
-/// See [`ClientConnection::credit_portion`].
-const MAX_CREDIT_PORTION: usize = 64 * 1024;
-
-/// What a connection tells the channel.
-#[derive(Debug)]
-pub(crate) enum ConnectionEvent {
-    /// The server's SETTINGS came: calls may be started. At most once.
-    Ready(Arc<ClientConnection>),
-    /// No more calls can be started; those under way go on if they can. Once.
-    Ended(TransportError),
-}
-
-/// A connection as callers see it.
-pub(crate) struct ClientConnection {
-    inbox: Mutex<Inbox>,
-    info: ConnectionInfo,
-    credit_portion: usize,
-}
-
-#[derive(Default)]
-struct Inbox {
-    poked: Vec<Arc<CallSlot>>,
-    waker: Option<Waker>,
-    /// The task was woken and has not looked yet.
-    notified: bool,
-    /// New calls are refused.
-    refusing: bool,
-    close: Option<Close>,
-}
-
-/// How a connection is closed from this side.
-#[derive(Debug, Clone)]
-pub(crate) enum Close {
-    /// Calls under way go on; none is started.
-    AfterCalls,
-    /// Calls under way end with this status.
-    AtOnce(Status),
-}
-
-impl ClientConnection {
-    fn new(info: ConnectionInfo, stream_window: u32) -> Arc<Self> {
-        // The engine tells the server once half the window is free again; a quarter that callers have not told of yet
-        // leaves it another quarter to go on with.
-        let credit_portion = (stream_window as usize / 4).min(MAX_CREDIT_PORTION);
-        Arc::new(Self { inbox: Mutex::default(), info, credit_portion })
-    }
-
-    /// Callers tell of bytes that they took in portions of at least this.
-    pub(super) fn credit_portion(&self) -> usize {
-        self.credit_portion
-    }
-
-    /// What is known of the connection.
-    pub(crate) fn info(&self) -> &ConnectionInfo {
-        &self.info
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Inbox> {
-        self.inbox.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Hands over a new call. It comes back if the connection takes none any more.
-    pub(crate) fn start(self: &Arc<Self>, call: Arc<CallSlot>) -> Result<(), Arc<CallSlot>> {
-        let waker = {
-            let mut inbox = self.lock();
-            if inbox.refusing {
-                return Err(call);
-            }
-            call.lock().queue_on(self);
-            inbox.poked.push(call);
-            inbox.notify()
-        };
-        if let Some(waker) = waker {
-            waker.wake();
-        }
-        Ok(())
-    }
-
-    /// Says that there is something new in the slot of a call that was started here.
-    pub(crate) fn poke(&self, call: Arc<CallSlot>) {
-        let waker = {
-            let mut inbox = self.lock();
-            if inbox.refusing && inbox.waker.is_none() {
-                // The task is gone and has ended all its calls.
-                return;
-            }
-            inbox.poked.push(call);
-            inbox.notify()
-        };
-        if let Some(waker) = waker {
-            waker.wake();
-        }
-    }
-
-    /// Ends the connection.
-    pub(crate) fn close(&self, how: Close) {
-        let waker = {
-            let mut inbox = self.lock();
-            inbox.refusing = true;
-            inbox.close = Some(how);
-            inbox.notify()
-        };
-        if let Some(waker) = waker {
-            waker.wake();
-        }
-    }
-}
-
-impl fmt::Debug for ClientConnection {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ClientConnection").field("info", &self.info).finish_non_exhaustive()
-    }
-}
-
-impl Inbox {
-    /// The waker to wake, if the task does not know yet.
-    fn notify(&mut self) -> Option<Waker> {
-        if std::mem::replace(&mut self.notified, true) { None } else { self.waker.clone() }
-    }
-}
 
 /// A call that has a stream.
 struct OpenCall {
@@ -204,13 +84,14 @@ pub(crate) struct Driver<R: FnMut(ConnectionEvent)> {
     /// Why reading or writing failed.
     broken: Option<io::Error>,
     report: R,
+    ready: bool,
     ended_reported: bool,
     closed: bool,
 }
 
 impl<R: FnMut(ConnectionEvent)> Driver<R> {
     pub(crate) fn new(io: IoStream, info: ConnectionInfo, connector: Arc<Connector>, report: R) -> Self {
-        let conn = Connection::new(Side::Client, connector.http2.clone(), Instant::now());
+        let conn = Connection::new(Side::Client, connector.http2(), Instant::now());
         let shared = ClientConnection::new(info, conn.config().initial_stream_window);
         Self {
             io,
@@ -231,6 +112,7 @@ impl<R: FnMut(ConnectionEvent)> Driver<R> {
             read_size: MIN_READ,
             broken: None,
             report,
+            ready: false,
             ended_reported: false,
             closed: false,
         }
@@ -255,6 +137,12 @@ impl<R: FnMut(ConnectionEvent)> Driver<R> {
             let room = input.capacity() - input.len();
             match self.io.poll_read_buf(cx, input) {
                 Poll::Ready(Ok(0)) => {
+                    self.conn.handle_eof();
+                    self.handle_events(now);
+                    return true;
+                }
+                // TLS without close_notify. HTTP/2 says itself where streams end, so a cut is not mistaken for an end.
+                Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::UnexpectedEof => {
                     self.conn.handle_eof();
                     self.handle_events(now);
                     return true;
@@ -302,9 +190,15 @@ impl<R: FnMut(ConnectionEvent)> Driver<R> {
                         self.send_queued(key, &mut call.lock());
                     }
                 }
-                Event::Ready => (self.report)(ConnectionEvent::Ready(Arc::clone(&self.shared))),
+                Event::Ready => {
+                    self.ready = true;
+                    (self.report)(ConnectionEvent::Ready(Arc::clone(&self.shared)));
+                }
                 Event::StreamsAvailable => self.open_waiting(now),
                 Event::GoAway { code, debug, .. } => {
+                    if code == ErrorCode::ENHANCE_YOUR_CALM && &debug[..] == b"too_many_pings" {
+                        self.connector.ping_less_often();
+                    }
                     let cause = if code == ErrorCode::NO_ERROR {
                         TransportError::new("the server is going away (GOAWAY)")
                     } else {
@@ -316,9 +210,9 @@ impl<R: FnMut(ConnectionEvent)> Driver<R> {
                 Event::Closed { error } => {
                     self.closed = true;
                     let cause = match (self.broken.take(), error) {
-                        (Some(error), _) => TransportError::from_io(&error),
-                        (None, Some(error)) => TransportError::new(error.to_string()),
-                        (None, None) => TransportError::new("the server closed the connection"),
+                        (Some(error), _) => error.to_string(),
+                        (None, Some(error)) => error.to_string(),
+                        (None, None) => "the server closed the connection".to_owned(),
                     };
                     self.on_closed(cause);
                 }
@@ -393,7 +287,9 @@ impl<R: FnMut(ConnectionEvent)> Driver<R> {
         let open = slot.take_if(|open| open.key == key)?;
         if open.call.spec.deadline.is_some() {
             self.deadlines.ended(|key| {
-                self.open.get(key.index()).is_some_and(|slot| slot.as_ref().is_some_and(|open| open.key == key))
+                self.open
+                    .get(key.index())
+                    .is_some_and(|slot| slot.as_ref().is_some_and(|open| open.key == key))
             });
         }
         Some(open)
@@ -438,15 +334,21 @@ impl<R: FnMut(ConnectionEvent)> Driver<R> {
         }
     }
 
-    fn on_closed(&mut self, cause: TransportError) {
-        let peer = self.shared.info.peer.to_uri();
-        let status = Status::unavailable(format!("{peer}: connection lost: {cause}"));
+    fn on_closed(&mut self, mut cause: String) {
+        if !self.ready && self.shared.info().tls {
+            cause.push_str("; under TLS a server does this that wants a client certificate, or another one");
+        } else if !self.ready && !cause.contains("TLS") {
+            cause.push_str("; a port that wants TLS does this to a channel without it");
+        }
+        let peer = self.shared.info().peer.to_uri();
+        let target = &self.connector.target;
+        let status = Status::unavailable(format!("connection lost: {peer}: {cause} (target: {target})"));
         for lost in std::mem::take(&mut self.lost) {
             let expired = lost.call.spec.deadline.is_some_and(|deadline| Instant::now() >= deadline);
             self.finish(&lost.call, if expired { deadline_exceeded() } else { status.clone() });
         }
         tracing::debug!(%peer, %cause, "connection closed");
-        self.end_new_calls(cause);
+        self.end_new_calls(TransportError::new(cause));
     }
 
     /// Looks at the calls that were poked. Whether there were any.
@@ -573,7 +475,7 @@ impl<R: FnMut(ConnectionEvent)> Driver<R> {
             return Ok(());
         }
         if let Some(authority) = &spec.authority
-            && let Err(reason) = self.connector.check_authority(authority, &self.shared.info)
+            && let Err(reason) = self.connector.check_authority(authority, self.shared.info())
         {
             drop(state);
             self.finish(&call, Status::unavailable(reason));
@@ -645,8 +547,7 @@ impl<R: FnMut(ConnectionEvent)> Driver<R> {
             }
         }
         if self.waiting_deadline.is_some_and(|at| at <= now) {
-            let expired =
-                |call: &Arc<CallSlot>| call.spec.deadline.is_some_and(|deadline| deadline <= now);
+            let expired = |call: &Arc<CallSlot>| call.spec.deadline.is_some_and(|deadline| deadline <= now);
             for call in self.waiting.iter().filter(|call| expired(call)).cloned().collect::<Vec<_>>() {
                 self.finish(&call, deadline_exceeded());
             }
@@ -798,6 +699,3 @@ fn open_call(open: &mut [Option<OpenCall>], key: StreamKey) -> Option<&mut OpenC
 pub(crate) fn deadline_exceeded() -> Status {
     Status::deadline_exceeded("Deadline Exceeded")
 }
-
-#[cfg(test)]
-mod tests;

@@ -58,6 +58,8 @@ pub(crate) struct CallState {
     messages: Messages,
     /// Bytes that the caller took and the peer may send again, not yet told to the connection.
     credit: usize,
+    /// The call is over. `end` says how, until someone takes it.
+    over: bool,
     end: Option<Ended>,
     wakers: Wakers,
 }
@@ -152,6 +154,7 @@ impl CallSlot {
             head: None,
             messages: Messages::default(),
             credit: 0,
+            over: false,
             end: None,
             wakers: Wakers::default(),
         };
@@ -171,7 +174,7 @@ impl CallSlot {
     pub(crate) fn cancel(self: &Arc<Self>, status: impl FnOnce() -> Status) {
         let (wakers, connection) = {
             let mut state = self.lock();
-            if state.end.is_some() {
+            if state.over {
                 return;
             }
             let wakers = state.finish(ended(status()));
@@ -187,7 +190,7 @@ impl CallSlot {
     pub(crate) fn send(self: &Arc<Self>, chunks: impl IntoIterator<Item = Bytes>, half_close: bool) {
         let connection = {
             let mut state = self.lock();
-            if state.outgoing.half_closed || state.end.is_some() {
+            if state.outgoing.half_closed || state.over {
                 return;
             }
             for chunk in chunks {
@@ -204,12 +207,13 @@ impl CallSlot {
 
     /// Ready while the caller may send more: little is waiting, or the call is over.
     pub(crate) fn poll_ready(&self, cx: &mut Context<'_>) -> Poll<()> {
+        let _old;
         let mut state = self.lock();
-        if state.end.is_some() || state.outgoing.waiting < SEND_BUFFER {
+        if state.over || state.outgoing.waiting < SEND_BUFFER {
             return Poll::Ready(());
         }
         state.outgoing.held_back = true;
-        register(&mut state.wakers.ready, cx);
+        _old = register(&mut state.wakers.ready, cx);
         Poll::Pending
     }
 
@@ -222,7 +226,7 @@ impl CallSlot {
     pub(crate) fn fail(self: &Arc<Self>, status: Status) {
         let (wakers, connection) = {
             let mut state = self.lock();
-            let over = state.end.take().is_some();
+            let over = std::mem::take(&mut state.over);
             let wakers = state.finish(ended(status));
             state.messages = Messages::default();
             (wakers, if over { None } else { state.poke() })
@@ -235,11 +239,12 @@ impl CallSlot {
 
     /// What a task that feeds the call is to do. It is woken when that changes, the end of the call included.
     pub(crate) fn poll_sender(&self, cx: &mut Context<'_>) -> SenderState {
+        let _old;
         let mut state = self.lock();
-        if state.end.is_some() {
+        if state.over {
             return SenderState::Over;
         }
-        register(&mut state.wakers.ready, cx);
+        _old = register(&mut state.wakers.ready, cx);
         if state.outgoing.waiting < SEND_BUFFER {
             return SenderState::Free;
         }
@@ -258,9 +263,10 @@ impl CallSlot {
         cx: &mut Context<'_>,
         f: impl FnOnce(Option<&mut ResponseHead>) -> T,
     ) -> Poll<T> {
+        let _old;
         let mut state = self.lock();
-        if state.head.is_none() && state.end.is_none() {
-            register(&mut state.wakers.head, cx);
+        if state.head.is_none() && !state.over {
+            _old = register(&mut state.wakers.head, cx);
             return Poll::Pending;
         }
         Poll::Ready(f(state.head.as_mut()))
@@ -271,12 +277,13 @@ impl CallSlot {
         self: &Arc<Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<(Message, Option<Bytes>)>> {
+        let _old;
         let mut state = self.lock();
         let Some(message) = state.messages.pop() else {
-            if state.end.is_some() {
+            if state.over {
                 return Poll::Ready(None);
             }
-            register(&mut state.wakers.message, cx);
+            _old = register(&mut state.wakers.message, cx);
             return Poll::Pending;
         };
         let encoding = match &state.head {
@@ -285,7 +292,7 @@ impl CallSlot {
         };
         state.credit += PREFIX_LEN + message.payload.len();
         let connection = match &state.place {
-            Place::Open(connection, _) if state.credit >= connection.credit_portion() && state.end.is_none() => {
+            Place::Open(connection, _) if state.credit >= connection.credit_portion() && !state.over => {
                 state.poke()
             }
             _ => None,
@@ -299,11 +306,13 @@ impl CallSlot {
 
     /// Ready at the end of the call; `f` looks at it.
     pub(crate) fn poll_end<T>(&self, cx: &mut Context<'_>, f: impl FnOnce(&Ended) -> T) -> Poll<T> {
+        let _old;
         let mut state = self.lock();
         match &state.end {
             Some(end) => Poll::Ready(f(end)),
+            None if state.over => Poll::Ready(f(&taken_before())),
             None => {
-                register(&mut state.wakers.end, cx);
+                _old = register(&mut state.wakers.end, cx);
                 Poll::Pending
             }
         }
@@ -311,13 +320,13 @@ impl CallSlot {
 
     /// Ready at the end of the call, with all that came. Once: what is taken is gone.
     pub(crate) fn poll_outcome(&self, cx: &mut Context<'_>) -> Poll<Outcome> {
+        let _old;
         let mut state = self.lock();
-        let Some(end) = state.end.take() else {
-            register(&mut state.wakers.end, cx);
+        if !state.over {
+            _old = register(&mut state.wakers.end, cx);
             return Poll::Pending;
-        };
-        // What remains says "over" to whoever asks later.
-        state.end = Some(ended(end.status.clone()));
+        }
+        let end = state.end.take().unwrap_or_else(taken_before);
         let (head, first) = (state.head.take(), state.messages.pop());
         let surplus = state.messages.pop().is_some();
         Poll::Ready(Outcome { head, first, surplus, end })
@@ -325,7 +334,7 @@ impl CallSlot {
 
     /// Whether the call is over.
     pub(crate) fn has_ended(&self) -> bool {
-        self.lock().end.is_some()
+        self.lock().over
     }
 
     /// The connection that the call is or was on.
@@ -342,18 +351,17 @@ impl CallSlot {
 impl CallState {
     /// Notes the end. The first one counts.
     pub(crate) fn finish(&mut self, end: Ended) -> SmallVec<[Waker; 2]> {
-        if self.end.is_some() {
+        if std::mem::replace(&mut self.over, true) {
             return SmallVec::new();
         }
         self.end = Some(end);
-        self.outgoing.chunks.clear();
-        self.outgoing.waiting = 0;
+        self.outgoing.clear();
         let Wakers { head, message, end, ready } = std::mem::take(&mut self.wakers);
         [head, message, end, ready].into_iter().flatten().collect()
     }
 
     pub(crate) fn has_ended(&self) -> bool {
-        self.end.is_some()
+        self.over
     }
 
     /// The connection to poke, if there is one and it was not poked already.
@@ -498,6 +506,13 @@ impl CallState {
 }
 
 impl Outgoing {
+    /// Nothing more will be sent, now or again.
+    fn clear(&mut self) {
+        self.chunks = SmallVec::new();
+        (self.sent, self.kept, self.waiting) = (0, 0, 0);
+        self.committed = true;
+    }
+
     /// Drops what was sent. Moves the rest only when that is the smaller half, so that a long queue is not moved once a
     /// chunk.
     fn forget_sent(&mut self) {
@@ -532,9 +547,19 @@ fn ended(status: Status) -> Ended {
     Ended { status, metadata: MetadataMap::new(), trailers_only: false }
 }
 
-fn register(waker: &mut Option<Waker>, cx: &Context<'_>) {
+/// For whoever asks again after [`CallSlot::poll_outcome`].
+fn taken_before() -> Ended {
+    ended(Status::internal("the end of this call was taken before"))
+}
+
+/// Returns the waker that it replaces: to be dropped when the lock is not held, for that may run code of the caller's.
+#[must_use]
+fn register(waker: &mut Option<Waker>, cx: &Context<'_>) -> Option<Waker> {
     match waker {
-        Some(waker) => waker.clone_from(cx.waker()),
-        None => *waker = Some(cx.waker().clone()),
+        Some(waker) if waker.will_wake(cx.waker()) => None,
+        _ => waker.replace(cx.waker().clone()),
     }
 }
+
+#[cfg(test)]
+mod tests;

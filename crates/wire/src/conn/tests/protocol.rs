@@ -100,6 +100,30 @@ fn data_that_was_under_way_when_the_stream_was_reset_is_ignored() {
     assert!(!pair.server.is_closed());
 }
 
+/// Found by the fuzz target `connection`.
+#[test]
+fn after_a_reset_of_ours_nothing_is_told_of_the_stream() {
+    let mut pair = Pair::with(Config { max_send_buffer: 10, ..Config::default() }, Config::default());
+    let (ours, _) = pair.open(false);
+    pair.client.send_data(ours, Bytes::from_static(b"more than ten bytes"), false);
+    assert!(pair.client.send_buffered(ours) > 10);
+    pair.client.transmit(pair.now, usize::MAX);
+    // Writable waits to be taken.
+    pair.client.reset(ours, ErrorCode::CANCEL);
+    assert!(pair.client.next_event(pair.now).is_none());
+
+    let (ours, theirs) = pair.open(true);
+    pair.server.respond(theirs, &response, Bytes::new(), trailers);
+    // Finished waits to be taken: a stream that is over cannot be reset, but that is known already.
+    pair.server.reset(theirs, ErrorCode::CANCEL);
+    let (client, server) = pair.run();
+    assert!(matches!(client.last(), Some(Event::Finished { key }) if *key == ours), "{client:?}");
+    assert!(
+        matches!(server[..], [Event::Reset { code: ErrorCode::CANCEL, by: ResetBy::Peer, .. }] | []),
+        "{server:?}"
+    );
+}
+
 #[test]
 fn the_clients_limit_on_streams_is_the_servers_settings() {
     let mut pair = Pair::with(Config::default(), Config { max_concurrent_streams: 1, ..Config::default() });

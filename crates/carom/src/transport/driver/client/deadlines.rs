@@ -67,3 +67,6 @@ impl Ord for Entry {
         self.at.cmp(&other.at)
     }
 }
+
+#[cfg(test)]
+mod tests;

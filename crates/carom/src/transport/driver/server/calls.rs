@@ -91,8 +91,6 @@ enum Work {
 impl Calls {
     /// Steps of one call before others get their turn.
     const STEPS_A_TURN: usize = 32;
-    /// Places that are kept while no call runs.
-    const IDLE_SLOTS: usize = 8;
 
     pub(super) fn new(
         shared: Arc<ServerShared>,
@@ -128,6 +126,11 @@ impl Calls {
     /// Whether no call is open.
     pub(super) fn is_idle(&self) -> bool {
         self.live == 0
+    }
+
+    /// Whether the server was stopped without waiting for this connection.
+    pub(super) fn is_aborted(&self) -> bool {
+        self.aborted
     }
 
     /// Whether calls are waiting to be polled.
@@ -201,13 +204,12 @@ impl Calls {
         }
         while let Some(key) = self.deadlines.expired(self.now) {
             if let Some(index) = self.find(key) {
-                let status = Status::deadline_exceeded("the deadline of the call has passed");
-                self.cut_off(index, status, Cancelled::DeadlineExceeded);
+                self.cut_off(index, deadline_exceeded(), Cancelled::DeadlineExceeded);
             }
         }
     }
 
-    /// Gives back memory that is not needed while no call is open.
+    /// Gives back what an idle connection does not need. All of it is made again with the next call.
     pub(super) fn shrink(&mut self) {
         self.conn.shrink();
         self.buffer = BytesMut::new();
@@ -215,8 +217,18 @@ impl Calls {
         self.undated = Vec::new();
         self.ready = Vec::new();
         self.commands = Vec::new();
-        self.slots.truncate(Self::IDLE_SLOTS);
-        self.slots.shrink_to_fit();
+        self.slots = Vec::new();
+        self.heads = HeadCache::default();
+        self.plans = Plans::default();
+    }
+
+    /// Gives the read buffer back while nothing is under way: it is the largest piece, and many connections are idle
+    /// between any two calls.
+    pub(super) fn drop_read_buffer(&mut self) {
+        let input = self.conn.input();
+        if self.live == 0 && input.is_empty() {
+            *input = BytesMut::new();
+        }
     }
 
     /// The connection is gone: every call is over.
@@ -292,13 +304,13 @@ impl Calls {
             Ok(head) => head,
             Err(refusal) => return self.conn.send_headers(key, &refusal, true),
         };
-        let plan = self.plans.of(&head, &self.shared.router);
+        let plan = self.plans.of(&head, &self.shared);
         let settings = &self.shared.settings;
         // Work that goes on although its call was reset counts against the limit (CVE-2023-44487).
         if Arc::strong_count(&self.occupied) > settings.http2.max_concurrent_streams as usize {
             return self.conn.reset(key, ErrorCode::REFUSED_STREAM);
         }
-        let mut machine = ServerCall::new(settings.max_recv_message_size, end_stream);
+        let mut machine = ServerCall::new(plan.max_recv_message_size, end_stream);
         machine.set_accept_encoding(Some(ACCEPT_ENCODING));
         let deadline = head.timeout.and_then(|timeout| self.now.checked_add(timeout));
         let refused = if deadline.is_some_and(|deadline| deadline <= self.now) {
@@ -337,7 +349,7 @@ impl Calls {
                 let receiver = MessageReceiver::streaming(
                     Arc::clone(&inbox),
                     plan.encoding.known(),
-                    self.shared.settings.max_recv_message_size,
+                    plan.max_recv_message_size,
                 );
                 self.start(index, receiver, Some(inbox));
             }
@@ -384,7 +396,7 @@ impl Calls {
                 Ok(None) => match collected.take() {
                     None => break Status::unimplemented("no message in a call that takes one"),
                     Some(message) => {
-                        let max = self.shared.settings.max_recv_message_size;
+                        let max = call.plan.max_recv_message_size;
                         match call::open(message, call.plan.encoding.known(), max) {
                             Ok(payload) => {
                                 return self.start(index, MessageReceiver::whole(payload), None);
@@ -409,14 +421,8 @@ impl Calls {
             key: call.key,
             source: Arc::clone(&self.mailbox) as _,
         };
-        let sending = Sending {
-            preferred: self.shared.settings.compression,
-            accepted: call.plan.accepted,
-            max_message_size: self.shared.settings.max_send_message_size,
-        };
-        let (route, path) = (call.plan.route, Arc::clone(&call.head));
-        let path = path.path_str();
-        let context = match self.intercept(path, RequestContext::received(origin)) {
+        let (Plan { route, sending, .. }, head) = (call.plan, Arc::clone(&call.head));
+        let context = match self.intercept(&head, RequestContext::received(origin)) {
             Ok(context) => context,
             Err(status) => return self.fail(index, status),
         };
@@ -424,7 +430,7 @@ impl Calls {
             Route::Method { index: method, .. } => {
                 let input = CallInput { context, body, sending };
                 let handler = self.shared.router.method(method).handler();
-                let started = guard(path, || handler.start(input, &self.occupied));
+                let started = guard(&head, || handler.start(input, &self.occupied));
                 match started.unwrap_or_else(|| Err(panicked())) {
                     Ok(task) => {
                         if let Some(call) = self.call_mut(index) {
@@ -441,14 +447,14 @@ impl Calls {
         }
     }
 
-    fn intercept(&self, path: &str, context: RequestContext) -> Result<RequestContext, Status> {
+    fn intercept(&self, head: &RequestHead, context: RequestContext) -> Result<RequestContext, Status> {
         let interceptors = &self.shared.settings.interceptors;
         if interceptors.is_empty() {
             return Ok(context);
         }
         let mut request = Request::join(context, ());
         for interceptor in interceptors {
-            let passed = guard(path, || interceptor.intercept(request));
+            let passed = guard(head, || interceptor.intercept(request));
             request = passed.unwrap_or_else(|| Err(panicked()))?;
         }
         Ok(request.split().0)
@@ -479,7 +485,7 @@ impl Calls {
             responder: Responder::new(responder),
         };
         let head = Arc::clone(&call.head);
-        if guard(head.path_str(), || handler.call(incoming)).is_none() {
+        if guard(&head, || handler.call(incoming)).is_none() {
             self.fail(index, panicked());
         }
     }
@@ -504,9 +510,7 @@ impl Calls {
                 inbox.attend();
             }
             let buffer = &mut self.buffer;
-            let step = guard(call.head.path_str(), || {
-                task.as_mut().poll_step(&mut Context::from_waker(waker), buffer)
-            });
+            let step = guard(&call.head, || task.as_mut().poll_step(&mut Context::from_waker(waker), buffer));
             if let Some(inbox) = inbox {
                 self.conn.release(call.key, inbox.taken());
             }
@@ -682,30 +686,29 @@ fn is_live(slots: &[Slot], key: StreamKey) -> bool {
 
 /// Ends someone's work on a call.
 fn dismiss(head: &RequestHead, work: Work, watchers: Vec<Arc<CancelCell>>, reason: Cancelled) {
-    for watcher in watchers {
-        watcher.set(reason);
-    }
-    let inbox = match work {
-        Work::Running { task, inbox } => {
-            // A handler's destructors are its own code.
-            let _ = guard(head.path_str(), || drop(task));
-            inbox
-        }
-        Work::Detached { responder, inbox } => {
-            responder.ended(reason);
-            inbox
-        }
-        Work::Collecting(_) | Work::Answered => None,
-    };
-    if let Some(inbox) = inbox {
+    // The messages end first, so that whoever hears of the end finds it there too.
+    if let Work::Running { inbox: Some(inbox), .. } | Work::Detached { inbox: Some(inbox), .. } = &work {
         inbox.fail(match reason {
-            Cancelled::DeadlineExceeded => Status::deadline_exceeded("the deadline of the call has passed"),
+            Cancelled::DeadlineExceeded => deadline_exceeded(),
             Cancelled::ByPeer => Status::cancelled("the client cancelled the call"),
             Cancelled::ConnectionLost => Status::cancelled("the connection was lost"),
             Cancelled::ServerShutdown => Status::cancelled("the server is shutting down"),
             Cancelled::Finished => Status::cancelled("the call has ended"),
         });
     }
+    for watcher in watchers {
+        watcher.set(reason);
+    }
+    match work {
+        // A handler's destructors are its own code.
+        Work::Running { task, .. } => drop(guard(head, || drop(task))),
+        Work::Detached { responder, .. } => responder.ended(reason),
+        Work::Collecting(_) | Work::Answered => {}
+    }
+}
+
+fn deadline_exceeded() -> Status {
+    Status::deadline_exceeded("the deadline of the call has passed")
 }
 
 /// A message behind its prefix: as one piece if it is small, else prefix and payload, which is not copied.

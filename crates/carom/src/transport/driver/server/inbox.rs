@@ -117,3 +117,6 @@ impl Inbox {
         let _ = self.mailbox.push(Command::Fail { key: self.key, status });
     }
 }
+
+#[cfg(test)]
+mod tests;

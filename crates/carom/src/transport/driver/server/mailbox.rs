@@ -171,3 +171,6 @@ impl Wake for CallWaker {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

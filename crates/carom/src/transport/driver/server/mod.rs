@@ -131,6 +131,7 @@ impl ServerConnection {
             }
             if !progress {
                 if self.wait_for_timer(cx).is_pending() {
+                    self.calls.drop_read_buffer();
                     return Poll::Pending;
                 }
                 now = Instant::now();
@@ -214,9 +215,16 @@ impl ServerConnection {
             return self.wait(cx);
         }
         if self.phase == Phase::Closing {
-            ready!(Pin::new(&mut self.io).poll_flush(cx))?;
-            ready!(Pin::new(&mut self.io).poll_shutdown(cx))?;
-            self.phase = Phase::Lingering { until: now + LINGER };
+            let io = Pin::new(&mut self.io);
+            // Under TLS this flushes, and says goodbye, before it closes.
+            if io.poll_shutdown(cx)?.is_pending() {
+                self.stalled_since.get_or_insert(now);
+                return self.wait(cx);
+            }
+            self.stalled_since = None;
+            // Who stops a server at once does not want to wait for its clients.
+            let linger = if self.calls.is_aborted() { Duration::ZERO } else { LINGER };
+            self.phase = Phase::Lingering { until: now + linger };
         }
         let mut scrap = BytesMut::with_capacity(MIN_READ);
         for _ in 0..TURN_BUDGET {
@@ -226,6 +234,9 @@ impl ServerConnection {
                 Poll::Ready(_) => return Poll::Ready(Ok(())),
                 Poll::Pending => break,
             }
+        }
+        if matches!(self.phase, Phase::Lingering { until } if until <= now) {
+            return Poll::Ready(Ok(()));
         }
         self.wait(cx)
     }
@@ -252,9 +263,6 @@ impl ServerConnection {
     fn run_timers(&mut self, now: Instant) -> io::Result<()> {
         if self.stalled_since.is_some_and(|since| since + STALL_LIMIT <= now) {
             return Err(io::Error::new(io::ErrorKind::TimedOut, "the peer reads nothing"));
-        }
-        if matches!(self.phase, Phase::Lingering { until } if until <= now) {
-            return Err(io::Error::new(io::ErrorKind::TimedOut, "the peer does not close"));
         }
         if self.calls.is_idle() && !self.shrunk && self.last_active + IDLE_AFTER <= now {
             self.shrunk = true;
@@ -316,4 +324,13 @@ impl Drop for ServerConnection {
     fn drop(&mut self) {
         self.calls.end_all();
     }
+}
+
+/// Keys of streams, for tests of what is kept beside them.
+#[cfg(test)]
+fn test_keys(count: usize) -> Vec<carom_wire::stream::StreamKey> {
+    use carom_wire::conn::{Config, Connection, Side};
+
+    let mut conn = Connection::new(Side::Client, Config::default(), Instant::now());
+    (0..count).map(|_| conn.open(&carom_wire::call::Refusal::Http { status: 200 }, false).unwrap()).collect()
 }

@@ -5,15 +5,19 @@ use std::sync::Arc;
 use carom_wire::call::RequestHead;
 
 use crate::codec::{CompressionEncoding, Encodings};
-use crate::server::router::{Route, Router};
+use crate::server::ServiceOptions;
+use crate::server::lifecycle::ServerShared;
+use crate::server::router::Route;
+use crate::server::running::Sending;
 
 /// All that follows from a request's head and the server's settings.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Plan {
     pub(super) route: Route,
     pub(super) encoding: RequestEncoding,
-    /// What the client can read.
-    pub(super) accepted: Encodings,
+    /// The largest request message taken, decompressed.
+    pub(super) max_recv_message_size: usize,
+    pub(super) sending: Sending,
 }
 
 /// What compressed request messages are compressed by.
@@ -34,17 +38,29 @@ impl RequestEncoding {
 }
 
 impl Plan {
-    fn new(head: &RequestHead, router: &Router) -> Self {
+    fn new(head: &RequestHead, shared: &ServerShared) -> Self {
+        let (router, settings) = (&shared.router, &shared.settings);
         let encoding = match head.encoding.as_deref() {
             None | Some(b"identity") => RequestEncoding::Identity,
             Some(name) => {
                 CompressionEncoding::from_name(name).map_or(RequestEncoding::Unknown, RequestEncoding::Known)
             }
         };
+        let route = router.route(head.path_str());
+        let options = match route {
+            Route::Method { index, .. } => router.method(index).options(),
+            Route::Fallback(_) | Route::Unknown => ServiceOptions::default(),
+        };
+        let accepted = head.accept_encoding.as_deref().map_or_else(Encodings::default, Encodings::parse);
         Self {
-            route: router.route(head.path_str()),
+            route,
             encoding,
-            accepted: head.accept_encoding.as_deref().map_or_else(Encodings::default, Encodings::parse),
+            max_recv_message_size: options.max_recv_message_size.unwrap_or(settings.max_recv_message_size),
+            sending: Sending {
+                preferred: options.compression.or(settings.compression),
+                accepted,
+                max_message_size: options.max_send_message_size.unwrap_or(settings.max_send_message_size),
+            },
         }
     }
 }
@@ -61,11 +77,11 @@ impl Plans {
     /// As many as the engine remembers heads.
     const REMEMBERED: usize = 8;
 
-    pub(super) fn of(&mut self, head: &Arc<RequestHead>, router: &Router) -> Plan {
+    pub(super) fn of(&mut self, head: &Arc<RequestHead>, shared: &ServerShared) -> Plan {
         if let Some((_, plan)) = self.known.iter().find(|(known, _)| Arc::ptr_eq(known, head)) {
             return *plan;
         }
-        let plan = Plan::new(head, router);
+        let plan = Plan::new(head, shared);
         let entry = (Arc::clone(head), plan);
         if self.known.len() < Self::REMEMBERED {
             self.known.push(entry);

@@ -1,0 +1,287 @@
+//! A service made of closures, and a client of a few lines over the bare engine, so that the server is tested against
+//! frames and not against the library's own client.
+
+#![allow(dead_code, unreachable_pub, reason = "each test program uses its own part")]
+
+use std::collections::HashMap;
+use std::future::Future;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use bytes::{Buf, BufMut, Bytes, BytesMut};
+use carom_wire::call::{ClientCall, ClientEvent, RequestFields, ResponseHead};
+use carom_wire::conn::{Config, Connection, ConnectionError, Event, Side};
+use carom_wire::frame::ErrorCode;
+use carom_wire::message::Message;
+use carom_wire::stream::StreamKey;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+use carom::server::{Builder, Method, Server, Service};
+use carom::{MetadataMap, Status};
+
+/// Nothing here takes this long unless it hangs.
+pub const LIMIT: Duration = Duration::from_secs(20);
+
+pub async fn soon<F: Future>(future: F) -> F::Output {
+    tokio::time::timeout(LIMIT, future).await.expect("took too long")
+}
+
+/// The service `test.Test`, made of methods.
+pub struct TestService(pub Vec<Method>);
+
+impl Service for TestService {
+    fn name(&self) -> &str {
+        "test.Test"
+    }
+
+    fn methods(&self) -> Vec<Method> {
+        self.0.clone()
+    }
+}
+
+/// Starts a server of these methods on a port of its own.
+pub fn serve(methods: Vec<Method>) -> (Server, SocketAddr) {
+    start(Server::builder().add_service(TestService(methods)))
+}
+
+pub fn start(builder: Builder) -> (Server, SocketAddr) {
+    let addr: SocketAddr = "127.0.0.1:0".parse().unwrap();
+    let server = builder.bind(addr).start(tokio::runtime::Handle::current()).unwrap();
+    let addr = server.local_addrs()[0].socket_addr().unwrap();
+    (server, addr)
+}
+
+/// A message with its prefix.
+pub fn framed(compressed: bool, payload: &[u8]) -> Bytes {
+    let mut out = BytesMut::new();
+    out.put_u8(compressed.into());
+    out.put_u32(payload.len() as u32);
+    out.put_slice(payload);
+    out.freeze()
+}
+
+/// What a call shall send in its head.
+#[derive(Default)]
+pub struct Head {
+    pub metadata: MetadataMap,
+    pub timeout: Option<Duration>,
+    pub encoding: Option<&'static str>,
+    pub accept: Option<&'static str>,
+}
+
+/// What came of a call.
+#[derive(Debug)]
+pub struct Reply {
+    pub head: Option<ResponseHead>,
+    pub messages: Vec<Message>,
+    pub status: Status,
+    pub trailers: MetadataMap,
+    pub reset: Option<ErrorCode>,
+}
+
+#[derive(Default)]
+struct Progress {
+    head: Option<ResponseHead>,
+    messages: Vec<Message>,
+    end: Option<(Status, MetadataMap, Option<ErrorCode>)>,
+}
+
+pub trait Io: AsyncRead + AsyncWrite + Unpin {}
+impl<T: AsyncRead + AsyncWrite + Unpin> Io for T {}
+
+/// One connection as a client.
+pub struct Client<S = TcpStream> {
+    pub conn: Connection,
+    pub goaways: usize,
+    pub closed: Option<Option<ConnectionError>>,
+    io: S,
+    calls: HashMap<StreamKey, (ClientCall, Progress)>,
+    /// Whether received data is credited at once.
+    pub reads: bool,
+}
+
+impl Client {
+    pub async fn connect(addr: SocketAddr) -> Self {
+        Self::over(TcpStream::connect(addr).await.unwrap())
+    }
+}
+
+impl<S: Io> Client<S> {
+    pub fn over(io: S) -> Self {
+        Self::configured(io, Config::default())
+    }
+
+    pub fn configured(io: S, config: Config) -> Self {
+        let conn = Connection::new(Side::Client, config, Instant::now());
+        Self { conn, goaways: 0, closed: None, io, calls: HashMap::new(), reads: true }
+    }
+
+    pub fn open(&mut self, method: &str, head: Head) -> StreamKey {
+        let path = if method.starts_with('/') { method.to_owned() } else { format!("/test.Test/{method}") };
+        let fields = RequestFields {
+            scheme: "http",
+            authority: "localhost",
+            path: path.as_bytes(),
+            timeout: head.timeout,
+            user_agent: "test",
+            encoding: head.encoding,
+            accept_encoding: head.accept,
+            previous_attempts: 0,
+            metadata: &head.metadata,
+        };
+        let key = self.conn.open(&fields, false).unwrap();
+        self.calls.insert(key, (ClientCall::new(usize::MAX), Progress::default()));
+        key
+    }
+
+    pub fn send(&mut self, key: StreamKey, payload: &[u8], end: bool) {
+        self.conn.send_data(key, framed(false, payload), end);
+    }
+
+    pub fn half_close(&mut self, key: StreamKey) {
+        self.conn.send_data(key, Bytes::new(), true);
+    }
+
+    /// A whole call with one message.
+    pub async fn unary(&mut self, method: &str, payload: &[u8]) -> Reply {
+        let key = self.open(method, Head::default());
+        self.send(key, payload, true);
+        self.reply(key).await
+    }
+
+    /// Waits for the end of a call.
+    pub async fn reply(&mut self, key: StreamKey) -> Reply {
+        soon(async {
+            loop {
+                let progress = &mut self.calls.get_mut(&key).unwrap().1;
+                if let Some((status, trailers, reset)) = progress.end.take() {
+                    let Progress { head, messages, .. } = std::mem::take(progress);
+                    return Reply { head, messages, status, trailers, reset };
+                }
+                assert!(self.closed.is_none(), "closed: {:?}", self.closed);
+                self.pump().await;
+            }
+        })
+        .await
+    }
+
+    /// Waits for the next message of a call.
+    pub async fn message(&mut self, key: StreamKey) -> Bytes {
+        soon(async {
+            loop {
+                let progress = &mut self.calls.get_mut(&key).unwrap().1;
+                if !progress.messages.is_empty() {
+                    return progress.messages.remove(0).payload;
+                }
+                assert!(progress.end.is_none(), "ended: {:?}", progress.end);
+                self.pump().await;
+            }
+        })
+        .await
+    }
+
+    /// Waits for the head of a call's response.
+    pub async fn head(&mut self, key: StreamKey) -> ResponseHead {
+        soon(async {
+            loop {
+                if let Some(head) = &self.calls[&key].1.head {
+                    return head.clone();
+                }
+                self.pump().await;
+            }
+        })
+        .await
+    }
+
+    /// Waits for the end of the connection.
+    pub async fn close(&mut self) -> Option<ConnectionError> {
+        soon(async {
+            loop {
+                if let Some(error) = self.closed.take() {
+                    return error;
+                }
+                self.pump().await;
+            }
+        })
+        .await
+    }
+
+    /// Writes what there is to write.
+    pub async fn flush(&mut self) {
+        self.conn.transmit(Instant::now(), usize::MAX);
+        while self.conn.output().has_remaining() {
+            // A server that has closed is noticed by the next read.
+            if self.io.write_buf(self.conn.output()).await.is_err() {
+                let left = self.conn.output().remaining();
+                self.conn.output().advance(left);
+            }
+        }
+        let _ = self.io.flush().await;
+    }
+
+    /// Writes, reads once, and looks at what came.
+    pub async fn pump(&mut self) {
+        self.flush().await;
+        // An error is an end too.
+        let read = self.io.read_buf(self.conn.input()).await.unwrap_or_default();
+        if read == 0 {
+            self.conn.handle_eof();
+        }
+        while let Some(event) = self.conn.next_event(Instant::now()) {
+            self.handle(event);
+        }
+    }
+
+    fn handle(&mut self, event: Event) {
+        match event {
+            Event::Headers { key, block, end_stream } => {
+                let Some((call, progress)) = self.calls.get_mut(&key) else { return };
+                match call.on_headers(&block, end_stream) {
+                    Ok(ClientEvent::Head(head)) => progress.head = Some(head),
+                    Ok(ClientEvent::End(ended)) => progress.end = Some((ended.status, ended.metadata, None)),
+                    Ok(ClientEvent::Informational) => {}
+                    Err(status) => progress.end = Some((status, MetadataMap::new(), None)),
+                }
+            }
+            Event::Data { key, data, end_stream } => {
+                let Some((call, progress)) = self.calls.get_mut(&key) else { return };
+                if self.reads {
+                    self.conn.release(key, data.len());
+                }
+                call.on_data(data, end_stream);
+                while let Some(message) = call.next_message().unwrap() {
+                    progress.messages.push(message);
+                }
+                if self.reads {
+                    self.conn.expect(key, call.wanted());
+                }
+            }
+            Event::Reset { key, code, by } => {
+                let Some((call, progress)) = self.calls.get_mut(&key) else { return };
+                if progress.end.is_none() {
+                    progress.end = Some((call.on_reset(code, &by), MetadataMap::new(), Some(code)));
+                }
+            }
+            Event::GoAway { .. } => self.goaways += 1,
+            Event::Closed { error } => self.closed = Some(error),
+            Event::Finished { .. } | Event::Writable { .. } | Event::Ready | Event::StreamsAvailable => {}
+        }
+    }
+}
+
+/// Resolves when it was dropped: to see that a handler is gone.
+pub fn drop_signal() -> (DropSignal, tokio::sync::oneshot::Receiver<()>) {
+    let (sender, receiver) = tokio::sync::oneshot::channel();
+    (DropSignal(Some(sender)), receiver)
+}
+
+pub struct DropSignal(Option<tokio::sync::oneshot::Sender<()>>);
+
+impl Drop for DropSignal {
+    fn drop(&mut self) {
+        if let Some(sender) = self.0.take() {
+            let _ = sender.send(());
+        }
+    }
+}

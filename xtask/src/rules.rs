@@ -1,0 +1,298 @@
+//! The dependency rules of the workspace, held by a look at `cargo tree` and a scan of the sources.
+//!
+//! A rule is a plain function from text to violations, so that a test can show that it catches one.
+
+use std::path::Path;
+use std::time::Duration;
+
+use crate::{process, project};
+
+#[cfg(test)]
+mod tests;
+
+/// Packages that may not be below a crate, with the reason.
+const BANNED_BELOW: [(&str, &[&str], &str); 4] = [
+    (
+        "carom-wire",
+        &["tokio", "mio", "socket2", "rustls", "polling", "rustix", "getrandom", "fastrand", "carom"],
+        "the engine is handed bytes, time and randomness; it does no I/O",
+    ),
+    ("carom", &["h2", "hyper", "tower", "tonic", "axum"], "HTTP/2 and its API are Carom's own"),
+    ("carom-protoc", &["tokio", "carom", "prost"], "the compiler is a library without a runtime"),
+    ("carom-codegen", &["tokio", "carom", "prost"], "a build script must not compile the library twice"),
+];
+
+/// Names that the engine's sources may not use: each is a clock, a socket, a file or a thread.
+const BANNED_IN_ENGINE: [&str; 8] = [
+    "std::net",
+    "std::fs",
+    "std::io::stdin",
+    "std::thread",
+    "std::process",
+    "Instant::now",
+    "SystemTime",
+    "tokio",
+];
+
+/// The engine's layers, lowest first: a layer uses those before it. `message` uses none of them.
+const LAYERS: [&str; 5] = ["hpack", "frame", "stream", "conn", "call"];
+const LEAF: &str = "message";
+
+/// Folders whose packages are never published.
+const UNPUBLISHED: [&str; 7] = ["testing", "interop", "conformance", "benches", "fuzz", "examples", "xtask"];
+
+/// Checks all rules that this checkout has something for, and tells how much was looked at.
+pub(crate) fn check() -> Result<String, String> {
+    let root = project::root();
+    let mut violations = Vec::new();
+    let mut looked_at = Vec::new();
+    for (package, banned, reason) in BANNED_BELOW {
+        let folder = package.strip_prefix("carom-").unwrap_or(package);
+        if root.join("crates").join(folder).join("Cargo.toml").exists() {
+            violations.extend(banned_packages(package, &tree(package)?, banned, reason));
+            looked_at.push(package.to_owned());
+        }
+    }
+    let mut files = 0;
+    for (folder, rule) in
+        [("crates/wire/src", engine as fn(&Path, &str) -> Vec<String>), ("crates/carom/src", library)]
+    {
+        let source = root.join(folder);
+        if !source.exists() {
+            continue;
+        }
+        for file in project::files_below(&source)? {
+            if file.extension().is_none_or(|extension| extension != "rs") || is_test(&file) {
+                continue;
+            }
+            let text = std::fs::read_to_string(&file)
+                .map_err(|error| format!("cannot read {}: {error}", file.display()))?;
+            let inside = file.strip_prefix(&source).unwrap_or(&file);
+            violations.extend(rule(inside, &text).into_iter().map(|rest| format!("{folder}/{rest}")));
+            files += 1;
+        }
+    }
+    for folder in UNPUBLISHED.iter().map(|folder| root.join(folder)).filter(|folder| folder.exists()) {
+        for manifest in project::files_below(&folder)? {
+            if manifest.file_name().is_some_and(|name| name == "Cargo.toml") {
+                let text = std::fs::read_to_string(&manifest)
+                    .map_err(|error| format!("cannot read {}: {error}", manifest.display()))?;
+                violations.extend(unpublished(&manifest.to_string_lossy(), &text));
+            }
+        }
+    }
+    if files == 0 || looked_at.is_empty() {
+        return Err("found no source to check: the rules look in the wrong place".to_owned());
+    }
+    if violations.is_empty() {
+        Ok(format!("{files} files, dependencies of {}", looked_at.join(", ")))
+    } else {
+        Err(format!("{} violations\n{}", violations.len(), violations.join("\n")))
+    }
+}
+
+fn tree(package: &str) -> Result<String, String> {
+    let mut cargo = project::cargo(&[]);
+    cargo.args(["tree", "--package", package, "--edges", "normal", "--prefix", "none", "--format", "{p}"]);
+    process::quietly(cargo.args(["--all-features"]), Duration::from_secs(300))
+}
+
+/// Which of the banned packages `cargo tree` lists below a package.
+fn banned_packages(package: &str, tree: &str, banned: &[&str], reason: &str) -> Vec<String> {
+    let mut found: Vec<&str> = tree
+        .lines()
+        .skip(1)
+        .filter_map(|line| line.split_whitespace().next())
+        .filter(|name| banned.contains(name))
+        .collect();
+    found.sort_unstable();
+    found.dedup();
+    found.iter().map(|name| format!("{package} depends on {name}: {reason}")).collect()
+}
+
+/// The rules inside `crates/wire/src`. `file` is relative to it.
+fn engine(file: &Path, text: &str) -> Vec<String> {
+    let code = without_comments_and_strings(text);
+    let mut violations = Vec::new();
+    for (number, line) in code.lines().enumerate() {
+        for name in BANNED_IN_ENGINE.iter().filter(|name| contains_name(line, name)) {
+            violations.push(format!("{}:{}: the engine names {name}", file.display(), number + 1));
+        }
+    }
+    let module = module_path(file);
+    let Some(own) = module.first() else {
+        return violations;
+    };
+    for (line, used) in used_top_modules(&module, &code) {
+        if used == *own {
+            continue;
+        }
+        let rank = |name: &str| LAYERS.iter().position(|layer| *layer == name);
+        let wrong = match (own.as_str(), rank(own), rank(&used)) {
+            (LEAF, _, Some(_)) => Some("a leaf, which uses no layer"),
+            (_, Some(own), Some(used)) if used > own => Some("below it"),
+            _ => None,
+        };
+        if let Some(why) = wrong {
+            violations.push(format!("{}:{line}: {own} uses {used}, but {own} is {why}", file.display()));
+        }
+    }
+    violations
+}
+
+/// The rules inside `crates/carom/src`. `file` is relative to it.
+fn library(file: &Path, text: &str) -> Vec<String> {
+    let module = module_path(file);
+    let other = match module.first().map(String::as_str) {
+        Some("client") => "server",
+        Some("server") => "client",
+        _ => return Vec::new(),
+    };
+    used_top_modules(&module, &without_comments_and_strings(text))
+        .into_iter()
+        .filter(|(_, used)| used == other)
+        .map(|(line, _)| {
+            format!("{}:{line}: {} uses {other}; what both need belongs elsewhere", file.display(), module[0])
+        })
+        .collect()
+}
+
+/// A package of an unpublished folder says so.
+fn unpublished(manifest: &str, text: &str) -> Option<String> {
+    let is_package = text.lines().any(|line| line.trim() == "[package]");
+    let says_so = text.lines().any(|line| line.replace(' ', "") == "publish=false");
+    (is_package && !says_so).then(|| format!("{manifest}: needs `publish = false`"))
+}
+
+fn is_test(file: &Path) -> bool {
+    file.components().any(|part| part.as_os_str() == "tests" || part.as_os_str() == "tests.rs")
+}
+
+/// `hpack/decoder.rs` is the module `hpack::decoder`; `lib.rs` is the root.
+fn module_path(file: &Path) -> Vec<String> {
+    let mut parts: Vec<String> =
+        file.with_extension("").iter().map(|part| part.to_string_lossy().into_owned()).collect();
+    if parts.last().is_some_and(|last| last == "mod" || last == "lib") {
+        parts.pop();
+    }
+    parts
+}
+
+/// The modules right below the crate's root that paths by `crate::` and `super::` lead to, with their lines.
+fn used_top_modules(module: &[String], code: &str) -> Vec<(usize, String)> {
+    let mut used = Vec::new();
+    for (start, keyword) in code.match_indices("crate::").chain(code.match_indices("super::")) {
+        let before = code[..start].chars().next_back();
+        // `$crate`, `pub(in crate::...)` are no exceptions; an identifier that ends so is, and the later part of
+        // `super::super::` was followed from its beginning.
+        if before.is_some_and(|c| c.is_alphanumeric() || c == '_' || c == ':') {
+            continue;
+        }
+        let mut rest = &code[start + keyword.len()..];
+        let mut depth = if keyword == "crate::" { 0 } else { module.len().saturating_sub(1) };
+        while let Some(further) = rest.strip_prefix("super::") {
+            rest = further;
+            depth = depth.saturating_sub(1);
+        }
+        let line = code[..start].matches('\n').count() + 1;
+        if depth > 0 {
+            used.push((line, module[0].clone()));
+        } else {
+            used.extend(first_names(rest).into_iter().map(|name| (line, name)));
+        }
+    }
+    used.sort();
+    used
+}
+
+/// The names that a path continues with: one, or those of a `{...}` group at its first level.
+fn first_names(path: &str) -> Vec<String> {
+    let name = |text: &str| {
+        let text = text.trim_start();
+        text.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect::<String>()
+    };
+    let Some(group) = path.trim_start().strip_prefix('{') else {
+        return vec![name(path)];
+    };
+    let (mut depth, mut start, mut names) = (0, 0, Vec::new());
+    for (at, c) in group.char_indices() {
+        match c {
+            '{' => depth += 1,
+            '}' if depth > 0 => depth -= 1,
+            ',' | '}' if depth == 0 => {
+                names.push(name(&group[start..at]));
+                start = at + 1;
+                if c == '}' {
+                    break;
+                }
+            }
+            _ => {}
+        }
+    }
+    names.retain(|name| !name.is_empty());
+    names
+}
+
+/// Whether the line uses the name as a whole path, not as a part of a longer word.
+fn contains_name(line: &str, name: &str) -> bool {
+    line.match_indices(name).any(|(start, _)| {
+        let is_word = |c: char| c.is_alphanumeric() || c == '_';
+        let before = line[..start].chars().next_back();
+        let after = line[start + name.len()..].chars().next();
+        !before.is_some_and(is_word) && !after.is_some_and(is_word)
+    })
+}
+
+/// The code alone: comments and the insides of string literals become blanks, lines stay where they are.
+fn without_comments_and_strings(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(c) = rest.chars().next() {
+        let length = if rest.starts_with("//") {
+            rest.find('\n').unwrap_or(rest.len())
+        } else if rest.starts_with("/*") {
+            rest.find("*/").map_or(rest.len(), |end| end + 2)
+        } else if let Some(hashes) = raw_string_hashes(rest, &out) {
+            let end = format!("\"{}", "#".repeat(hashes));
+            let start = hashes + 2;
+            rest[start..].find(&end).map_or(rest.len(), |at| start + at + end.len())
+        } else if c == '"' {
+            string_length(rest)
+        } else if rest.starts_with("'\"'") {
+            3
+        } else if rest.starts_with("'\\\"'") {
+            4
+        } else {
+            out.push(c);
+            rest = &rest[c.len_utf8()..];
+            continue;
+        };
+        out.extend(rest[..length].chars().map(|c| if c == '\n' { '\n' } else { ' ' }));
+        rest = &rest[length..];
+    }
+    out
+}
+
+/// The number of `#` where a raw string literal begins here.
+fn raw_string_hashes(rest: &str, before: &str) -> Option<usize> {
+    if before.chars().next_back().is_some_and(|c| c.is_alphanumeric() || c == '_') && !before.ends_with('b') {
+        return None;
+    }
+    let after = rest.strip_prefix('r')?;
+    let hashes = after.chars().take_while(|c| *c == '#').count();
+    after[hashes..].starts_with('"').then_some(hashes)
+}
+
+/// The length of a string literal with both of its quotes.
+fn string_length(rest: &str) -> usize {
+    let mut escaped = false;
+    for (at, c) in rest.char_indices().skip(1) {
+        match c {
+            _ if escaped => escaped = false,
+            '\\' => escaped = true,
+            '"' => return at + 1,
+            _ => {}
+        }
+    }
+    rest.len()
+}

@@ -1,0 +1,196 @@
+//! `cargo xtask test`: everything that must hold before a change goes in.
+
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use crate::console::{self, Row, note, quote};
+use crate::process::{quietly, show};
+use crate::project::cargo;
+use crate::python::{self, Build, Environment};
+use crate::{fuzz, interop, process, project, rules};
+
+const CARGO_LIMIT: Duration = Duration::from_secs(1800);
+const PYTEST_LIMIT: Duration = Duration::from_secs(900);
+
+type Step = fn(&mut State) -> Result<String, String>;
+
+/// The steps in their order: cheap ones first, so that a slip shows early.
+const STEPS: [(&str, Step); 8] = [
+    ("format", format),
+    ("rules", |_| rules::check()),
+    ("clippy", clippy),
+    ("docs", docs),
+    ("rust", rust_tests),
+    ("python", python_tests),
+    ("interop", crosswise),
+    ("fuzz", |_| fuzz::smoke()),
+];
+
+/// The options of `cargo xtask test`.
+pub(crate) struct Options {
+    only: Option<Vec<String>>,
+}
+
+impl Options {
+    pub(crate) fn parse(words: &[String]) -> Result<Self, String> {
+        match words {
+            [] => Ok(Self { only: None }),
+            [option, names] if option == "--only" => {
+                let names: Vec<String> = names.split(',').map(str::to_owned).collect();
+                match names.iter().find(|name| STEPS.iter().all(|step| step.0 != name.as_str())) {
+                    None => Ok(Self { only: Some(names) }),
+                    Some(name) => Err(format!("there is no step {name:?}")),
+                }
+            }
+            _ => Err(format!("test takes nothing but --only LIST, not {}", words.join(" "))),
+        }
+    }
+}
+
+/// What steps leave for later ones.
+#[derive(Default)]
+struct State {
+    carom: Option<Environment>,
+}
+
+impl State {
+    fn carom(&mut self) -> Result<Environment, String> {
+        match &self.carom {
+            Some(environment) => Ok(environment.clone()),
+            None => {
+                let environment = python::install_carom(Build::Quick)?;
+                self.carom = Some(environment.clone());
+                Ok(environment)
+            }
+        }
+    }
+}
+
+/// `cargo xtask test`.
+pub(crate) fn run(options: Options) -> Result<(), String> {
+    let wanted = |name: &str| options.only.as_ref().is_none_or(|only| only.iter().any(|one| one == name));
+    let mut state = State::default();
+    let mut rows = Vec::new();
+    for (name, step) in STEPS.iter().filter(|step| wanted(step.0)) {
+        println!("\n================ {name} ================");
+        let start = Instant::now();
+        let outcome = step(&mut state);
+        let took = start.elapsed();
+        match &outcome {
+            Ok(text) => note(&format!("passed in {:.1} s: {text}", took.as_secs_f64())),
+            Err(reason) => {
+                quote(reason);
+                note(&format!("FAILED after {:.1} s", took.as_secs_f64()));
+            }
+        }
+        rows.push(Row { name: (*name).to_owned(), outcome, took });
+    }
+    console::table("Steps:", &rows);
+    let (passed, failed) = console::count(&rows);
+    println!("\n{passed} passed, {failed} failed");
+    if failed == 0 { Ok(()) } else { Err("not everything passed".to_owned()) }
+}
+
+/// The toolchain's own formatter and linter, which a minimal installation lacks.
+fn ensure_component(name: &str, probe: &str) -> Result<(), String> {
+    if quietly(&mut cargo(&[probe, "--version"]), Duration::from_secs(60)).is_ok() {
+        return Ok(());
+    }
+    note(&format!("rustup component add {name}"));
+    quietly(Command::new("rustup").args(["component", "add", name]), Duration::from_secs(600))
+        .map(|_| ())
+        .map_err(|reason| format!("the Rust component {name} is missing and could not be added: {reason}"))
+}
+
+/// Packages outside the workspace, which cargo's workspace commands do not see.
+fn excluded_manifests() -> Vec<PathBuf> {
+    vec![project::root().join("fuzz/Cargo.toml")].into_iter().filter(|path| path.exists()).collect()
+}
+
+fn format(_: &mut State) -> Result<String, String> {
+    ensure_component("rustfmt", "fmt")?;
+    show(&mut cargo(&["fmt", "--all", "--", "--check", "-l"]), CARGO_LIMIT)?;
+    for manifest in excluded_manifests() {
+        let mut fmt = cargo(&["fmt", "--manifest-path"]);
+        show(fmt.arg(manifest).args(["--", "--check", "-l"]), CARGO_LIMIT)?;
+    }
+    Ok("all sources are formatted".to_owned())
+}
+
+fn clippy(_: &mut State) -> Result<String, String> {
+    ensure_component("clippy", "clippy")?;
+    show(
+        &mut cargo(&["clippy", "--quiet", "--workspace", "--all-targets", "--", "-D", "warnings"]),
+        CARGO_LIMIT,
+    )?;
+    Ok("no warnings".to_owned())
+}
+
+fn docs(_: &mut State) -> Result<String, String> {
+    let mut doc = cargo(&["doc", "--quiet", "--workspace", "--no-deps"]);
+    show(doc.env("RUSTDOCFLAGS", "-D warnings"), CARGO_LIMIT)?;
+    Ok("no warnings".to_owned())
+}
+
+fn rust_tests(_: &mut State) -> Result<String, String> {
+    // Built first and in sight, since that is what takes long.
+    show(&mut cargo(&["test", "--quiet", "--workspace", "--no-run"]), CARGO_LIMIT)?;
+    let mut test = cargo(&["test", "--workspace"]);
+    note(&process::typed(&test));
+    let finished = process::capture(&mut test, CARGO_LIMIT)?;
+    let passed: usize = finished.stdout.lines().filter_map(passed_in).sum();
+    if !finished.status.success() {
+        quote(&process::last_lines(&finished.stderr, 30));
+        quote(&process::last_lines(&finished.stdout, 60));
+        return Err(format!("cargo test ended with {} after {passed} passed tests", finished.status));
+    }
+    Ok(format!("{passed} tests"))
+}
+
+/// The count in `test result: ok. 12 passed; ...`.
+fn passed_in(line: &str) -> Option<usize> {
+    let rest = line.strip_prefix("test result: ")?;
+    rest.split_whitespace().nth(1)?.parse().ok()
+}
+
+fn python_tests(state: &mut State) -> Result<String, String> {
+    let environment = state.carom()?;
+    environment.ensure_packages("tests", &["pytest", "pytest-timeout"])?;
+    let tests = project::root().join("crates/python/tests");
+    let mut pytest = environment.python();
+    pytest.current_dir(project::root().join("crates/python"));
+    pytest.args(["-m", "pytest", "-q", "--timeout=60", "-p", "no:cacheprovider"]).arg(&tests);
+    note(&process::typed(&pytest));
+    let finished = process::capture(&mut pytest, PYTEST_LIMIT)?;
+    if !finished.status.success() {
+        quote(&process::last_lines(&finished.stdout, 80));
+        quote(&process::last_lines(&finished.stderr, 20));
+        return Err(format!("pytest ended with {}", finished.status));
+    }
+    Ok(finished.stdout.lines().last().unwrap_or_default().trim_matches([' ', '=']).to_owned())
+}
+
+fn crosswise(state: &mut State) -> Result<String, String> {
+    let carom = state.carom()?;
+    let grpcio = python::grpcio()?;
+    let binaries = interop::build_rust("dev")?;
+    let mut rows = interop::matrix(&grpcio, &interop::parties(&grpcio, &carom, Some(binaries)))?;
+    rows.extend(interop::trouble("Carom Python", &carom)?);
+    console::table("Crosswise:", &rows);
+    match console::count(&rows) {
+        (passed, 0) => Ok(format!("{passed} lines of the matrix")),
+        (passed, failed) => Err(format!("{failed} of {} lines of the matrix failed", passed + failed)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::passed_in;
+
+    #[test]
+    fn the_count_of_passed_tests_is_read() {
+        assert_eq!(passed_in("test result: ok. 12 passed; 0 failed; 1 ignored"), Some(12));
+        assert_eq!(passed_in("running 12 tests"), None);
+    }
+}
