@@ -3,6 +3,7 @@
 mod call;
 #[cfg(feature = "tls")]
 mod client;
+#[cfg(feature = "tls")]
 mod error;
 #[cfg(feature = "tls")]
 mod pem;
@@ -14,6 +15,7 @@ pub use call::{CallContext, CallCredentials, MetadataFuture};
 pub(crate) use client::ClientTls;
 #[cfg(feature = "tls")]
 pub use client::ClientTlsConfig;
+#[cfg(feature = "tls")]
 pub use error::CredentialsError;
 #[cfg(feature = "tls")]
 pub use pem::{Certificate, Identity};

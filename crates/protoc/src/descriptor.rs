@@ -1,0 +1,162 @@
+//! Linked files to encoded `FileDescriptorProto`s, byte for byte as protoc writes them.
+
+use crate::{
+    ast::ImportKind,
+    ir::{Enum, EnumId, Field, FileId, Message, MessageId, Options, Pool, Service, Syntax},
+    wire::Writer,
+};
+
+/// What goes into a descriptor besides the declarations.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Detail {
+    /// `json_name` also where it is the default one: in descriptor sets and for plugins, not in generated code.
+    pub(crate) json_names: bool,
+    pub(crate) source_info: bool,
+}
+
+/// The encoded descriptor of a file.
+pub(crate) fn encode(pool: &Pool, id: FileId, detail: Detail) -> Vec<u8> {
+    let mut out = Writer::default();
+    Encoder { pool, detail }.file(id, &mut out);
+    out.into_bytes()
+}
+
+struct Encoder<'a> {
+    pool: &'a Pool,
+    detail: Detail,
+}
+
+fn options(number: u32, options: &Options, out: &mut Writer) {
+    if !options.value.is_empty() {
+        out.message(number, |out| options.value.encode(out));
+    }
+}
+
+impl Encoder<'_> {
+    fn file(&self, id: FileId, out: &mut Writer) {
+        let file = self.pool.file(id);
+        out.string(1, file.source.name());
+        if !file.package.is_empty() {
+            out.string(2, &file.package);
+        }
+        for import in &file.imports {
+            out.string(3, &import.path);
+        }
+        file.messages.iter().for_each(|id| out.message(4, |out| self.message(*id, out)));
+        file.enums.iter().for_each(|id| out.message(5, |out| self.enumeration(*id, out)));
+        file.services.iter().for_each(|service| out.message(6, |out| self.service(service, out)));
+        file.extensions.iter().for_each(|field| out.message(7, |out| self.field(field, out)));
+        options(8, &file.options, out);
+        if self.detail.source_info {
+            out.bytes(9, &file.source_info);
+        }
+        for (kind, number) in [(ImportKind::Public, 10), (ImportKind::Weak, 11)] {
+            for (index, _) in file.imports.iter().enumerate().filter(|(_, import)| import.kind == kind) {
+                out.varint_field(number, index as u64);
+            }
+        }
+        if file.syntax == Syntax::Proto3 {
+            out.string(12, "proto3");
+        }
+    }
+
+    fn message(&self, id: MessageId, out: &mut Writer) {
+        let message: &Message = self.pool.message(id);
+        out.string(1, &message.name);
+        message.fields.iter().for_each(|field| out.message(2, |out| self.field(field, out)));
+        message.nested.iter().for_each(|id| out.message(3, |out| self.message(*id, out)));
+        message.enums.iter().for_each(|id| out.message(4, |out| self.enumeration(*id, out)));
+        for range in &message.extension_ranges {
+            out.message(5, |out| {
+                out.int32(1, range.start);
+                out.int32(2, range.end);
+                options(3, &range.options, out);
+            });
+        }
+        message.extensions.iter().for_each(|field| out.message(6, |out| self.field(field, out)));
+        options(7, &message.options, out);
+        for oneof in &message.oneofs {
+            out.message(8, |out| {
+                out.string(1, &oneof.name);
+                options(2, &oneof.options, out);
+            });
+        }
+        for range in &message.reserved_ranges {
+            out.message(9, |out| {
+                out.int32(1, range.start);
+                out.int32(2, range.end);
+            });
+        }
+        message.reserved_names.iter().for_each(|(name, _)| out.string(10, name));
+    }
+
+    fn field(&self, field: &Field, out: &mut Writer) {
+        out.string(1, &field.name);
+        if let Some(extendee) = &field.extendee {
+            out.string(2, &extendee.name);
+        }
+        out.int32(3, field.number);
+        out.int32(4, field.label as i32);
+        if let Some(number) = field.ty.number() {
+            out.varint_field(5, u64::from(number));
+        }
+        if !field.type_name.is_empty() {
+            out.string(6, &field.type_name);
+        }
+        if let Some(default) = &field.default {
+            out.bytes(7, default);
+        }
+        options(8, &field.options, out);
+        if let Some(oneof) = field.oneof {
+            out.varint_field(9, u64::from(oneof));
+        }
+        if self.detail.json_names || field.json_name_written {
+            out.string(10, &field.json_name);
+        }
+        if field.proto3_optional {
+            out.varint_field(17, 1);
+        }
+    }
+
+    fn enumeration(&self, id: EnumId, out: &mut Writer) {
+        let definition: &Enum = self.pool.enumeration(id);
+        out.string(1, &definition.name);
+        for value in &definition.values {
+            out.message(2, |out| {
+                out.string(1, &value.name);
+                out.int32(2, value.number);
+                options(3, &value.options, out);
+            });
+        }
+        options(3, &definition.options, out);
+        for range in &definition.reserved_ranges {
+            out.message(4, |out| {
+                out.int32(1, range.start);
+                out.int32(2, range.end);
+            });
+        }
+        definition.reserved_names.iter().for_each(|(name, _)| out.string(5, name));
+    }
+
+    fn service(&self, service: &Service, out: &mut Writer) {
+        out.string(1, &service.name);
+        for method in &service.methods {
+            out.message(2, |out| {
+                out.string(1, &method.name);
+                out.string(2, &method.input.name);
+                out.string(3, &method.output.name);
+                if method.options.statements.is_empty() && method.has_block {
+                    out.bytes(4, &[]);
+                }
+                options(4, &method.options, out);
+                if method.input.stream {
+                    out.varint_field(5, 1);
+                }
+                if method.output.stream {
+                    out.varint_field(6, 1);
+                }
+            });
+        }
+        options(3, &service.options, out);
+    }
+}

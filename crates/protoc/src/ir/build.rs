@@ -1,0 +1,574 @@
+//! Syntax tree to linked form, first step: elements, numbers and names; nothing is looked up yet.
+
+use std::collections::HashSet;
+
+use super::{
+    Enum, EnumId, EnumValue, Extendee, Field, FieldTokens, File, FileId, Import, Message, MessageId, Method,
+    MethodType, Oneof, OptionMessage, Options, Pool, Range, Service, Symbol, Syntax, Type, check,
+    check_numbers::{self, NumberHints},
+    link, options,
+};
+use crate::{
+    ast::{self, FileItem, Label, MessageItem, OneofItem, OptionAssign, RangeEnd, TypeName},
+    diagnostics::Diagnostics,
+    source::Source,
+    text,
+    tokens::Token,
+};
+
+/// A parsed file, ready to be built.
+pub(crate) struct ParsedFile {
+    pub(crate) source: Source,
+    pub(crate) tokens: Vec<Token>,
+    pub(crate) tree: ast::File,
+    pub(crate) source_info: Vec<u8>,
+    /// The built files of the imports, `None` where one could not be built.
+    pub(crate) imports: Vec<Option<FileId>>,
+}
+
+/// The largest field number, and the end of ranges up to `max`.
+pub(crate) const MAX_FIELD_NUMBER: i32 = (1 << 29) - 1;
+/// `MessageOptions.map_entry`
+const MAP_ENTRY: u32 = 7;
+
+/// Builds, links and checks a file. On errors, which are added to `diagnostics`, the file stays in the pool but must
+/// not be used.
+pub(crate) fn build(pool: &mut Pool, parsed: ParsedFile, diagnostics: &mut Diagnostics) -> Option<FileId> {
+    let mut own = Diagnostics::default();
+    let id = FileId(pool.files.len() as u32);
+    let first_message = pool.messages.len() as u32;
+    let first_enum = pool.enums.len() as u32;
+    let mut hints = Builder::new(pool, id, &mut own).file(parsed);
+    let scope = BuiltFile {
+        id,
+        messages: first_message..pool.messages.len() as u32,
+        enums: first_enum..pool.enums.len() as u32,
+    };
+    let mut visible = link::link(pool, &scope, &mut hints, &mut own);
+    check_numbers::suggest(pool, id, &hints, &mut own);
+    if !own.has_errors() {
+        options::interpret(pool, &scope, &mut visible, &mut own);
+    }
+    if !own.has_errors() {
+        check::check(pool, &scope, &mut own);
+        visible.report_unused(pool, &mut own);
+    }
+    let failed = own.has_errors();
+    diagnostics.extend(own);
+    (!failed).then_some(id)
+}
+
+/// A file with the ranges of its messages and enums in the pool.
+pub(crate) struct BuiltFile {
+    pub(crate) id: FileId,
+    messages: std::ops::Range<u32>,
+    enums: std::ops::Range<u32>,
+}
+
+impl BuiltFile {
+    pub(crate) fn messages(&self) -> impl Iterator<Item = MessageId> + use<> {
+        self.messages.clone().map(MessageId)
+    }
+
+    pub(crate) fn enums(&self) -> impl Iterator<Item = EnumId> + use<> {
+        self.enums.clone().map(EnumId)
+    }
+}
+
+struct Builder<'a> {
+    pool: &'a mut Pool,
+    id: FileId,
+    diagnostics: &'a mut Diagnostics,
+    hints: NumberHints,
+}
+
+/// What a message or file contains besides fields; `extend` blocks and groups add to it.
+#[derive(Default)]
+struct Content {
+    messages: Vec<MessageId>,
+    enums: Vec<EnumId>,
+    extensions: Vec<Field>,
+}
+
+fn join(scope: &str, name: &str) -> String {
+    if scope.is_empty() { name.to_owned() } else { format!("{scope}.{name}") }
+}
+
+impl<'a> Builder<'a> {
+    fn new(pool: &'a mut Pool, id: FileId, diagnostics: &'a mut Diagnostics) -> Self {
+        Self { pool, id, diagnostics, hints: NumberHints::default() }
+    }
+
+    fn file(mut self, parsed: ParsedFile) -> NumberHints {
+        let syntax = match &parsed.tree.syntax {
+            Some(syntax) if syntax.text == "proto3" => Syntax::Proto3,
+            _ => Syntax::Proto2,
+        };
+        self.pool.files.push(File {
+            source: parsed.source,
+            tokens: parsed.tokens,
+            syntax,
+            package: String::new(),
+            package_span: ast::Span::default(),
+            imports: Vec::new(),
+            messages: Vec::new(),
+            enums: Vec::new(),
+            services: Vec::new(),
+            extensions: Vec::new(),
+            options: Options::default(),
+            source_info: parsed.source_info,
+        });
+        self.header(&parsed.tree, &parsed.imports);
+        let package = self.own_file().package.clone();
+        let mut content = Content::default();
+        let (mut statements, mut services) = (Vec::new(), Vec::new());
+        for item in parsed.tree.items {
+            match item {
+                FileItem::Message(message) => self.add_message(&mut content, message, &package, None),
+                FileItem::Enum(definition) => {
+                    let id = self.enumeration(definition, &package, None);
+                    content.enums.push(id);
+                }
+                FileItem::Service(service) => services.push(self.service(service, &package)),
+                FileItem::Extend(extend) => self.extend(extend, &mut content, &package, None),
+                FileItem::Option(option) => statements.push(option),
+                FileItem::Import(_) | FileItem::Package(_) => {}
+            }
+        }
+        let file = &mut self.pool.files[self.id.0 as usize];
+        file.messages = content.messages;
+        file.enums = content.enums;
+        file.extensions = content.extensions;
+        file.services = services;
+        file.options = Options::new(statements);
+        self.hints
+    }
+
+    fn own_file(&mut self) -> &mut File {
+        &mut self.pool.files[self.id.0 as usize]
+    }
+
+    fn error(&mut self, token: u32, message: impl Into<String>) {
+        self.pool.file(self.id).error(self.diagnostics, token, message);
+    }
+
+    fn header(&mut self, tree: &ast::File, imports: &[Option<FileId>]) {
+        let mut seen = HashSet::new();
+        let mut next = imports.iter();
+        for item in &tree.items {
+            match item {
+                FileItem::Import(import) => {
+                    if !seen.insert(import.path.as_str()) {
+                        let message = format!("Import \"{}\" was listed twice.", import.path);
+                        self.error(import.span.first, message);
+                    }
+                    let file = next.next().copied().flatten();
+                    if file.is_none() {
+                        let message = format!("Import \"{}\" was not found or had errors.", import.path);
+                        self.error(import.span.first, message);
+                    }
+                    self.own_file().imports.push(Import {
+                        path: import.path.clone(),
+                        kind: import.kind,
+                        token: import.span.first,
+                        file,
+                    });
+                }
+                FileItem::Package(package) => {
+                    self.own_file().package = package.name.clone();
+                    self.own_file().package_span = package.span;
+                    if let Err((name, taken)) = self.pool.symbols.add_package(&package.name, self.id) {
+                        let other = self.pool.file(taken.file).source.name().to_owned();
+                        let message = format!(
+                            "\"{name}\" is already defined (as something other than a package) in file \"{other}\"."
+                        );
+                        self.error(package.span.first, message);
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// Adds a name to the table and reports it where something else has it.
+    fn declare(&mut self, full_name: &str, symbol: Symbol, token: u32) -> bool {
+        let Err(taken) = self.pool.symbols.add(full_name, symbol, self.id) else { return true };
+        let message = if taken.file != self.id {
+            let other = self.pool.file(taken.file).source.name();
+            format!("\"{full_name}\" is already defined in file \"{other}\".")
+        } else {
+            match full_name.rsplit_once('.') {
+                Some((scope, name)) => format!("\"{name}\" is already defined in \"{scope}\"."),
+                None => format!("\"{full_name}\" is already defined."),
+            }
+        };
+        self.error(token, message);
+        false
+    }
+
+    fn add_message(
+        &mut self,
+        content: &mut Content,
+        message: ast::Message,
+        scope: &str,
+        parent: Option<MessageId>,
+    ) {
+        let id = self.reserve_message(&message.name, scope, parent);
+        content.messages.push(id);
+        self.message_content(id, message.items);
+    }
+
+    /// Makes an empty message and declares it.
+    fn reserve_message(&mut self, name: &ast::Ident, scope: &str, parent: Option<MessageId>) -> MessageId {
+        let id = MessageId(self.pool.messages.len() as u32);
+        let full_name = join(scope, &name.text);
+        self.declare(&full_name, Symbol::Message(id), name.token);
+        self.pool.messages.push(Message {
+            file: self.id,
+            name: name.text.clone(),
+            full_name,
+            parent,
+            name_token: name.token,
+            fields: Vec::new(),
+            oneofs: Vec::new(),
+            nested: Vec::new(),
+            enums: Vec::new(),
+            extensions: Vec::new(),
+            extension_ranges: Vec::new(),
+            reserved_ranges: Vec::new(),
+            reserved_names: Vec::new(),
+            options: Options::default(),
+            map_entry: false,
+        });
+        id
+    }
+
+    fn message_content(&mut self, id: MessageId, items: Vec<MessageItem>) {
+        let scope = self.pool.message(id).full_name.clone();
+        let mut content = Content::default();
+        let (mut fields, mut oneofs) = (Vec::new(), Vec::new());
+        let (mut extensions, mut reserved, mut statements) = (Vec::new(), Vec::new(), Vec::new());
+        for item in items {
+            match item {
+                MessageItem::Field(field) => fields.push(self.field(field, &mut content, &scope, Some(id))),
+                MessageItem::Oneof(oneof) => self.oneof(oneof, &mut content, id, &mut fields, &mut oneofs),
+                MessageItem::Message(message) => self.add_message(&mut content, message, &scope, Some(id)),
+                MessageItem::Enum(definition) => {
+                    let enum_id = self.enumeration(definition, &scope, Some(id));
+                    content.enums.push(enum_id);
+                }
+                MessageItem::Extend(extend) => self.extend(extend, &mut content, &scope, Some(id)),
+                MessageItem::Extensions(ranges) => extensions.push(ranges),
+                MessageItem::Reserved(ranges) => reserved.push(ranges),
+                MessageItem::Option(option) => statements.push(option),
+            }
+        }
+        add_synthetic_oneofs(&mut fields, &mut oneofs);
+        let max = if is_message_set(&statements) { i32::MAX } else { MAX_FIELD_NUMBER + 1 };
+        let message = &mut self.pool.messages[id.0 as usize];
+        message.nested = content.messages;
+        message.enums = content.enums;
+        message.extensions = content.extensions;
+        message.options = Options::new(statements);
+        message.fields = fields;
+        message.oneofs = oneofs;
+        for block in reserved {
+            message.reserved_ranges.extend(block.ranges.iter().map(|r| field_range(r, max, &[])));
+            message.reserved_names.extend(block.names.into_iter().map(|(name, at)| (name, at.first)));
+        }
+        for block in extensions {
+            let ranges = block.ranges.iter().map(|r| field_range(r, max, &block.options));
+            message.extension_ranges.extend(ranges);
+        }
+        check_numbers::check_message(self.pool, id, &mut self.hints, self.diagnostics);
+    }
+
+    fn oneof(
+        &mut self,
+        oneof: ast::Oneof,
+        content: &mut Content,
+        id: MessageId,
+        fields: &mut Vec<Field>,
+        oneofs: &mut Vec<Oneof>,
+    ) {
+        let scope = self.pool.message(id).full_name.clone();
+        self.declare(&join(&scope, &oneof.name.text), Symbol::Oneof, oneof.name.token);
+        let index = oneofs.len() as u32;
+        let mut statements = Vec::new();
+        for item in oneof.items {
+            match item {
+                OneofItem::Field(field) => {
+                    let mut field = self.field(field, content, &scope, Some(id));
+                    field.oneof = Some(index);
+                    field.proto3_optional = false;
+                    fields.push(field);
+                }
+                OneofItem::Option(option) => statements.push(option),
+            }
+        }
+        oneofs.push(Oneof {
+            name: oneof.name.text,
+            name_token: oneof.name.token,
+            options: Options::new(statements),
+            synthetic: false,
+        });
+    }
+
+    fn extend(&mut self, extend: ast::Extend, content: &mut Content, scope: &str, parent: Option<MessageId>) {
+        for field in extend.fields {
+            let mut extension = self.field(field, content, scope, parent);
+            extension.extendee = Some(Extendee {
+                name: extend.extendee.text.clone(),
+                token: extend.extendee.span.first,
+                message: None,
+            });
+            let index = content.extensions.len() as u32;
+            self.declare(&extension.full_name, Symbol::Extension(parent, index), extension.at.name);
+            check_numbers::check_extension(
+                self.pool,
+                self.id,
+                parent,
+                &extension,
+                &mut self.hints,
+                self.diagnostics,
+            );
+            content.extensions.push(extension);
+        }
+    }
+
+    /// A field; the message of a group or of a map's entries goes to `content`. Fields of messages are declared
+    /// here, extensions by the caller.
+    fn field(
+        &mut self,
+        field: ast::Field,
+        content: &mut Content,
+        scope: &str,
+        parent: Option<MessageId>,
+    ) -> Field {
+        let proto3 = self.pool.file(self.id).syntax == Syntax::Proto3;
+        let mut name = field.name.text.clone();
+        let mut label = field.label.map_or(Label::Optional, |(label, _)| label);
+        let (mut ty, mut type_name) = (Type::Unresolved, String::new());
+        match &field.ty {
+            ast::FieldType::Plain(TypeName::Scalar(scalar)) => ty = Type::Scalar(*scalar),
+            ast::FieldType::Plain(TypeName::Named(named)) => type_name.clone_from(named),
+            ast::FieldType::Map { key, value } => {
+                label = Label::Repeated;
+                type_name = text::map_entry_name(&name);
+                let entry = self.map_entry(&field, [key, value], scope, parent);
+                content.messages.push(entry);
+            }
+            ast::FieldType::Group => {
+                type_name.clone_from(&name);
+                name.make_ascii_lowercase();
+                if let Some(group) = field.group {
+                    let id = self.reserve_message(&group.name, scope, parent);
+                    content.messages.push(id);
+                    self.message_content(id, group.items);
+                    ty = Type::Group(id);
+                }
+            }
+        }
+        let default_token = field.default.as_ref().map_or(0, |default| default.value_span.first);
+        let json_token = field.json_name.as_ref().map_or(field.name.token, |json| json.span.first);
+        Field {
+            full_name: join(scope, &name),
+            number: field.number.value,
+            label,
+            ty,
+            type_name,
+            extendee: None,
+            oneof: None,
+            default: field.default.map(|default| default.value),
+            json_name_written: field.json_name.is_some(),
+            json_name: field.json_name.map_or_else(|| text::json_name(&name), |json| json.value),
+            proto3_optional: proto3 && matches!(field.label, Some((Label::Optional, _))),
+            options: Options::new(field.options),
+            at: FieldTokens {
+                name: field.name.token,
+                number: field.number.token,
+                ty: field.type_span.first,
+                default: default_token,
+                json_name: json_token,
+            },
+            name,
+        }
+    }
+
+    fn map_entry(
+        &mut self,
+        field: &ast::Field,
+        types: [&TypeName; 2],
+        scope: &str,
+        parent: Option<MessageId>,
+    ) -> MessageId {
+        let name = ast::Ident { text: text::map_entry_name(&field.name.text), token: field.name.token };
+        let id = self.reserve_message(&name, scope, parent);
+        let scope = self.pool.message(id).full_name.clone();
+        let fields = ["key", "value"].into_iter().zip(types).zip(1..).map(|((name, ty), number)| {
+            let (ty, type_name) = match ty {
+                TypeName::Scalar(scalar) => (Type::Scalar(*scalar), String::new()),
+                TypeName::Named(named) => (Type::Unresolved, named.clone()),
+            };
+            Field {
+                name: name.to_owned(),
+                full_name: join(&scope, name),
+                number,
+                label: Label::Optional,
+                ty,
+                type_name,
+                extendee: None,
+                oneof: None,
+                default: None,
+                json_name: name.to_owned(),
+                json_name_written: false,
+                proto3_optional: false,
+                options: Options::default(),
+                at: FieldTokens {
+                    name: field.name.token,
+                    number: field.number.token,
+                    ty: field.type_span.first,
+                    ..FieldTokens::default()
+                },
+            }
+        });
+        let message = &mut self.pool.messages[id.0 as usize];
+        message.fields = fields.collect();
+        message.map_entry = true;
+        message.options.value = OptionMessage::with_varint(MAP_ENTRY, 1);
+        id
+    }
+
+    fn enumeration(&mut self, definition: ast::Enum, scope: &str, parent: Option<MessageId>) -> EnumId {
+        let id = EnumId(self.pool.enums.len() as u32);
+        let name = definition.name.text;
+        let full_name = join(scope, &name);
+        self.declare(&full_name, Symbol::Enum(id), definition.name.token);
+        let (mut values, mut statements) = (Vec::new(), Vec::new());
+        let (mut reserved_ranges, mut reserved_names) = (Vec::new(), Vec::new());
+        for item in definition.items {
+            match item {
+                ast::EnumItem::Value(value) => {
+                    self.declare_enum_value(&value.name, scope, &name);
+                    values.push(EnumValue {
+                        name: value.name.text,
+                        number: value.number,
+                        name_token: value.name.token,
+                        number_token: value.number_span.first,
+                        options: Options::new(value.options),
+                    });
+                }
+                ast::EnumItem::Option(option) => statements.push(option),
+                ast::EnumItem::Reserved(block) => {
+                    reserved_ranges.extend(block.ranges.iter().map(enum_range));
+                    reserved_names.extend(block.names.into_iter().map(|(name, at)| (name, at.first)));
+                }
+            }
+        }
+        self.pool.enums.push(Enum {
+            file: self.id,
+            name,
+            full_name,
+            parent,
+            name_token: definition.name.token,
+            values,
+            reserved_ranges,
+            reserved_names,
+            options: Options::new(statements),
+        });
+        id
+    }
+
+    /// Enum values are names of the scope around their enum.
+    fn declare_enum_value(&mut self, value: &ast::Ident, scope: &str, enum_name: &str) {
+        let name = &value.text;
+        if self.declare(&join(scope, name), Symbol::EnumValue, value.token) {
+            return;
+        }
+        let place = if scope.is_empty() { "the global scope".to_owned() } else { format!("\"{scope}\"") };
+        let message = format!(
+            "Note that enum values use C++ scoping rules, meaning that enum values are siblings of their type, not \
+             children of it.  Therefore, \"{name}\" must be unique within {place}, not just within \"{enum_name}\"."
+        );
+        self.error(value.token, message);
+    }
+
+    fn service(&mut self, service: ast::Service, scope: &str) -> Service {
+        let full_name = join(scope, &service.name.text);
+        self.declare(&full_name, Symbol::Service, service.name.token);
+        let (mut methods, mut statements) = (Vec::new(), Vec::new());
+        for item in service.items {
+            match item {
+                ast::ServiceItem::Method(method) => {
+                    let method_name = join(&full_name, &method.name.text);
+                    self.declare(&method_name, Symbol::Method, method.name.token);
+                    let method_type = |path: ast::TypePath, stream: bool| MethodType {
+                        name: path.text,
+                        token: path.span.first,
+                        stream,
+                    };
+                    methods.push(Method {
+                        name: method.name.text,
+                        name_token: method.name.token,
+                        input: method_type(method.input, method.client_stream.is_some()),
+                        output: method_type(method.output, method.server_stream.is_some()),
+                        has_block: method.open.is_some(),
+                        options: Options::new(method.options),
+                    });
+                }
+                ast::ServiceItem::Option(option) => statements.push(option),
+            }
+        }
+        Service {
+            name: service.name.text,
+            full_name,
+            name_token: service.name.token,
+            methods,
+            options: Options::new(statements),
+        }
+    }
+}
+
+fn field_range(range: &ast::Range, max: i32, options: &[OptionAssign]) -> Range {
+    let end = match range.end {
+        RangeEnd::Same => range.start.saturating_add(1),
+        RangeEnd::Number(end) => end.saturating_add(1),
+        RangeEnd::Max => max,
+    };
+    Range { start: range.start, end, token: range.span.first, options: Options::new(options.to_vec()) }
+}
+
+fn enum_range(range: &ast::Range) -> Range {
+    let end = match range.end {
+        RangeEnd::Same => range.start,
+        RangeEnd::Number(end) => end,
+        RangeEnd::Max => i32::MAX,
+    };
+    Range { start: range.start, end, token: range.span.first, options: Options::default() }
+}
+
+/// Whether the options as written make a message set, which has more field numbers.
+fn is_message_set(statements: &[OptionAssign]) -> bool {
+    statements.iter().any(|option| {
+        option.name.len() == 1
+            && option.name[0].name == "message_set_wire_format"
+            && option.value == ast::OptionValue::Identifier("true".to_owned())
+    })
+}
+
+/// A proto3 `optional` field lies in a oneof of its own, after all that were written.
+fn add_synthetic_oneofs(fields: &mut [Field], oneofs: &mut Vec<Oneof>) {
+    if !fields.iter().any(|field| field.proto3_optional) {
+        return;
+    }
+    let mut taken: HashSet<String> = fields.iter().map(|field| field.name.clone()).collect();
+    taken.extend(oneofs.iter().map(|oneof| oneof.name.clone()));
+    for field in fields.iter_mut().filter(|field| field.proto3_optional) {
+        let mut name = format!("_{}", field.name);
+        while !taken.insert(name.clone()) {
+            name.insert(0, 'X');
+        }
+        field.oneof = Some(oneofs.len() as u32);
+        oneofs.push(Oneof { name, name_token: field.at.name, options: Options::default(), synthetic: true });
+    }
+}

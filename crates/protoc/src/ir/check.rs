@@ -1,0 +1,332 @@
+//! Rules of the language that need linked types and interpreted options.
+
+use super::{
+    Enum, Field, File, Message, MessageId, Pool, Range, Syntax, Type, build::BuiltFile, check_names, options,
+};
+use crate::{
+    ast::{Label, Scalar},
+    diagnostics::Diagnostics,
+};
+
+/// `FieldOptions.packed`, `.lazy` and `.jstype`
+const PACKED: u32 = 2;
+const LAZY: u32 = 5;
+const JSTYPE: u32 = 6;
+/// `EnumOptions.allow_alias`
+const ALLOW_ALIAS: u32 = 2;
+
+/// What proto3 files may extend: the options of `descriptor.proto`.
+const OPTION_MESSAGES: [&str; 9] = [
+    "FileOptions",
+    "MessageOptions",
+    "FieldOptions",
+    "OneofOptions",
+    "ExtensionRangeOptions",
+    "EnumOptions",
+    "EnumValueOptions",
+    "ServiceOptions",
+    "MethodOptions",
+];
+
+/// Checks a linked file.
+pub(super) fn check(pool: &Pool, built: &BuiltFile, diagnostics: &mut Diagnostics) {
+    let file = pool.file(built.id);
+    let mut checker = Checker { pool, file, diagnostics };
+    for message in built.messages().map(|id| pool.message(id)) {
+        checker.message(message);
+    }
+    for definition in built.enums().map(|id| pool.enumeration(id)) {
+        checker.enumeration(definition);
+    }
+    for field in &file.extensions {
+        checker.field(field, None);
+    }
+}
+
+pub(super) struct Checker<'a> {
+    pub(super) pool: &'a Pool,
+    pub(super) file: &'a File,
+    pub(super) diagnostics: &'a mut Diagnostics,
+}
+
+fn overlaps(a: &Range, b: &Range) -> bool {
+    a.start < b.end && b.start < a.end
+}
+
+impl Checker<'_> {
+    pub(super) fn error(&mut self, token: u32, text: impl Into<String>) {
+        self.file.error(self.diagnostics, token, text);
+    }
+
+    pub(super) fn proto3(&self) -> bool {
+        self.file.syntax == Syntax::Proto3
+    }
+
+    fn message(&mut self, message: &Message) {
+        self.ranges(message);
+        self.reserved(message);
+        for field in message.fields.iter().chain(&message.extensions) {
+            self.field(field, Some(message));
+        }
+        for (index, oneof) in message.oneofs.iter().enumerate() {
+            if !message.fields.iter().any(|field| field.oneof == Some(index as u32)) {
+                self.error(oneof.name_token, "Oneof must have at least one field.");
+            }
+        }
+        if self.proto3() {
+            if let Some(range) = message.extension_ranges.first() {
+                self.error(range.token, "Extension ranges are not allowed in proto3.");
+            }
+            if message.is_message_set() {
+                self.error(message.name_token, "MessageSet is not supported in proto3.");
+            }
+        }
+        check_names::json_names(self, message);
+    }
+
+    fn ranges(&mut self, message: &Message) {
+        let reserved = &message.reserved_ranges;
+        for (index, range) in reserved.iter().enumerate() {
+            for other in reserved[..index].iter().filter(|other| overlaps(range, other)) {
+                let text = format!(
+                    "Reserved range {} to {} overlaps with already-defined range {} to {}.",
+                    range.start,
+                    range.end - 1,
+                    other.start,
+                    other.end - 1
+                );
+                self.error(range.token, text);
+            }
+        }
+        for (index, range) in message.extension_ranges.iter().enumerate() {
+            for other in message.extension_ranges[..index].iter().filter(|other| overlaps(range, other)) {
+                let text = format!(
+                    "Extension range {} to {} overlaps with already-defined range {} to {}.",
+                    range.start,
+                    range.end - 1,
+                    other.start,
+                    other.end - 1
+                );
+                self.error(range.token, text);
+            }
+            for other in reserved.iter().filter(|other| overlaps(range, other)) {
+                let text = format!(
+                    "Extension range {} to {} overlaps with reserved range {} to {}.",
+                    range.start,
+                    range.end - 1,
+                    other.start,
+                    other.end - 1
+                );
+                self.error(range.token, text);
+            }
+        }
+    }
+
+    fn reserved(&mut self, message: &Message) {
+        let mut names = std::collections::HashSet::new();
+        for (name, token) in &message.reserved_names {
+            if !names.insert(name.as_str()) {
+                self.error(*token, format!("Field name \"{name}\" is reserved multiple times."));
+            }
+        }
+        for field in &message.fields {
+            let holds = |range: &&Range| range.start <= field.number && field.number < range.end;
+            if let Some(range) = message.extension_ranges.iter().find(holds) {
+                let text = format!(
+                    "Extension range {} to {} includes field \"{}\" ({}).",
+                    range.start,
+                    range.end - 1,
+                    field.name,
+                    field.number
+                );
+                self.error(range.token, text);
+            }
+            if message.reserved_ranges.iter().any(|range| holds(&range)) {
+                let text = format!("Field \"{}\" uses reserved number {}.", field.name, field.number);
+                self.error(field.at.number, text);
+            }
+            if names.contains(field.name.as_str()) {
+                self.error(field.at.name, format!("Field name \"{}\" is reserved.", field.name));
+            }
+        }
+    }
+
+    fn field(&mut self, field: &Field, message: Option<&Message>) {
+        if let Some(packed) = field.options.value.varint(PACKED)
+            && packed == 1
+            && !options::is_packed(field, self.file.syntax)
+        {
+            self.error(field.at.ty, "[packed = true] can only be specified for repeated primitive fields.");
+        }
+        if field.options.value.is_true(LAZY) && field.ty.message().is_none() {
+            self.error(field.at.ty, "[lazy = true] can only be specified for submessage fields.");
+        }
+        self.jstype(field);
+        if self.proto3() {
+            self.proto3_field(field);
+        }
+        if message.is_some_and(|message| message.map_entry) {
+            self.map_entry_field(field);
+        }
+        if field.extendee.is_some() {
+            self.extension(field);
+        }
+    }
+
+    fn jstype(&mut self, field: &Field) {
+        let Some(value) = field.options.value.varint(JSTYPE).filter(|value| *value != 0) else { return };
+        use Scalar::{Fixed64, Int64, Sfixed64, Sint64, Uint64};
+        let wide = matches!(field.ty, Type::Scalar(Int64 | Uint64 | Sint64 | Fixed64 | Sfixed64));
+        if !wide {
+            let name = if value == 1 { "JS_STRING" } else { "JS_NUMBER" };
+            let text = format!("Illegal jstype for int64, uint64, sint64, fixed64 or sfixed64 field: {name}");
+            let text = if wide {
+                text
+            } else {
+                "jstype is only allowed on int64, uint64, sint64, fixed64 or sfixed64 fields.".to_owned()
+            };
+            self.error(field.at.ty, text);
+        }
+    }
+
+    fn proto3_field(&mut self, field: &Field) {
+        let at = field.at;
+        if let Some(extendee) = &field.extendee {
+            let name = extendee.name.strip_prefix(".google.protobuf.").unwrap_or("");
+            if !OPTION_MESSAGES.contains(&name) {
+                self.error(extendee.token, "Extensions in proto3 are only allowed for defining options.");
+            }
+        }
+        if field.label == Label::Required {
+            self.error(at.ty, "Required fields are not allowed in proto3.");
+        }
+        if field.default.is_some() {
+            self.error(at.default, "Explicit default values are not allowed in proto3.");
+        }
+        match field.ty {
+            Type::Enum(id) => {
+                let definition = self.pool.enumeration(id);
+                if self.pool.file(definition.file).syntax == Syntax::Proto2 {
+                    let parent = field.full_name.rsplit_once('.').map_or("", |(parent, _)| parent);
+                    let text = format!(
+                        "Enum type \"{}\" is not an open enum, but is used in \"{parent}\" which is a proto3 message \
+                         type.",
+                        definition.full_name
+                    );
+                    self.error(at.ty, text);
+                }
+            }
+            Type::Group(_) => self.error(at.ty, "Groups are not supported in proto3 syntax."),
+            _ => {}
+        }
+    }
+
+    fn map_entry_field(&mut self, field: &Field) {
+        if field.number == 1 {
+            match field.ty {
+                Type::Scalar(Scalar::Float | Scalar::Double | Scalar::Bytes)
+                | Type::Message(_)
+                | Type::Group(_) => {
+                    let text = "Key in map fields cannot be float/double, bytes or message types.";
+                    self.error(field.at.ty, text);
+                }
+                Type::Enum(_) => self.error(field.at.ty, "Key in map fields cannot be enum types."),
+                _ => {}
+            }
+        } else if let Type::Enum(id) = field.ty
+            && self.pool.enumeration(id).values.first().is_some_and(|value| value.number != 0)
+        {
+            self.error(field.at.ty, "Enum value in map must define 0 as the first value.");
+        }
+    }
+
+    fn extension(&mut self, field: &Field) {
+        let extendee = field.extendee.as_ref().and_then(|extendee| extendee.message);
+        if extendee.is_some_and(|id: MessageId| self.pool.message(id).is_message_set())
+            && (field.label != Label::Optional || field.ty.message().is_none())
+        {
+            self.error(field.at.ty, "Extensions of MessageSets must be optional messages.");
+        }
+        if field.label == Label::Required {
+            let text = format!("The extension {} cannot be required.", field.full_name);
+            self.error(field.at.ty, text);
+        }
+        if field.json_name_written {
+            self.error(field.at.json_name, "option json_name is not allowed on extension fields.");
+        }
+    }
+
+    fn enumeration(&mut self, definition: &Enum) {
+        let Some(first) = definition.values.first() else {
+            self.error(definition.name_token, "Enums must contain at least one value.");
+            return;
+        };
+        if self.proto3() && first.number != 0 {
+            self.error(first.number_token, "The first enum value must be zero for open enums.");
+        }
+        self.enum_numbers(definition);
+        self.enum_reserved(definition);
+        check_names::enum_values(self, definition);
+    }
+
+    fn enum_numbers(&mut self, definition: &Enum) {
+        if definition.options.value.is_true(ALLOW_ALIAS) {
+            return;
+        }
+        let mut seen = std::collections::HashMap::new();
+        for value in &definition.values {
+            let full_name = self.value_name(definition, &value.name);
+            let Some(other) = seen.insert(value.number, full_name.clone()) else { continue };
+            let highest = definition.values.iter().map(|value| value.number).max().unwrap_or(0);
+            let next = highest
+                .checked_add(1)
+                .map_or_else(String::new, |next| format!(" The next available enum value is {next}."));
+            let text = format!(
+                "\"{full_name}\" uses the same enum value as \"{other}\". If this is intended, set 'option \
+                 allow_alias = true;' to the enum definition.{next}"
+            );
+            seen.insert(value.number, other);
+            self.error(value.number_token, text);
+        }
+    }
+
+    fn value_name(&self, definition: &Enum, value: &str) -> String {
+        match definition.full_name.rsplit_once('.') {
+            Some((scope, _)) => format!("{scope}.{value}"),
+            None => value.to_owned(),
+        }
+    }
+
+    fn enum_reserved(&mut self, definition: &Enum) {
+        let ranges = &definition.reserved_ranges;
+        for (index, range) in ranges.iter().enumerate() {
+            if range.start > range.end {
+                let text = "Reserved range end number must be greater than start number.";
+                self.error(range.token, text);
+            }
+            let clash = |other: &&Range| range.start <= other.end && other.start <= range.end;
+            if let Some(other) = ranges[..index].iter().find(clash) {
+                let text = format!(
+                    "Reserved range {} to {} overlaps with already-defined range {} to {}.",
+                    range.start, range.end, other.start, other.end
+                );
+                self.error(range.token, text);
+            }
+        }
+        let mut names = std::collections::HashSet::new();
+        for (name, token) in &definition.reserved_names {
+            if !names.insert(name.as_str()) {
+                self.error(*token, format!("Enum value \"{name}\" is reserved multiple times."));
+            }
+        }
+        for value in &definition.values {
+            if ranges.iter().any(|range| range.start <= value.number && value.number <= range.end) {
+                let text = format!("Enum value \"{}\" uses reserved number {}.", value.name, value.number);
+                self.error(value.number_token, text);
+            }
+            if names.contains(value.name.as_str()) {
+                self.error(value.name_token, format!("Enum value \"{}\" is reserved.", value.name));
+            }
+        }
+    }
+}

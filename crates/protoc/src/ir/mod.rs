@@ -1,0 +1,307 @@
+//! The linked form: every name resolved, every rule checked, options interpreted.
+//!
+//! ```text
+//! ast → build (names, numbers, map entries, groups, synthetic oneofs) → link (types) → options → check
+//! ```
+//!
+//! Messages and enums of all files lie in one [`Pool`] and refer to each other by index, so a file is read once,
+//! whatever imports it.
+
+mod aggregate;
+mod build;
+mod check;
+mod check_names;
+mod check_numbers;
+mod link;
+mod options;
+mod symbols;
+mod value;
+
+use crate::{
+    ast::{ImportKind, Label, OptionAssign, Scalar, Span},
+    diagnostics::{Diagnostics, Severity},
+    source::Source,
+    tokens::Token,
+};
+
+pub(crate) use build::{ParsedFile, build};
+pub(crate) use symbols::{Symbol, Symbols};
+pub(crate) use value::{OptionMessage, OptionScalar};
+
+macro_rules! index_type {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub(crate) struct $name(pub(crate) u32);
+    };
+}
+
+index_type!(
+    /// A file of a [`Pool`].
+    FileId
+);
+index_type!(
+    /// A message of a [`Pool`].
+    MessageId
+);
+index_type!(
+    /// An enum of a [`Pool`].
+    EnumId
+);
+
+/// All files of a run.
+#[derive(Debug, Default)]
+pub(crate) struct Pool {
+    pub(crate) files: Vec<File>,
+    pub(crate) messages: Vec<Message>,
+    pub(crate) enums: Vec<Enum>,
+    pub(crate) symbols: Symbols,
+}
+
+impl Pool {
+    pub(crate) fn file(&self, id: FileId) -> &File {
+        &self.files[id.0 as usize]
+    }
+
+    pub(crate) fn message(&self, id: MessageId) -> &Message {
+        &self.messages[id.0 as usize]
+    }
+
+    pub(crate) fn enumeration(&self, id: EnumId) -> &Enum {
+        &self.enums[id.0 as usize]
+    }
+}
+
+/// The language a file is written in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Syntax {
+    Proto2,
+    Proto3,
+}
+
+/// A file and what stands at its top level.
+#[derive(Debug)]
+pub(crate) struct File {
+    pub(crate) source: Source,
+    pub(crate) tokens: Vec<Token>,
+    pub(crate) syntax: Syntax,
+    pub(crate) package: String,
+    pub(crate) package_span: Span,
+    pub(crate) imports: Vec<Import>,
+    pub(crate) messages: Vec<MessageId>,
+    pub(crate) enums: Vec<EnumId>,
+    pub(crate) services: Vec<Service>,
+    pub(crate) extensions: Vec<Field>,
+    pub(crate) options: Options,
+    /// The encoded `SourceCodeInfo`.
+    pub(crate) source_info: Vec<u8>,
+}
+
+impl File {
+    /// Reports an error at a token.
+    pub(crate) fn error(&self, diagnostics: &mut Diagnostics, token: u32, message: impl Into<String>) {
+        self.report(diagnostics, Severity::Error, token, message.into());
+    }
+
+    /// Reports a warning at a token.
+    pub(crate) fn warning(&self, diagnostics: &mut Diagnostics, token: u32, message: impl Into<String>) {
+        self.report(diagnostics, Severity::Warning, token, message.into());
+    }
+
+    fn report(&self, diagnostics: &mut Diagnostics, severity: Severity, token: u32, message: String) {
+        let offset = self.tokens.get(token as usize).map_or(0, |token| token.start);
+        diagnostics.at(severity, &self.source, offset, message);
+    }
+}
+
+#[derive(Debug)]
+pub(crate) struct Import {
+    pub(crate) path: String,
+    pub(crate) kind: ImportKind,
+    pub(crate) token: u32,
+    pub(crate) file: Option<FileId>,
+}
+
+/// The options of one element: as written, then as interpreted.
+#[derive(Debug, Default)]
+pub(crate) struct Options {
+    pub(crate) statements: Vec<OptionAssign>,
+    pub(crate) value: OptionMessage,
+}
+
+impl Options {
+    pub(crate) fn new(statements: Vec<OptionAssign>) -> Self {
+        Self { statements, value: OptionMessage::default() }
+    }
+}
+
+#[derive(Debug)]
+pub(crate) struct Message {
+    pub(crate) file: FileId,
+    pub(crate) name: String,
+    pub(crate) full_name: String,
+    pub(crate) parent: Option<MessageId>,
+    pub(crate) name_token: u32,
+    pub(crate) fields: Vec<Field>,
+    pub(crate) oneofs: Vec<Oneof>,
+    pub(crate) nested: Vec<MessageId>,
+    pub(crate) enums: Vec<EnumId>,
+    pub(crate) extensions: Vec<Field>,
+    pub(crate) extension_ranges: Vec<Range>,
+    pub(crate) reserved_ranges: Vec<Range>,
+    pub(crate) reserved_names: Vec<(String, u32)>,
+    pub(crate) options: Options,
+    /// Made for a map field.
+    pub(crate) map_entry: bool,
+}
+
+impl Message {
+    pub(crate) fn is_message_set(&self) -> bool {
+        self.options.value.is_true(MESSAGE_SET_WIRE_FORMAT)
+    }
+}
+
+/// `MessageOptions.message_set_wire_format`
+const MESSAGE_SET_WIRE_FORMAT: u32 = 1;
+
+/// Numbers from `start` up to but not including `end`; for enums `end` is included.
+#[derive(Debug)]
+pub(crate) struct Range {
+    pub(crate) start: i32,
+    pub(crate) end: i32,
+    pub(crate) token: u32,
+    pub(crate) options: Options,
+}
+
+/// What a field holds, as `FieldDescriptorProto.Type` numbers it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Type {
+    Scalar(Scalar),
+    Message(MessageId),
+    Group(MessageId),
+    Enum(EnumId),
+    /// Named in [`Field::type_name`] and not linked.
+    Unresolved,
+}
+
+impl Type {
+    /// The number of `FieldDescriptorProto.Type`.
+    pub(crate) fn number(self) -> Option<u32> {
+        match self {
+            Self::Scalar(scalar) => Some(scalar as u32),
+            Self::Group(_) => Some(10),
+            Self::Message(_) => Some(11),
+            Self::Enum(_) => Some(14),
+            Self::Unresolved => None,
+        }
+    }
+
+    pub(crate) fn message(self) -> Option<MessageId> {
+        match self {
+            Self::Message(id) | Self::Group(id) => Some(id),
+            _ => None,
+        }
+    }
+}
+
+#[derive(Debug)]
+pub(crate) struct Field {
+    pub(crate) name: String,
+    pub(crate) full_name: String,
+    pub(crate) number: i32,
+    pub(crate) label: Label,
+    pub(crate) ty: Type,
+    /// The type as written, until it is linked; then the full name with a leading dot.
+    pub(crate) type_name: String,
+    pub(crate) extendee: Option<Extendee>,
+    pub(crate) oneof: Option<u32>,
+    pub(crate) default: Option<Vec<u8>>,
+    pub(crate) json_name: String,
+    pub(crate) json_name_written: bool,
+    pub(crate) proto3_optional: bool,
+    pub(crate) options: Options,
+    pub(crate) at: FieldTokens,
+}
+
+impl Field {
+    pub(crate) fn is_repeated(&self) -> bool {
+        self.label == Label::Repeated
+    }
+}
+
+/// Where the parts of a field stand.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct FieldTokens {
+    pub(crate) name: u32,
+    pub(crate) number: u32,
+    pub(crate) ty: u32,
+    pub(crate) default: u32,
+    pub(crate) json_name: u32,
+}
+
+/// What an extension extends.
+#[derive(Debug)]
+pub(crate) struct Extendee {
+    pub(crate) name: String,
+    pub(crate) token: u32,
+    pub(crate) message: Option<MessageId>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Oneof {
+    pub(crate) name: String,
+    pub(crate) name_token: u32,
+    pub(crate) options: Options,
+    /// Made for a proto3 `optional` field.
+    pub(crate) synthetic: bool,
+}
+
+#[derive(Debug)]
+pub(crate) struct Enum {
+    pub(crate) file: FileId,
+    pub(crate) name: String,
+    pub(crate) full_name: String,
+    pub(crate) parent: Option<MessageId>,
+    pub(crate) name_token: u32,
+    pub(crate) values: Vec<EnumValue>,
+    pub(crate) reserved_ranges: Vec<Range>,
+    pub(crate) reserved_names: Vec<(String, u32)>,
+    pub(crate) options: Options,
+}
+
+#[derive(Debug)]
+pub(crate) struct EnumValue {
+    pub(crate) name: String,
+    pub(crate) number: i32,
+    pub(crate) name_token: u32,
+    pub(crate) number_token: u32,
+    pub(crate) options: Options,
+}
+
+#[derive(Debug)]
+pub(crate) struct Service {
+    pub(crate) name: String,
+    pub(crate) full_name: String,
+    pub(crate) name_token: u32,
+    pub(crate) methods: Vec<Method>,
+    pub(crate) options: Options,
+}
+
+#[derive(Debug)]
+pub(crate) struct Method {
+    pub(crate) name: String,
+    pub(crate) name_token: u32,
+    pub(crate) input: MethodType,
+    pub(crate) output: MethodType,
+    /// Written with braces, which make it have options even where there are none.
+    pub(crate) has_block: bool,
+    pub(crate) options: Options,
+}
+
+#[derive(Debug)]
+pub(crate) struct MethodType {
+    /// As written, until it is linked; then the full name with a leading dot.
+    pub(crate) name: String,
+    pub(crate) token: u32,
+    pub(crate) stream: bool,
+}

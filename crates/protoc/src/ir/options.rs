@@ -1,0 +1,472 @@
+//! Options to values: the field each name means, the value in that field's type.
+
+use super::{
+    Field, Message, MessageId, OptionMessage, OptionScalar, Options, Pool, Symbol, Syntax, Type, aggregate,
+    build::BuiltFile,
+    link::{Missing, Visible},
+    symbols::ExtensionAt,
+    value::OptionField,
+};
+use crate::{
+    ast::{OptionAssign, OptionValue, Scalar},
+    diagnostics::Diagnostics,
+    tokens::Token,
+};
+
+/// The options messages of `descriptor.proto`, by the element that has them.
+mod base {
+    pub(super) const FILE: &str = "google.protobuf.FileOptions";
+    pub(super) const MESSAGE: &str = "google.protobuf.MessageOptions";
+    pub(super) const FIELD: &str = "google.protobuf.FieldOptions";
+    pub(super) const ONEOF: &str = "google.protobuf.OneofOptions";
+    pub(super) const RANGE: &str = "google.protobuf.ExtensionRangeOptions";
+    pub(super) const ENUM: &str = "google.protobuf.EnumOptions";
+    pub(super) const VALUE: &str = "google.protobuf.EnumValueOptions";
+    pub(super) const SERVICE: &str = "google.protobuf.ServiceOptions";
+    pub(super) const METHOD: &str = "google.protobuf.MethodOptions";
+}
+
+/// `FieldOptions.packed`
+const PACKED: u32 = 2;
+/// `FieldOptions.retention` and its value `RETENTION_SOURCE`.
+const RETENTION: u32 = 17;
+const RETENTION_SOURCE: u64 = 2;
+
+/// Interprets all options of a file.
+pub(super) fn interpret(
+    pool: &mut Pool,
+    built: &BuiltFile,
+    visible: &mut Visible,
+    diagnostics: &mut Diagnostics,
+) {
+    let mut values = Vec::new();
+    let mut interpreter = Interpreter { pool, built, visible, diagnostics };
+    each(pool, built, &mut |base, scope, options| {
+        values.push((!options.statements.is_empty()).then(|| interpreter.element(base, scope, options)));
+    });
+    let mut values = values.into_iter();
+    each_mut(pool, built, &mut |_, options| {
+        if let Some(value) = values.next().flatten() {
+            options.value = value;
+        }
+    });
+    mark_source_only(pool, built);
+}
+
+/// Visits the options of every element in a fixed order, with the options message and the element's full name.
+fn each(pool: &Pool, built: &BuiltFile, visit: &mut dyn FnMut(&'static str, &str, &Options)) {
+    for message in built.messages().map(|id| pool.message(id)) {
+        visit(base::MESSAGE, &message.full_name, &message.options);
+        for field in message.fields.iter().chain(&message.extensions) {
+            visit(base::FIELD, &field.full_name, &field.options);
+        }
+        for oneof in &message.oneofs {
+            visit(base::ONEOF, &format!("{}.{}", message.full_name, oneof.name), &oneof.options);
+        }
+        for range in &message.extension_ranges {
+            visit(base::RANGE, &message.full_name, &range.options);
+        }
+    }
+    for definition in built.enums().map(|id| pool.enumeration(id)) {
+        visit(base::ENUM, &definition.full_name, &definition.options);
+        for value in &definition.values {
+            visit(base::VALUE, &definition.full_name, &value.options);
+        }
+    }
+    let file = pool.file(built.id);
+    for extension in &file.extensions {
+        visit(base::FIELD, &extension.full_name, &extension.options);
+    }
+    for service in &file.services {
+        visit(base::SERVICE, &service.full_name, &service.options);
+        for method in &service.methods {
+            visit(base::METHOD, &format!("{}.{}", service.full_name, method.name), &method.options);
+        }
+    }
+    visit(base::FILE, &format!("{}.", file.package), &file.options);
+}
+
+/// The same elements in the same order, to be changed.
+fn each_mut(pool: &mut Pool, built: &BuiltFile, visit: &mut dyn FnMut(&'static str, &mut Options)) {
+    for id in built.messages() {
+        let message = &mut pool.messages[id.0 as usize];
+        visit(base::MESSAGE, &mut message.options);
+        for field in message.fields.iter_mut().chain(&mut message.extensions) {
+            visit(base::FIELD, &mut field.options);
+        }
+        message.oneofs.iter_mut().for_each(|oneof| visit(base::ONEOF, &mut oneof.options));
+        message.extension_ranges.iter_mut().for_each(|range| visit(base::RANGE, &mut range.options));
+    }
+    for id in built.enums() {
+        let definition = &mut pool.enums[id.0 as usize];
+        visit(base::ENUM, &mut definition.options);
+        definition.values.iter_mut().for_each(|value| visit(base::VALUE, &mut value.options));
+    }
+    let file = &mut pool.files[built.id.0 as usize];
+    file.extensions.iter_mut().for_each(|extension| visit(base::FIELD, &mut extension.options));
+    for service in &mut file.services {
+        visit(base::SERVICE, &mut service.options);
+        service.methods.iter_mut().for_each(|method| visit(base::METHOD, &mut method.options));
+    }
+    visit(base::FILE, &mut file.options);
+}
+
+/// Marks what is for the source only and does not go into descriptors.
+fn mark_source_only(pool: &mut Pool, built: &BuiltFile) {
+    let mut marked = Vec::new();
+    each(pool, built, &mut |base, _, options| {
+        let mut value = options.value.clone();
+        let changed = match message_named(pool, base) {
+            Some(id) => mark(pool, id, &mut value),
+            None => false,
+        };
+        marked.push(changed.then_some(value));
+    });
+    let mut marked = marked.into_iter();
+    each_mut(pool, built, &mut |_, options| {
+        if let Some(value) = marked.next().flatten() {
+            options.value = value;
+        }
+    });
+}
+
+fn mark(pool: &Pool, id: MessageId, value: &mut OptionMessage) -> bool {
+    let mut changed = false;
+    for (&number, entry) in &mut value.fields {
+        let Some(field) = field_by_number(pool, id, number) else { continue };
+        if field.options.value.varint(RETENTION) == Some(RETENTION_SOURCE) {
+            entry.source_only = true;
+            changed = true;
+        } else if let Some(id) = field.ty.message() {
+            for value in &mut entry.values {
+                if let OptionScalar::Message(inner) | OptionScalar::Group(inner) = value {
+                    changed |= mark(pool, id, inner);
+                }
+            }
+        }
+    }
+    changed
+}
+
+fn message_named(pool: &Pool, name: &str) -> Option<MessageId> {
+    match pool.symbols.get(name)?.symbol {
+        Symbol::Message(id) => Some(id),
+        _ => None,
+    }
+}
+
+fn field_by_number(pool: &Pool, id: MessageId, number: u32) -> Option<&Field> {
+    let number = number as i32;
+    let own = pool.message(id).fields.iter().find(|field| field.number == number);
+    own.or_else(|| extension_at(pool, pool.symbols.extension(id, number)?))
+}
+
+fn extension_at(pool: &Pool, at: ExtensionAt) -> Option<&Field> {
+    match at.scope {
+        Some(id) => pool.message(id).extensions.get(at.index as usize),
+        None => pool.file(at.file).extensions.get(at.index as usize),
+    }
+}
+
+/// Whether the values of a repeated field go on the wire as one run.
+pub(super) fn is_packed(field: &Field, syntax: Syntax) -> bool {
+    let packable = match field.ty {
+        Type::Scalar(scalar) => !matches!(scalar, Scalar::String | Scalar::Bytes),
+        Type::Enum(_) => true,
+        _ => false,
+    };
+    packable
+        && field.is_repeated()
+        && field.options.value.varint(PACKED).map_or(syntax == Syntax::Proto3, |p| p == 1)
+}
+
+pub(super) struct Interpreter<'a> {
+    pub(super) pool: &'a Pool,
+    built: &'a BuiltFile,
+    visible: &'a mut Visible,
+    diagnostics: &'a mut Diagnostics,
+}
+
+/// What is wrong with an option: in its name or in its value.
+pub(super) enum Fault {
+    Name(String),
+    Value(String),
+}
+
+impl<'a> Interpreter<'a> {
+    fn element(&mut self, base: &'static str, scope: &str, options: &Options) -> OptionMessage {
+        let mut value = options.value.clone();
+        let Some(message) = message_named(self.pool, base) else {
+            return value;
+        };
+        for statement in &options.statements {
+            let (token, text) = match self.statement(message, scope, statement, &mut value) {
+                Ok(()) => continue,
+                Err(Fault::Name(text)) => (statement.name_span.first, text),
+                Err(Fault::Value(text)) => (statement.value_span.first, text),
+            };
+            self.pool.file(self.built.id).error(self.diagnostics, token, text);
+        }
+        value
+    }
+
+    pub(super) fn token(&self, index: u32) -> Token {
+        self.pool.file(self.built.id).tokens[index as usize]
+    }
+
+    pub(super) fn text(&self) -> &'a [u8] {
+        self.pool.file(self.built.id).source.text()
+    }
+
+    fn statement(
+        &mut self,
+        base: MessageId,
+        scope: &str,
+        statement: &OptionAssign,
+        value: &mut OptionMessage,
+    ) -> Result<(), Fault> {
+        if statement.name[0].name == "uninterpreted_option" && !statement.name[0].is_extension {
+            let text = "Option must not use reserved name \"uninterpreted_option\".";
+            return Err(Fault::Name(text.to_owned()));
+        }
+        let mut message = base;
+        let mut target = value;
+        let mut shown = String::new();
+        let (last, path) = statement.name.split_last().ok_or_else(|| Fault::Name(String::new()))?;
+        for part in path {
+            let field = self.part(part, message, scope, &mut shown)?;
+            let Some(inner) = field.ty.message() else {
+                return Err(Fault::Name(format!("Option \"{shown}\" is an atomic type, not a message.")));
+            };
+            if field.is_repeated() {
+                return Err(Fault::Name(format!(
+                    "Option field \"{shown}\" is a repeated message. Repeated message options must be initialized \
+                     using an aggregate value."
+                )));
+            }
+            target = target.enter(field.number as u32, matches!(field.ty, Type::Group(_)));
+            message = inner;
+        }
+        let field = self.part(last, message, scope, &mut shown)?;
+        if !field.is_repeated() && target.fields.contains_key(&(field.number as u32)) {
+            return Err(Fault::Name(format!("Option \"{shown}\" was already set.")));
+        }
+        let scalar = self.value(field, &statement.value, &shown).map_err(Fault::Value)?;
+        self.put(target, field, scalar);
+        Ok(())
+    }
+
+    pub(super) fn put(&self, target: &mut OptionMessage, field: &Field, value: OptionScalar) {
+        let packed = is_packed(field, self.syntax_of(field));
+        let new = || OptionField { values: Vec::new(), packed, source_only: false };
+        target.fields.entry(field.number as u32).or_insert_with(new).values.push(value);
+    }
+
+    fn syntax_of(&self, field: &Field) -> Syntax {
+        let file = self.pool.symbols.get(&field.full_name).map(|entry| entry.file);
+        file.map_or(Syntax::Proto2, |file| self.pool.file(file).syntax)
+    }
+
+    fn part(
+        &mut self,
+        part: &crate::ast::NamePart,
+        message: MessageId,
+        scope: &str,
+        shown: &mut String,
+    ) -> Result<&'a Field, Fault> {
+        if !shown.is_empty() {
+            shown.push('.');
+        }
+        let pool = self.pool;
+        let found = if part.is_extension {
+            *shown += &format!("({})", part.name);
+            self.extension(&part.name, scope, shown)?
+        } else {
+            *shown += &part.name;
+            pool.message(message).fields.iter().find(|field| field.name == part.name)
+        };
+        let full_name = &pool.message(message).full_name;
+        match found {
+            None => Err(Fault::Name(format!(
+                "Option \"{shown}\" unknown. Ensure that your proto definition file imports the proto which defines \
+                 the option."
+            ))),
+            Some(field) => {
+                let extends = field.extendee.as_ref().and_then(|extendee| extendee.message);
+                if part.is_extension && extends != Some(message) {
+                    return Err(Fault::Name(format!(
+                        "Option field \"{shown}\" is not a field or extension of message \"{}\".",
+                        full_name.rsplit('.').next().unwrap_or(full_name)
+                    )));
+                }
+                Ok(field)
+            }
+        }
+    }
+
+    fn extension(&mut self, name: &str, scope: &str, shown: &str) -> Result<Option<&'a Field>, Fault> {
+        match self.visible.resolve(self.pool, name, scope, false) {
+            Ok((_, entry)) => Ok(self.extension_of(entry)),
+            Err(Missing::NoMember { resolved }) => Err(Fault::Name(format!(
+                "Option \"{shown}\" is resolved to \"({resolved})\", which is not defined. The innermost scope is \
+                 searched first in name resolution. Consider using a leading '.'(i.e., \"(.{name})\") to start from \
+                 the outermost scope."
+            ))),
+            Err(_) => Ok(None),
+        }
+    }
+
+    fn extension_of(&self, entry: super::symbols::Entry) -> Option<&'a Field> {
+        match entry.symbol {
+            Symbol::Extension(scope, index) => {
+                extension_at(self.pool, ExtensionAt { file: entry.file, scope, index })
+            }
+            _ => None,
+        }
+    }
+
+    /// An extension named in brackets inside an aggregate of type `message`.
+    pub(super) fn extension_in(&mut self, name: &str, message: MessageId) -> Option<&'a Field> {
+        let from = format!("{}.", self.pool.message(message).full_name);
+        let (_, entry) = self.visible.resolve(self.pool, name, &from, false).ok()?;
+        let field = self.extension_of(entry)?;
+        (field.extendee.as_ref()?.message == Some(message)).then_some(field)
+    }
+
+    /// A message by its full name, for `Any`.
+    pub(super) fn message_named(&mut self, name: &str) -> Option<MessageId> {
+        message_named(self.pool, name)
+    }
+
+    fn value(&mut self, field: &Field, value: &OptionValue, shown: &str) -> Result<OptionScalar, String> {
+        match field.ty {
+            Type::Message(id) | Type::Group(id) => {
+                let OptionValue::Aggregate(span) = value else {
+                    return Err(format!(
+                        "Option \"{shown}\" is a message. To set the entire message, use syntax like \"{shown} = {{ \
+                         <proto text format> }}\". To set fields within it, use syntax like \"{shown}.foo = value\"."
+                    ));
+                };
+                let parsed = aggregate::parse(self, id, *span)
+                    .map_err(|text| format!("Error while parsing option value for \"{shown}\": {text}"))?;
+                Ok(match field.ty {
+                    Type::Group(_) => OptionScalar::Group(parsed),
+                    _ => OptionScalar::Message(parsed),
+                })
+            }
+            Type::Enum(id) => {
+                let OptionValue::Identifier(name) = value else {
+                    return Err(format!("Value must be identifier for enum-valued option \"{shown}\"."));
+                };
+                let definition = self.pool.enumeration(id);
+                let found = definition.values.iter().find(|value| value.name == *name);
+                let number = found.map(|value| value.number).ok_or_else(|| {
+                    format!(
+                        "Enum type \"{}\" has no value named \"{name}\" for option \"{shown}\".",
+                        definition.full_name
+                    )
+                })?;
+                Ok(OptionScalar::Varint(i64::from(number) as u64))
+            }
+            Type::Scalar(scalar) => scalar_value(scalar, value, shown),
+            Type::Unresolved => Err(format!("Option \"{shown}\" has no type.")),
+        }
+    }
+}
+
+/// The word that protoc uses for a type in messages about values.
+fn type_word(scalar: Scalar) -> &'static str {
+    match scalar {
+        Scalar::Int32 | Scalar::Sint32 | Scalar::Sfixed32 => "int32",
+        Scalar::Int64 | Scalar::Sint64 | Scalar::Sfixed64 => "int64",
+        Scalar::Uint32 | Scalar::Fixed32 => "uint32",
+        Scalar::Uint64 | Scalar::Fixed64 => "uint64",
+        Scalar::Double => "double",
+        Scalar::Float => "float",
+        Scalar::Bool => "bool",
+        Scalar::String => "string",
+        Scalar::Bytes => "bytes",
+    }
+}
+
+fn scalar_value(scalar: Scalar, value: &OptionValue, shown: &str) -> Result<OptionScalar, String> {
+    let word = type_word(scalar);
+    match scalar {
+        Scalar::Bool => match value {
+            OptionValue::Identifier(name) if name == "true" => Ok(OptionScalar::Varint(1)),
+            OptionValue::Identifier(name) if name == "false" => Ok(OptionScalar::Varint(0)),
+            OptionValue::Identifier(_) => {
+                Err(format!("Value must be \"true\" or \"false\" for boolean option \"{shown}\"."))
+            }
+            _ => Err(format!("Value must be identifier for boolean option \"{shown}\".")),
+        },
+        Scalar::String | Scalar::Bytes => match value {
+            OptionValue::String(bytes) => Ok(OptionScalar::Bytes(bytes.clone())),
+            _ => Err(format!("Value must be quoted string for string option \"{shown}\".")),
+        },
+        Scalar::Float | Scalar::Double => {
+            let number = match value {
+                OptionValue::Float(number) => *number,
+                OptionValue::PositiveInt(number) => *number as f64,
+                OptionValue::NegativeInt(number) => *number as f64,
+                OptionValue::Identifier(name) if name == "inf" => f64::INFINITY,
+                OptionValue::Identifier(name) if name == "nan" => f64::NAN,
+                _ => return Err(format!("Value must be number for {word} option \"{shown}\".")),
+            };
+            Ok(float_scalar(scalar, number))
+        }
+        _ => {
+            let number = match value {
+                OptionValue::PositiveInt(number) => i128::from(*number),
+                OptionValue::NegativeInt(number) => i128::from(*number),
+                _ => return Err(format!("Value must be integer for {word} option \"{shown}\".")),
+            };
+            if number < 0 && word.starts_with('u') {
+                return Err(format!("Value must be non-negative integer for {word} option \"{shown}\"."));
+            }
+            int_scalar(scalar, number)
+                .ok_or_else(|| format!("Value out of range for {word} option \"{shown}\"."))
+        }
+    }
+}
+
+pub(super) fn float_scalar(scalar: Scalar, number: f64) -> OptionScalar {
+    if scalar == Scalar::Float {
+        OptionScalar::Fixed32((number as f32).to_bits())
+    } else {
+        OptionScalar::Fixed64(number.to_bits())
+    }
+}
+
+/// An integer in its field's wire form, or `None` out of its range.
+pub(super) fn int_scalar(scalar: Scalar, number: i128) -> Option<OptionScalar> {
+    let int32 = || i32::try_from(number).ok();
+    let int64 = || i64::try_from(number).ok();
+    Some(match scalar {
+        Scalar::Int32 => OptionScalar::Varint(i64::from(int32()?) as u64),
+        Scalar::Sint32 => {
+            let value = int32()?;
+            OptionScalar::Varint(u64::from(((value << 1) ^ (value >> 31)) as u32))
+        }
+        Scalar::Sfixed32 => OptionScalar::Fixed32(int32()? as u32),
+        Scalar::Int64 => OptionScalar::Varint(int64()? as u64),
+        Scalar::Sint64 => {
+            let value = int64()?;
+            OptionScalar::Varint(((value << 1) ^ (value >> 63)) as u64)
+        }
+        Scalar::Sfixed64 => OptionScalar::Fixed64(int64()? as u64),
+        Scalar::Uint32 => OptionScalar::Varint(u64::from(u32::try_from(number).ok()?)),
+        Scalar::Fixed32 => OptionScalar::Fixed32(u32::try_from(number).ok()?),
+        Scalar::Uint64 => OptionScalar::Varint(u64::try_from(number).ok()?),
+        Scalar::Fixed64 => OptionScalar::Fixed64(u64::try_from(number).ok()?),
+        _ => return None,
+    })
+}
+
+/// A message's field by the name used in text format: a group goes by its type's name.
+pub(super) fn field_in_text<'a>(pool: &'a Pool, message: &'a Message, name: &str) -> Option<&'a Field> {
+    message.fields.iter().find(|field| match field.ty {
+        Type::Group(id) => pool.message(id).name == name,
+        _ => field.name == name,
+    })
+}

@@ -1,0 +1,113 @@
+//! Interpreted options: a message value without a Rust type of its own, and its encoding.
+
+use std::collections::BTreeMap;
+
+use crate::wire::Writer;
+
+/// The fields of an options message that are set, by number.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct OptionMessage {
+    pub(crate) fields: BTreeMap<u32, OptionField>,
+}
+
+/// The values of one field; more than one only where it is repeated.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct OptionField {
+    pub(crate) values: Vec<OptionScalar>,
+    /// Written as one length-delimited run.
+    pub(crate) packed: bool,
+    /// Retained in the source only: not written into descriptors.
+    pub(crate) source_only: bool,
+}
+
+/// A value in the form in which it goes on the wire.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum OptionScalar {
+    Varint(u64),
+    Fixed32(u32),
+    Fixed64(u64),
+    Bytes(Vec<u8>),
+    Message(OptionMessage),
+    Group(OptionMessage),
+}
+
+impl OptionMessage {
+    /// An option message with one varint field.
+    pub(crate) fn with_varint(number: u32, value: u64) -> Self {
+        let mut message = Self::default();
+        message.set(number, OptionScalar::Varint(value));
+        message
+    }
+
+    pub(crate) fn set(&mut self, number: u32, value: OptionScalar) {
+        self.fields.insert(number, OptionField { values: vec![value], packed: false, source_only: false });
+    }
+
+    /// The message in a field, made where it is not there yet.
+    pub(crate) fn enter(&mut self, number: u32, group: bool) -> &mut Self {
+        let field = self.fields.entry(number).or_insert_with(|| OptionField {
+            values: Vec::new(),
+            packed: false,
+            source_only: false,
+        });
+        let is_message =
+            |value: &OptionScalar| matches!(value, OptionScalar::Message(_) | OptionScalar::Group(_));
+        if !field.values.last().is_some_and(is_message) {
+            let empty = Self::default();
+            field.values.push(if group { OptionScalar::Group(empty) } else { OptionScalar::Message(empty) });
+        }
+        match field.values.last_mut() {
+            Some(OptionScalar::Message(inner) | OptionScalar::Group(inner)) => inner,
+            _ => unreachable!("the last value was just seen or made to be a message"),
+        }
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.fields.is_empty()
+    }
+
+    pub(crate) fn varint(&self, number: u32) -> Option<u64> {
+        match self.fields.get(&number)?.values.last()? {
+            OptionScalar::Varint(value) => Some(*value),
+            _ => None,
+        }
+    }
+
+    /// Whether a boolean field is set to true.
+    pub(crate) fn is_true(&self, number: u32) -> bool {
+        self.varint(number) == Some(1)
+    }
+
+    /// The encoding, fields in the order of their numbers.
+    pub(crate) fn encode(&self, out: &mut Writer) {
+        for (&number, field) in self.fields.iter().filter(|(_, field)| !field.source_only) {
+            if field.packed {
+                out.message(number, |out| field.values.iter().for_each(|value| value.encode_bare(out)));
+            } else {
+                field.values.iter().for_each(|value| value.encode(number, out));
+            }
+        }
+    }
+}
+
+impl OptionScalar {
+    fn encode(&self, number: u32, out: &mut Writer) {
+        match self {
+            Self::Varint(value) => out.varint_field(number, *value),
+            Self::Fixed32(value) => out.fixed32_field(number, *value),
+            Self::Fixed64(value) => out.fixed64_field(number, *value),
+            Self::Bytes(value) => out.bytes(number, value),
+            Self::Message(value) => out.message(number, |out| value.encode(out)),
+            Self::Group(value) => out.group(number, |out| value.encode(out)),
+        }
+    }
+
+    fn encode_bare(&self, out: &mut Writer) {
+        match self {
+            Self::Varint(value) => out.varint(*value),
+            Self::Fixed32(value) => out.raw(&value.to_le_bytes()),
+            Self::Fixed64(value) => out.raw(&value.to_le_bytes()),
+            Self::Bytes(_) | Self::Message(_) | Self::Group(_) => {}
+        }
+    }
+}

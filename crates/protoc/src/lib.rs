@@ -1,0 +1,37 @@
+//! The protobuf compiler of Carom: `.proto` files in, descriptors and generated code out, as protoc makes them.
+//!
+//! ```text
+//! source → tokens → ast → ir (linked, checked, options interpreted) → descriptors → generators
+//! ```
+//!
+//! [`compile`] reads files and what they import; [`driver::run`] is protoc's command line.
+//!
+//! ```
+//! use carom_protoc::{MemoryFiles, compile};
+//!
+//! let mut files = MemoryFiles::default();
+//! files.insert("greet.proto", "syntax = \"proto3\"; message Hello { string name = 1; }");
+//! let compiled = compile(["greet.proto"], &files)?;
+//! assert!(!compiled.file_descriptor_set(false).is_empty());
+//! # Ok::<(), carom_protoc::Diagnostics>(())
+//! ```
+
+mod ast;
+pub mod bundled;
+mod descriptor;
+pub mod diagnostics;
+pub mod driver;
+pub mod generate;
+mod ir;
+mod loader;
+mod parse;
+mod session;
+pub mod source;
+mod source_info;
+mod text;
+mod tokens;
+mod wire;
+
+pub use diagnostics::{Diagnostic, Diagnostics, Severity};
+pub use loader::{IncludePaths, Loader, Mapping, MemoryFiles, VirtualName};
+pub use session::{Compilation, CompiledFile, compile};

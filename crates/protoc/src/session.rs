@@ -1,0 +1,257 @@
+//! One run: files are loaded with what they import, parsed once each, and built in dependency order.
+
+use std::collections::HashMap;
+
+use crate::{
+    ast::{FileItem, ImportKind},
+    bundled,
+    descriptor::{self, Detail},
+    diagnostics::{Diagnostics, Severity},
+    ir::{self, FileId, ParsedFile, Pool},
+    loader::Loader,
+    parse,
+    source::{MAX_SOURCE_BYTES, Source},
+    source_info, tokens,
+};
+
+/// The file whose messages give options their meaning.
+const DESCRIPTOR_PROTO: &str = "google/protobuf/descriptor.proto";
+
+/// Compiled files and what they import.
+#[derive(Debug)]
+pub struct Compilation {
+    pool: Pool,
+    requested: Vec<FileId>,
+    /// The requested files and all they import, each after its imports.
+    order: Vec<FileId>,
+    warnings: Diagnostics,
+}
+
+/// Compiles the files of the given import names. What they import is found by the loader, or else among the bundled
+/// well-known files.
+///
+/// # Errors
+/// Everything that is wrong with any of the files, and warnings.
+pub fn compile<S: AsRef<str>>(
+    files: impl IntoIterator<Item = S>,
+    loader: &dyn Loader,
+) -> Result<Compilation, Diagnostics> {
+    let mut session = Session {
+        loader,
+        pool: Pool::default(),
+        states: HashMap::new(),
+        finished: Vec::new(),
+        diagnostics: Diagnostics::default(),
+    };
+    session.require(DESCRIPTOR_PROTO);
+    let mut requested = Vec::new();
+    for name in files {
+        requested.extend(session.require(name.as_ref()));
+    }
+    if session.diagnostics.has_errors() {
+        return Err(session.diagnostics);
+    }
+    let order = session.reachable(&requested);
+    Ok(Compilation { pool: session.pool, requested, order, warnings: session.diagnostics })
+}
+
+enum State {
+    /// Its imports are being loaded.
+    Open,
+    /// Built, or refused.
+    Done(Option<FileId>),
+}
+
+struct Session<'a> {
+    loader: &'a dyn Loader,
+    pool: Pool,
+    states: HashMap<String, State>,
+    /// In the order in which they were built.
+    finished: Vec<FileId>,
+    diagnostics: Diagnostics,
+}
+
+/// A file whose imports are being loaded.
+struct Pending {
+    name: String,
+    parsed: ParsedFile,
+    imports: std::vec::IntoIter<(String, u32)>,
+}
+
+impl Session<'_> {
+    /// Loads a file and what it imports, depth first, without recursion: chains of imports may be long.
+    fn require(&mut self, name: &str) -> Option<FileId> {
+        let mut stack: Vec<Pending> = Vec::new();
+        if let Some(State::Done(id)) = self.states.get(name) {
+            return *id;
+        }
+        stack.extend(self.open(name));
+        while let Some(top) = stack.last_mut() {
+            let Some((import, token)) = top.imports.next() else {
+                let done = stack.pop()?;
+                let id = ir::build(&mut self.pool, done.parsed, &mut self.diagnostics);
+                self.finished.extend(id);
+                self.states.insert(done.name, State::Done(id));
+                if let Some(parent) = stack.last_mut() {
+                    parent.parsed.imports.push(id);
+                }
+                continue;
+            };
+            match self.states.get(&import) {
+                Some(State::Done(id)) => top.parsed.imports.push(*id),
+                Some(State::Open) => {
+                    top.parsed.imports.push(None);
+                    let offset = top.parsed.tokens[token as usize].start;
+                    let from = stack.iter().position(|pending| pending.name == import).unwrap_or(0);
+                    let chain: Vec<&str> =
+                        stack[from..].iter().map(|pending| pending.name.as_str()).collect();
+                    let text = format!("File recursively imports itself: {} -> {import}", chain.join(" -> "));
+                    if let Some(top) = stack.last() {
+                        self.diagnostics.at(Severity::Error, &top.parsed.source, offset, text);
+                    }
+                }
+                None => match self.open(&import) {
+                    Some(pending) => stack.push(pending),
+                    None => top.parsed.imports.push(None),
+                },
+            }
+        }
+        match self.states.get(name) {
+            Some(State::Done(id)) => *id,
+            _ => None,
+        }
+    }
+
+    /// Reads and parses a file. Where that fails it is done with.
+    fn open(&mut self, name: &str) -> Option<Pending> {
+        self.states.insert(name.to_owned(), State::Done(None));
+        let text = match self.loader.load(name) {
+            Ok(Some(text)) => text,
+            Ok(None) => match bundled::bundled(name).filter(|_| name == DESCRIPTOR_PROTO) {
+                Some(text) => text.to_vec(),
+                None => {
+                    self.diagnostics.about(Severity::Error, name, "File not found.".to_owned());
+                    return None;
+                }
+            },
+            Err(error) => {
+                self.diagnostics.about(Severity::Error, name, format!("Cannot be read: {error}."));
+                return None;
+            }
+        };
+        if text.len() > MAX_SOURCE_BYTES {
+            let message = format!("File is larger than {MAX_SOURCE_BYTES} bytes.");
+            self.diagnostics.about(Severity::Error, name, message);
+            return None;
+        }
+        let source = Source::new(name, text);
+        let mut own = Diagnostics::default();
+        let tokens = tokens::tokenize(&source, &mut own);
+        let tree = parse::parse(&source, &tokens, &mut own);
+        own.sort();
+        let failed = own.has_errors();
+        self.diagnostics.extend(own);
+        if failed {
+            return None;
+        }
+        let imports: Vec<(String, u32)> = tree
+            .items
+            .iter()
+            .filter_map(|item| match item {
+                FileItem::Import(import) => Some((import.path.clone(), import.span.first)),
+                _ => None,
+            })
+            .collect();
+        let source_info = source_info::encode(&source, &tokens, &tree);
+        self.states.insert(name.to_owned(), State::Open);
+        let parsed = ParsedFile { source, tokens, tree, source_info, imports: Vec::new() };
+        Some(Pending { name: name.to_owned(), parsed, imports: imports.into_iter() })
+    }
+
+    /// The files and all they import, each once and after its imports.
+    fn reachable(&self, requested: &[FileId]) -> Vec<FileId> {
+        let mut seen = std::collections::HashSet::new();
+        let mut order = Vec::new();
+        let mut stack: Vec<(FileId, usize)> = Vec::new();
+        for id in requested {
+            if seen.insert(*id) {
+                stack.push((*id, 0));
+            }
+            while let Some((id, next)) = stack.last_mut() {
+                let imports = &self.pool.file(*id).imports;
+                match imports.get(*next) {
+                    Some(import) => {
+                        *next += 1;
+                        if let Some(file) = import.file.filter(|file| seen.insert(*file)) {
+                            stack.push((file, 0));
+                        }
+                    }
+                    None => {
+                        order.push(*id);
+                        stack.pop();
+                    }
+                }
+            }
+        }
+        order
+    }
+}
+
+/// One compiled file.
+#[derive(Clone, Copy, Debug)]
+pub struct CompiledFile<'a> {
+    compilation: &'a Compilation,
+    id: FileId,
+}
+
+impl Compilation {
+    /// The files that were asked for, in the order in which they were.
+    pub fn requested(&self) -> impl Iterator<Item = CompiledFile<'_>> {
+        self.requested.iter().map(|id| CompiledFile { compilation: self, id: *id })
+    }
+
+    /// The files that were asked for and all they import, each after its imports.
+    pub fn files(&self) -> impl Iterator<Item = CompiledFile<'_>> {
+        self.order.iter().map(|id| CompiledFile { compilation: self, id: *id })
+    }
+
+    /// What was found strange but not wrong.
+    pub fn warnings(&self) -> &Diagnostics {
+        &self.warnings
+    }
+
+    /// The encoded `FileDescriptorSet` of all files, as protoc writes it with `--include_imports`.
+    pub fn file_descriptor_set(&self, source_info: bool) -> Vec<u8> {
+        let mut out = crate::wire::Writer::default();
+        self.files().for_each(|file| out.bytes(1, &file.descriptor(source_info)));
+        out.into_bytes()
+    }
+}
+
+impl CompiledFile<'_> {
+    /// The name under which the file is imported.
+    pub fn name(&self) -> &str {
+        self.compilation.pool.file(self.id).source.name()
+    }
+
+    /// The encoded `FileDescriptorProto` as descriptor sets and plugins get it: every field has its JSON name.
+    pub fn descriptor(&self, source_info: bool) -> Vec<u8> {
+        descriptor::encode(&self.compilation.pool, self.id, Detail { json_names: true, source_info })
+    }
+
+    /// The encoded `FileDescriptorProto` as generated code embeds it: JSON names only where they were written.
+    pub fn embedded_descriptor(&self) -> Vec<u8> {
+        descriptor::encode(&self.compilation.pool, self.id, Detail::default())
+    }
+
+    /// The names of the files it imports.
+    pub fn imports(&self) -> impl Iterator<Item = &str> {
+        self.compilation.pool.file(self.id).imports.iter().map(|import| import.path.as_str())
+    }
+
+    /// Whether it imports the named file publicly.
+    pub fn imports_publicly(&self, name: &str) -> bool {
+        let imports = &self.compilation.pool.file(self.id).imports;
+        imports.iter().any(|import| import.kind == ImportKind::Public && import.path == name)
+    }
+}
