@@ -12,11 +12,6 @@ const BUILD_LIMIT: Duration = Duration::from_secs(1200);
 /// Seconds of fuzzing a target in the test command.
 const SMOKE_SECONDS: u64 = 5;
 
-/// What libFuzzer needs from the compiler: counters at every edge, their addresses, and traced comparisons.
-const COVERAGE: &str = "--cfg fuzzing -Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 \
-    -Cllvm-args=-sanitizer-coverage-inline-8bit-counters -Cllvm-args=-sanitizer-coverage-pc-table \
-    -Cllvm-args=-sanitizer-coverage-trace-compares -Ccodegen-units=1 -Cdebug-assertions";
-
 /// Builds all targets of `fuzz/` and runs each for a few seconds from its committed corpus.
 pub(crate) fn smoke() -> Result<String, String> {
     let folder = project::root().join("fuzz");
@@ -28,10 +23,9 @@ pub(crate) fn smoke() -> Result<String, String> {
     packages::ensure(&[packages::Needed { program: "c++", package: "g++" }])?;
     let host = host()?;
     let build = project::target().join("fuzz");
-    let mut cargo = project::cargo(&[]);
-    // A target is named even though it is the host's, so that build scripts are built without coverage.
-    cargo.args(["build", "--quiet", "--release", "--bins", "--target", &host, "--target-dir"]);
-    cargo.arg(&build).arg("--manifest-path").arg(&manifest).env("RUSTFLAGS", COVERAGE);
+    // In its folder, whose configuration asks the compiler for coverage.
+    let mut cargo = project::cargo(&["build", "--quiet", "--release", "--bins", "--target-dir"]);
+    cargo.current_dir(&folder).arg(&build);
     process::show(&mut cargo, BUILD_LIMIT)?;
 
     let targets = targets(&folder)?;

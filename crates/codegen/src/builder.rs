@@ -9,11 +9,13 @@ use buffa_codegen::{BytesRepr, CodeGenConfig};
 use buffa_descriptor::generated::descriptor::FileDescriptorSet;
 
 use crate::error::Error;
+use crate::front;
 use crate::package::{Generated, Sides, generate};
+use crate::tree::module_tree;
 
 /// What is generated, and where to. [`configure`](crate::configure) gives one with the defaults.
 #[derive(Debug, Clone)]
-#[must_use = "nothing is generated before `compile`"]
+#[must_use = "nothing is generated before it compiles files"]
 pub struct Builder {
     out_dir: Option<PathBuf>,
     sides: Sides,
@@ -32,7 +34,12 @@ impl Default for Builder {
         messages.emit_register_fn = false;
         Self {
             out_dir: None,
-            sides: Sides { client: true, server: true },
+            sides: Sides {
+                client: true,
+                server: true,
+                client_attributes: Vec::new(),
+                server_attributes: Vec::new(),
+            },
             messages,
             emit_rerun_if_changed: true,
             file_descriptor_set_path: None,
@@ -80,6 +87,18 @@ impl Builder {
     /// (`.`).
     pub fn field_attribute(mut self, path: impl Into<String>, attribute: impl Into<String>) -> Self {
         self.messages.field_attributes.push((dotted(path), attribute.into()));
+        self
+    }
+
+    /// Puts an attribute on the clients' types: of one service (`my.package.Service`), of a package, or of all (`.`).
+    pub fn client_attribute(mut self, path: impl Into<String>, attribute: impl Into<String>) -> Self {
+        self.sides.client_attributes.push((dotted(path), attribute.into()));
+        self
+    }
+
+    /// Puts an attribute on the servers' types, as [`client_attribute`](Self::client_attribute).
+    pub fn server_attribute(mut self, path: impl Into<String>, attribute: impl Into<String>) -> Self {
+        self.sides.server_attributes.push((dotted(path), attribute.into()));
         self
     }
 
@@ -134,6 +153,30 @@ impl Builder {
 
 /// The run.
 impl Builder {
+    /// Compiles `.proto` files and generates the code of them and of all that they import, but for what
+    /// [`extern_path`](Self::extern_path) covers. `includes` are the directories that imports are relative to; a file
+    /// is given by its path, which lies in one of them, or relative to one of them. Google's well-known files need not
+    /// be there.
+    ///
+    /// # Errors
+    /// The files do not compile, cannot be made code of, or a file cannot be read or written.
+    pub fn compile_protos(
+        &self,
+        files: &[impl AsRef<Path>],
+        includes: &[impl AsRef<Path>],
+    ) -> Result<(), Error> {
+        let files: Vec<PathBuf> = files.iter().map(|path| path.as_ref().to_owned()).collect();
+        let includes: Vec<PathBuf> = includes.iter().map(|path| path.as_ref().to_owned()).collect();
+        let compiled = front::compile(&files, &includes)?;
+        if self.emit_rerun_if_changed {
+            for path in &compiled.sources {
+                println!("cargo::rerun-if-changed={}", path.display());
+            }
+        }
+        show_warnings(&compiled.warnings);
+        self.compile_descriptor_set(&compiled.set)
+    }
+
     /// Generates the code of files that are compiled already: of all in the set but those that
     /// [`extern_path`](Self::extern_path) covers. The set must hold their imports, as `--include_imports` of protoc
     /// gives them; comments are carried over if it holds source information.
@@ -142,20 +185,15 @@ impl Builder {
     /// The set cannot be made code of, or a file cannot be written.
     pub fn compile_descriptor_set(&self, set: &FileDescriptorSet) -> Result<(), Error> {
         let out_dir = self.output_directory()?;
-        let Generated { packages, warnings } = generate(&set.file, &self.messages, self.sides)?;
-        for warning in warnings {
-            println!("cargo::warning={}", warning.replace('\n', " "));
-        }
+        let Generated { packages, warnings } = generate(&set.file, &self.messages, &self.sides)?;
+        show_warnings(&warnings);
         fs::create_dir_all(&out_dir).map_err(|source| Error::Io { path: out_dir.clone(), source })?;
         for package in &packages {
             write(&out_dir.join(package.source_file()), package.source.as_bytes())?;
             write(&out_dir.join(package.descriptors_file()), &package.descriptors)?;
         }
         if let Some(name) = &self.include_file {
-            let names: Vec<_> =
-                packages.iter().map(|package| (package.source_file(), package.name.clone())).collect();
-            let mode = buffa_codegen::IncludeMode::Relative("");
-            let tree = buffa_codegen::generate_module_tree(&names, mode, false);
+            let tree = module_tree(&packages);
             write(&out_dir.join(name), tree.as_bytes())?;
         }
         if let Some(path) = &self.file_descriptor_set_path {
@@ -169,6 +207,13 @@ impl Builder {
             Some(directory) => Ok(directory.clone()),
             None => env::var_os("OUT_DIR").map(PathBuf::from).ok_or(Error::NoOutDir),
         }
+    }
+}
+
+/// Has cargo show warnings.
+fn show_warnings(warnings: &[String]) {
+    for warning in warnings {
+        println!("cargo::warning={}", warning.replace('\n', " "));
     }
 }
 

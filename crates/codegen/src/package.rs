@@ -14,10 +14,14 @@ use crate::error::Error;
 use crate::service::Service;
 
 /// What of services is generated.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(crate) struct Sides {
     pub(crate) client: bool,
     pub(crate) server: bool,
+    /// Attributes for the clients' types, each with the path of a service or a package.
+    pub(crate) client_attributes: Vec<(String, String)>,
+    /// The same for the servers' types.
+    pub(crate) server_attributes: Vec<(String, String)>,
 }
 
 /// The generated code of a package.
@@ -67,7 +71,7 @@ fn descriptors_file(package: &str) -> String {
 pub(crate) fn generate(
     files: &[FileDescriptorProto],
     config: &CodeGenConfig,
-    sides: Sides,
+    sides: &Sides,
 ) -> Result<Generated, Error> {
     let mut by_package: BTreeMap<&str, Vec<&FileDescriptorProto>> = BTreeMap::new();
     for file in files {
@@ -96,12 +100,27 @@ pub(crate) fn generate(
 
 /// Whether the package's types are taken from elsewhere. `google.protobuf` is buffa-types' (and buffa-descriptor's).
 fn is_external(package: &str, config: &CodeGenConfig) -> bool {
-    let covers = |path: &str| {
-        let prefix = path.trim_start_matches('.');
-        let rest = package.strip_prefix(prefix);
-        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.')) && !prefix.is_empty()
-    };
-    covers(".google.protobuf") || config.extern_paths.iter().any(|(path, _)| covers(path))
+    covers(".google.protobuf", package)
+        || config.extern_paths.iter().any(|(path, _)| path != "." && covers(path, package))
+}
+
+/// Whether a path is that of an element or of something that it is in.
+fn covers(path: &str, element: &str) -> bool {
+    let prefix = path.trim_start_matches('.');
+    prefix.is_empty()
+        || element.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+}
+
+/// The attributes whose path covers a service.
+fn service_attributes(rules: &[(String, String)], service: &str) -> Result<TokenStream, Error> {
+    let mut out = TokenStream::new();
+    for (path, attribute) in rules.iter().filter(|(path, _)| covers(path, service)) {
+        let attribute: TokenStream = attribute.parse().map_err(|error| {
+            Error::Generate(format!("the attribute {attribute} for {path} does not parse as Rust: {error}"))
+        })?;
+        out.extend(attribute);
+    }
+    Ok(out)
 }
 
 /// The Rust source of a package.
@@ -110,7 +129,7 @@ fn source(
     messages: &str,
     files: &[&FileDescriptorProto],
     context: &CodeGenContext<'_>,
-    sides: Sides,
+    sides: &Sides,
 ) -> Result<String, Error> {
     let mut file = syn::parse_file(messages).map_err(|error| {
         Error::Generate(format!("the messages of package {name} do not parse as Rust: {error}"))
@@ -131,10 +150,16 @@ fn source(
                 Ok(())
             };
             if sides.client {
-                add(service.client_module(), service.client())?;
+                add(
+                    service.client_module(),
+                    service.client(&service_attributes(&sides.client_attributes, service.full_name())?),
+                )?;
             }
             if sides.server {
-                add(service.server_module(), service.server())?;
+                add(
+                    service.server_module(),
+                    service.server(&service_attributes(&sides.server_attributes, service.full_name())?),
+                )?;
             }
         }
     }
@@ -210,15 +235,10 @@ fn descriptors(all: &[FileDescriptorProto], wanted: &[&FileDescriptorProto]) -> 
         let imports = by_name.get(name).map_or(&[][..], |file| &file.dependency);
         open.extend(imports.iter().map(String::as_str).filter(|import| needed.insert(import)));
     }
-    let mut set = FileDescriptorSet::default();
-    set.file = all
+    let file = all
         .iter()
         .filter(|file| file.name.as_deref().is_some_and(|name| needed.contains(name)))
-        .map(|file| {
-            let mut file = file.clone();
-            file.source_code_info = Default::default();
-            file
-        })
+        .map(|file| FileDescriptorProto { source_code_info: Default::default(), ..file.clone() })
         .collect();
-    set.encode_to_vec()
+    FileDescriptorSet { file, ..Default::default() }.encode_to_vec()
 }

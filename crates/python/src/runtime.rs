@@ -24,8 +24,10 @@ pub(crate) fn handle() -> PyResult<Handle> {
     if let Some(handle) = RUNTIME.load_full() {
         return Ok(Handle::clone(&handle));
     }
-    let failed = |error| PyRuntimeError::new_err(format!("cannot start the thread that serves connections: {error}"));
-    let runtime = Builder::new_current_thread().enable_all().thread_name("carom-blocking").build().map_err(failed)?;
+    let failed =
+        |error| PyRuntimeError::new_err(format!("cannot start the thread that serves connections: {error}"));
+    let runtime =
+        Builder::new_current_thread().enable_all().thread_name("carom-blocking").build().map_err(failed)?;
     let handle = runtime.handle().clone();
     thread::Builder::new()
         .name("carom".to_owned())

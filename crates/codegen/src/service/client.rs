@@ -7,13 +7,16 @@ use super::{Method, Service, docs_or};
 use crate::names::ident;
 
 /// What a client has besides its service's methods: a method of one of these names gets an underscore behind it.
-const OWN_METHODS: &[&str] = &["new", "connect", "channel"];
+const OWN_METHODS: &[&str] =
+    &["new", "connect", "channel", "max_recv_message_size", "max_send_message_size", "send_compressed"];
 
-pub(super) fn module(service: &Service) -> TokenStream {
+pub(super) fn module(service: &Service, attributes: &TokenStream) -> TokenStream {
     let module = ident(&service.client_module());
     let name = format_ident!("{}Client", service.type_name);
     let docs = docs_or(&service.docs, format!(" Calls `{}`.", service.full_name));
     let module_docs = format!(" The client of `{}`.", service.full_name);
+    let full_name = &service.full_name;
+    let paths = service.paths();
     let methods = service.methods.iter().map(method);
     quote! {
         #[doc = #module_docs]
@@ -22,15 +25,20 @@ pub(super) fn module(service: &Service) -> TokenStream {
             ///
             /// Cheap to clone; clones share the channel. Methods take a message, or a `carom::Request` around it with
             /// metadata and what else one call asks for.
+            #attributes
             #[derive(Debug, Clone)]
             pub struct #name {
                 channel: ::carom::client::Channel,
+                options: ::carom::client::StubOptions,
             }
 
             impl #name {
+                /// The full name of the service.
+                pub const NAME: &'static str = #full_name;
+
                 /// A client that calls over this channel.
                 pub fn new(channel: ::carom::client::Channel) -> Self {
-                    Self { channel }
+                    Self { channel, options: ::core::default::Default::default() }
                 }
 
                 /// Opens a channel to the target (`host:port`, `dns:///…`, `unix:…`) and waits until it is connected.
@@ -48,8 +56,32 @@ pub(super) fn module(service: &Service) -> TokenStream {
                     &self.channel
                 }
 
+                /// The largest message, decompressed, in bytes, that this client's calls take. Default: the channel's.
+                #[must_use]
+                pub fn max_recv_message_size(mut self, bytes: usize) -> Self {
+                    self.options.max_recv_message_size = ::core::option::Option::Some(bytes);
+                    self
+                }
+
+                /// The largest message, in bytes before compression, that this client's calls send. Default: the
+                /// channel's.
+                #[must_use]
+                pub fn max_send_message_size(mut self, bytes: usize) -> Self {
+                    self.options.max_send_message_size = ::core::option::Option::Some(bytes);
+                    self
+                }
+
+                /// Compresses what this client's calls send. Default: as the channel does.
+                #[must_use]
+                pub fn send_compressed(mut self, encoding: ::carom::CompressionEncoding) -> Self {
+                    self.options.compression = ::core::option::Option::Some(encoding);
+                    self
+                }
+
                 #(#methods)*
             }
+
+            #paths
         }
     }
 }
@@ -88,7 +120,8 @@ fn method(method: &Method) -> TokenStream {
             request: #argument,
         ) -> ::core::result::Result<::carom::Response<#answer>, ::carom::Status> {
             let codec = ::carom::codec::BuffaCodec::<#request, #response>::new();
-            self.channel.#kind(#path, codec, #into_trait::#into(request)).await
+            let request = self.options.apply(#into_trait::#into(request));
+            self.channel.#kind(#path, codec, request).await
         }
     }
 }

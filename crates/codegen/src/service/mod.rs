@@ -106,14 +106,33 @@ impl Service {
         format!("{}_server", self.module_stem)
     }
 
-    /// The client's module.
-    pub(crate) fn client(&self) -> TokenStream {
-        client::module(self)
+    /// The client's module; `attributes` go on the client's type.
+    pub(crate) fn client(&self, attributes: &TokenStream) -> TokenStream {
+        client::module(self, attributes)
     }
 
-    /// The server's module.
-    pub(crate) fn server(&self) -> TokenStream {
-        server::module(self)
+    /// The server's module; `attributes` go on the server's type.
+    pub(crate) fn server(&self, attributes: &TokenStream) -> TokenStream {
+        server::module(self, attributes)
+    }
+
+    /// A constant with the path of each method.
+    fn paths(&self) -> TokenStream {
+        let constants = self.methods.iter().map(|method| {
+            let name = ident(&method.name.to_uppercase());
+            let path = &method.path;
+            let docs = format!(" The path of `{}`.", method.proto_name);
+            quote! {
+                #[doc = #docs]
+                pub const #name: &str = #path;
+            }
+        });
+        quote! {
+            /// The paths of the methods, as interceptors and service configurations name them.
+            pub mod paths {
+                #(#constants)*
+            }
+        }
     }
 }
 

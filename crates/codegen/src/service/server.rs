@@ -6,16 +6,18 @@ use quote::{format_ident, quote};
 use super::{Method, Service, docs_or};
 use crate::names::ident;
 
-pub(super) fn module(service: &Service) -> TokenStream {
+pub(super) fn module(service: &Service, attributes: &TokenStream) -> TokenStream {
     let module = ident(&service.server_module());
     let module_docs = format!(" The server side of `{}`.", service.full_name);
     let the_trait = service_trait(service);
-    let server = server_type(service);
+    let server = server_type(service, attributes);
+    let paths = service.paths();
     quote! {
         #[doc = #module_docs]
         pub mod #module {
             #the_trait
             #server
+            #paths
         }
     }
 }
@@ -68,7 +70,7 @@ fn trait_method(method: &Method) -> TokenStream {
     }
 }
 
-fn server_type(service: &Service) -> TokenStream {
+fn server_type(service: &Service, attributes: &TokenStream) -> TokenStream {
     let the_trait = ident(&service.type_name);
     let name = format_ident!("{}Server", service.type_name);
     let name_text = name.to_string();
@@ -78,11 +80,11 @@ fn server_type(service: &Service) -> TokenStream {
     let methods = service.methods.iter().map(|method| registration(method, &the_trait));
     quote! {
         #[doc = #docs]
+        #attributes
         pub struct #name<T> {
             inner: ::std::sync::Arc<T>,
-            settings: fn(::carom::server::Method) -> ::carom::server::Method,
-            max_recv_message_size: ::core::option::Option<usize>,
-            max_send_message_size: ::core::option::Option<usize>,
+            options: ::carom::server::ServiceOptions,
+            placement: fn(::carom::server::Method) -> ::carom::server::Method,
         }
 
         impl<T> #name<T> {
@@ -98,34 +100,44 @@ fn server_type(service: &Service) -> TokenStream {
             pub fn from_arc(inner: ::std::sync::Arc<T>) -> Self {
                 Self {
                     inner,
-                    settings: ::core::convert::identity,
-                    max_recv_message_size: ::core::option::Option::None,
-                    max_send_message_size: ::core::option::Option::None,
+                    options: ::core::default::Default::default(),
+                    placement: ::core::convert::identity,
                 }
             }
 
             /// The largest message, decompressed, in bytes, that the methods take. Default: the server's.
+            #[must_use]
             pub fn max_recv_message_size(mut self, bytes: usize) -> Self {
-                self.max_recv_message_size = ::core::option::Option::Some(bytes);
+                self.options.max_recv_message_size = ::core::option::Option::Some(bytes);
                 self
             }
 
             /// The largest message, in bytes before compression, that the methods answer with. Default: the server's.
+            #[must_use]
             pub fn max_send_message_size(mut self, bytes: usize) -> Self {
-                self.max_send_message_size = ::core::option::Option::Some(bytes);
+                self.options.max_send_message_size = ::core::option::Option::Some(bytes);
+                self
+            }
+
+            /// Compresses what the methods answer with, for clients that can read it. Default: as the server does.
+            #[must_use]
+            pub fn send_compressed(mut self, encoding: ::carom::CompressionEncoding) -> Self {
+                self.options.compression = ::core::option::Option::Some(encoding);
                 self
             }
 
             /// Runs each handler in a task of its own on the runtime instead of in the task of its connection: for
             /// handlers that compute for more than some tens of microseconds at a time.
+            #[must_use]
             pub fn spawned(mut self) -> Self {
-                self.settings = ::carom::server::Method::spawned;
+                self.placement = ::carom::server::Method::spawned;
                 self
             }
 
             /// Runs each handler on a thread of the runtime's blocking pool: for handlers that block.
+            #[must_use]
             pub fn blocking(mut self) -> Self {
-                self.settings = ::carom::server::Method::blocking;
+                self.placement = ::carom::server::Method::blocking;
                 self
             }
         }
@@ -149,18 +161,8 @@ fn server_type(service: &Service) -> TokenStream {
 
             fn methods(&self) -> ::std::vec::Vec<::carom::server::Method> {
                 let methods: [::carom::server::Method; #count] = [#(#methods),*];
-                let settled = methods.into_iter().map(|method| {
-                    let method = match self.max_recv_message_size {
-                        ::core::option::Option::Some(bytes) => method.max_recv_message_size(bytes),
-                        ::core::option::Option::None => method,
-                    };
-                    let method = match self.max_send_message_size {
-                        ::core::option::Option::Some(bytes) => method.max_send_message_size(bytes),
-                        ::core::option::Option::None => method,
-                    };
-                    (self.settings)(method)
-                });
-                settled.collect()
+                let options = self.options;
+                methods.into_iter().map(|method| (self.placement)(method.with_options(options))).collect()
             }
 
             fn file_descriptor_set(&self) -> ::core::option::Option<&'static [u8]> {

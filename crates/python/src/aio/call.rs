@@ -168,11 +168,16 @@ impl AioCall {
     }
 
     /// Sends a request. None if there is room for more, else a future of that.
-    fn write<'py>(slf: &Bound<'py, Self>, message: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyAny>>> {
+    fn write<'py>(
+        slf: &Bound<'py, Self>,
+        message: &Bound<'py, PyAny>,
+    ) -> PyResult<Option<Bound<'py, PyAny>>> {
         let call = slf.get();
         let payload = convert::payload(message)?;
         let Some(raw) = call.core.raw() else {
-            return Err(PyValueError::new_err("the call has not begun: its call credentials are not known yet"));
+            return Err(PyValueError::new_err(
+                "the call has not begun: its call credentials are not known yet",
+            ));
         };
         raw.send_message(payload);
         Ok(Self::now_or_later(slf, ask_room)?.future())
@@ -190,7 +195,8 @@ impl AioCall {
         let call = slf.get();
         let (metadata, _) = convert::metadata(metadata)?;
         let Some(prepared) = call.lock().prepared.take() else { return Ok(()) };
-        match prepared.channel.get().start_raw(&prepared.method, prepared.payload, prepared.options, metadata) {
+        match prepared.channel.get().start_raw(&prepared.method, prepared.payload, prepared.options, metadata)
+        {
             Ok(raw) => call.core.begin(raw),
             Err(status) => call.core.overrule(status),
         }

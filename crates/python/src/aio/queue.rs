@@ -144,8 +144,9 @@ impl LoopQueue {
 impl LoopQueue {
     #[new]
     fn new(create_future: Py<PyAny>) -> PyResult<Self> {
-        let wake = WakeFd::new()
-            .map_err(|error| PyOSError::new_err(format!("cannot make the descriptor of an event loop: {error}")))?;
+        let wake = WakeFd::new().map_err(|error| {
+            PyOSError::new_err(format!("cannot make the descriptor of an event loop: {error}"))
+        })?;
         Ok(Self {
             shared: Arc::new(Shared { wake, ready: Mutex::default() }),
             create_future,

@@ -89,7 +89,11 @@ impl DetachedHandler for Intake {
 
 impl AioServer {
     /// A call came: the program's handler is started.
-    pub(super) fn incoming(slf: &Bound<'_, Self>, queue: &Bound<'_, LoopQueue>, call: IncomingCall) -> PyResult<()> {
+    pub(super) fn incoming(
+        slf: &Bound<'_, Self>,
+        queue: &Bound<'_, LoopQueue>,
+        call: IncomingCall,
+    ) -> PyResult<()> {
         let Some(running) = slf.get().running.get() else { return Ok(()) };
         let call = AioServerCall::new(queue, call, Arc::clone(&slf.get().intake.active));
         running.on_call.bind(slf.py()).call1((call,))?;

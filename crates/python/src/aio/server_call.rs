@@ -151,13 +151,15 @@ impl Drop for AioServerCall {
 }
 
 fn ask_message(py: Python<'_>, stream: &Streams, cx: &mut Context<'_>) -> Poll<PyResult<Py<PyAny>>> {
-    stream.receiver.lock().unwrap_or_else(PoisonError::into_inner).poll_message(cx).map(|message| match message {
-        Ok(Some(message)) => Ok(PyBytes::new(py, &message).into_any().unbind()),
-        Ok(None) => Ok(py.None()),
-        // The call is over, and its task is being cancelled: this says the same to who waits for the message.
-        Err(_) => {
-            let error = py.import("asyncio")?.getattr("CancelledError")?.call0()?;
-            Err(PyErr::from_value(error))
+    stream.receiver.lock().unwrap_or_else(PoisonError::into_inner).poll_message(cx).map(|message| {
+        match message {
+            Ok(Some(message)) => Ok(PyBytes::new(py, &message).into_any().unbind()),
+            Ok(None) => Ok(py.None()),
+            // The call is over, and its task is being cancelled: this says the same to who waits for the message.
+            Err(_) => {
+                let error = py.import("asyncio")?.getattr("CancelledError")?.call0()?;
+                Err(PyErr::from_value(error))
+            }
         }
     })
 }
@@ -184,7 +186,10 @@ impl AioServerCall {
     }
 
     /// Sends a response. None if there is room for more, else a future of that.
-    fn write<'py>(slf: &Bound<'py, Self>, message: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyAny>>> {
+    fn write<'py>(
+        slf: &Bound<'py, Self>,
+        message: &Bound<'py, PyAny>,
+    ) -> PyResult<Option<Bound<'py, PyAny>>> {
         let call = slf.get();
         let payload = convert::payload(message)?;
         let compress = {

@@ -50,7 +50,12 @@ impl<T> Waiters<T> {
 
     /// Those whose result has come, with it. A future that was cancelled takes nothing: what it waited for is for the
     /// next one.
-    pub(super) fn resolve(&mut self, py: Python<'_>, of: &T, cx: &mut Context<'_>) -> PyResult<Vec<Resolved>> {
+    pub(super) fn resolve(
+        &mut self,
+        py: Python<'_>,
+        of: &T,
+        cx: &mut Context<'_>,
+    ) -> PyResult<Vec<Resolved>> {
         let mut resolved = Vec::new();
         let mut waiting = Vec::with_capacity(self.0.len());
         for (ask, future) in self.0.drain(..) {

@@ -40,11 +40,7 @@ pub(crate) struct Channel {
 type TlsFiles = (Option<Vec<u8>>, Option<Vec<u8>>, Option<Vec<u8>>);
 
 impl Channel {
-    fn build(
-        mut builder: ChannelBuilder,
-        options: &Options,
-        tls: Option<TlsFiles>,
-    ) -> Result<Inner, String> {
+    fn build(mut builder: ChannelBuilder, options: &Options, tls: Option<TlsFiles>) -> Result<Inner, String> {
         builder = options.channel(builder);
         if let Some((roots, key, chain)) = tls {
             let mut config = ClientTlsConfig::new();
@@ -54,7 +50,11 @@ impl Channel {
             match (chain, key) {
                 (Some(chain), Some(key)) => config = config.identity(Identity::from_pem(chain, key)),
                 (None, None) => {}
-                _ => return Err("a private key and a certificate chain belong together; one is missing".to_owned()),
+                _ => {
+                    return Err(
+                        "a private key and a certificate chain belong together; one is missing".to_owned()
+                    );
+                }
             }
             if let Some(name) = &options.tls_name {
                 config = config.domain_name(name.clone());
@@ -132,13 +132,7 @@ impl Channel {
 }
 
 fn failed(status: Status) -> End {
-    End {
-        status,
-        initial: MetadataMap::new(),
-        trailing: MetadataMap::new(),
-        message: None,
-        local: false,
-    }
+    End { status, initial: MetadataMap::new(), trailing: MetadataMap::new(), message: None, local: false }
 }
 
 fn number(state: ConnectivityState) -> u8 {

@@ -1,7 +1,7 @@
 //! The client half: channels, and the calls of threads. Calls of event loops are in [`crate::aio`].
 
-pub(crate) mod callbacks;
 mod call;
+pub(crate) mod callbacks;
 mod channel;
 pub(crate) mod core;
 mod requests;

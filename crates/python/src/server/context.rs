@@ -63,7 +63,12 @@ impl Wake for Callbacks {
 }
 
 impl ServicerContext {
-    pub(super) fn new(head: Arc<RequestHead>, facts: CallFacts, responder: Responder, queue: &Arc<Queue>) -> Self {
+    pub(super) fn new(
+        head: Arc<RequestHead>,
+        facts: CallFacts,
+        responder: Responder,
+        queue: &Arc<Queue>,
+    ) -> Self {
         Self {
             facts: Facts { head, call: facts },
             responder,
@@ -207,9 +212,8 @@ impl ServicerContext {
             return false;
         }
         let mut slot = self.callbacks.lock().unwrap_or_else(PoisonError::into_inner);
-        let callbacks = slot.get_or_insert_with(|| {
-            Arc::new(Callbacks { list: Mutex::default(), queue: self.queue.clone() })
-        });
+        let callbacks = slot
+            .get_or_insert_with(|| Arc::new(Callbacks { list: Mutex::default(), queue: self.queue.clone() }));
         callbacks.list.lock().unwrap_or_else(PoisonError::into_inner).push(callback);
         let waker = Waker::from(Arc::clone(callbacks));
         // An end that comes between now and then is told by the waker, or by the handler's own end.

@@ -57,8 +57,11 @@ impl Facts {
     pub(crate) fn auth_context<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         let context = PyDict::new(py);
         let connection = &self.call.connection;
-        let (kind, level) =
-            if connection.tls { ("ssl", "TSI_PRIVACY_AND_INTEGRITY") } else { ("insecure", "TSI_SECURITY_NONE") };
+        let (kind, level) = if connection.tls {
+            ("ssl", "TSI_PRIVACY_AND_INTEGRITY")
+        } else {
+            ("insecure", "TSI_SECURITY_NONE")
+        };
         context.set_item("transport_security_type", bytes_list(py, &[kind.as_bytes().to_vec()])?)?;
         context.set_item("security_level", bytes_list(py, &[level.as_bytes().to_vec()])?)?;
         let Some(chain) = &connection.peer_certs else { return Ok(context) };

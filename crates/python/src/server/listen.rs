@@ -30,8 +30,9 @@ pub(crate) fn add_port(
     let tls = tls.map(tls_config).transpose()?;
     let options = ListenOptions { reuse_port, ..ListenOptions::default() };
     py.detach(|| {
-        let failed =
-            |cause: &dyn std::fmt::Display| PyRuntimeError::new_err(format!("Failed to bind to address {address}: {cause}"));
+        let failed = |cause: &dyn std::fmt::Display| {
+            PyRuntimeError::new_err(format!("Failed to bind to address {address}: {cause}"))
+        };
         if let Some(path) = unix_path(address) {
             server.add_listener(path, tls.as_ref(), options).map_err(|error| failed(&error))?;
             return Ok(UNIX_PORT);
@@ -65,7 +66,8 @@ fn tls_config((pairs, roots, require_client_auth): TlsFiles) -> PyResult<ServerT
     };
     let mut config = ServerTlsConfig::new(Identity::from_pem(chain, key));
     if let Some(roots) = roots {
-        config = config.client_ca_root(Certificate::from_pem(roots)).client_auth_optional(!require_client_auth);
+        config =
+            config.client_ca_root(Certificate::from_pem(roots)).client_auth_optional(!require_client_auth);
     }
     Ok(config)
 }
@@ -89,6 +91,8 @@ fn resolve(address: &str) -> io::Result<Vec<SocketAddr>> {
     }
     match bare.rsplit_once(':') {
         Some((_, port)) if port.parse::<u16>().is_ok() => Ok(bare.to_socket_addrs()?.collect()),
-        _ => Err(io::Error::new(io::ErrorKind::InvalidInput, "the address has no port: give it as host:port")),
+        _ => {
+            Err(io::Error::new(io::ErrorKind::InvalidInput, "the address has no port: give it as host:port"))
+        }
     }
 }

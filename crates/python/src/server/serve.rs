@@ -60,15 +60,16 @@ impl Server<'_> {
             self.queue.done();
             return;
         }
-        let context = match Bound::new(py, ServicerContext::new(Arc::clone(&head), facts, responder, self.queue)) {
-            Ok(context) => context,
-            Err(error) => {
-                // The responder went with the context, which answers INTERNAL.
-                error.write_unraisable(py, None);
-                self.queue.done();
-                return;
-            }
-        };
+        let context =
+            match Bound::new(py, ServicerContext::new(Arc::clone(&head), facts, responder, self.queue)) {
+                Ok(context) => context,
+                Err(error) => {
+                    // The responder went with the context, which answers INTERNAL.
+                    error.write_unraisable(py, None);
+                    self.queue.done();
+                    return;
+                }
+            };
         let result = self.handler(py, found, &context).and_then(|handler| match handler {
             Some(handler) => self.run(py, &handler, receiver, &context),
             None => {
@@ -112,7 +113,11 @@ impl Server<'_> {
         let ask = || {
             let metadata = facts.invocation_metadata(py)?;
             let handler = find.bind(py).call1((facts.head.path_str(), metadata))?;
-            if handler.is_none() { Ok(None) } else { Handler::read(&handler).map(|handler| Some(Arc::new(handler))) }
+            if handler.is_none() {
+                Ok(None)
+            } else {
+                Handler::read(&handler).map(|handler| Some(Arc::new(handler)))
+            }
         };
         ask().map_err(|error| Fault::new(Code::Unknown, "Error in service handler!", error))
     }
@@ -165,9 +170,8 @@ impl Server<'_> {
         doing: &str,
         requests: Option<&Bound<'_, RequestIterator>>,
     ) -> Option<Fault> {
-        let is_rpc_error = || -> PyResult<bool> {
-            Ok(error.matches(py, py.import("grpc")?.getattr("RpcError")?)?)
-        };
+        let is_rpc_error =
+            || -> PyResult<bool> { Ok(error.matches(py, py.import("grpc")?.getattr("RpcError")?)?) };
         if requests.is_some_and(|requests| requests.get().has_failed()) && is_rpc_error().unwrap_or(false) {
             return None;
         }

@@ -46,7 +46,13 @@ impl SyncServer {
             builder.start(runtime::handle()?).map_err(|error| PyRuntimeError::new_err(error.to_string()))?;
         let ended = Arc::clone(&queue);
         inner.on_terminated(move || ended.terminate());
-        Ok(Self { inner, queue, handlers: Mutex::new(None), reuse_port: options.reuse_port.unwrap_or(true), log })
+        Ok(Self {
+            inner,
+            queue,
+            handlers: Mutex::new(None),
+            reuse_port: options.reuse_port.unwrap_or(true),
+            log,
+        })
     }
 
     /// Listens at an address; returns the port.
