@@ -14,6 +14,7 @@ mod certificate;
 mod client;
 mod convert;
 mod options;
+mod protoc;
 mod runtime;
 mod server;
 mod signal;
@@ -35,6 +36,7 @@ fn _carom(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<aio::server_call::AioServerCall>()?;
     module.add_function(wrap_pyfunction!(client::callbacks::run_callbacks, module)?)?;
     module.add_function(wrap_pyfunction!(after_fork_in_child, module)?)?;
+    module.add_function(wrap_pyfunction!(protoc::protoc, module)?)?;
     Ok(())
 }
 

@@ -16,11 +16,11 @@ def path(method):
 
 
 @contextlib.contextmanager
-def serving(handlers, *, workers=8, **options):
+def serving(methods, *, workers=8, **options):
     """A server with handlers by method name, on a port of its own: (server, address)."""
     pool = futures.ThreadPoolExecutor(max_workers=workers)
     server = grpc.server(pool, **options)
-    server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(SERVICE, handlers),))
+    server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(SERVICE, methods),))
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()
     try:

@@ -186,8 +186,9 @@ pub(crate) struct ResponderShared {
     /// Set when the call is over, with the reason.
     pub(crate) end: CancelCell,
     flow: Mutex<Flow>,
-    /// Counts as running for the connection's limit until the responder and its connection have let go.
-    _occupied: Arc<()>,
+    /// Counts as running for the connection's limit until the call is answered, or the responder and its connection
+    /// have let go.
+    occupied: Mutex<Option<Arc<()>>>,
 }
 
 #[derive(Default)]
@@ -217,7 +218,7 @@ impl ResponderShared {
             finished: AtomicBool::new(false),
             end: CancelCell::default(),
             flow: Mutex::new(flow),
-            _occupied: occupied,
+            occupied: Mutex::new(Some(occupied)),
         }
     }
 
@@ -248,7 +249,12 @@ impl ResponderShared {
 
     /// Whether this is the first (and only) end that the responder gives.
     fn finish_once(&self) -> bool {
-        !self.finished.swap(true, Ordering::AcqRel)
+        let first = !self.finished.swap(true, Ordering::AcqRel);
+        if first {
+            // The holder may keep the responder for longer; the client may use the place as soon as it has the answer.
+            *self.occupied.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        }
+        first
     }
 
     fn send(&self, command: Command) {

@@ -1,0 +1,1 @@
+"""The protobuf compiler for Python programs: `python -m grpc_tools.protoc`."""
