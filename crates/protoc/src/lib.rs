@@ -20,6 +20,8 @@ mod ast;
 pub mod bundled;
 mod descriptor;
 pub mod diagnostics;
+pub mod driver;
+pub mod generate;
 mod ir;
 mod loader;
 mod parse;

@@ -103,7 +103,8 @@ impl Session<'_> {
                     top.parsed.imports.push(None);
                     let offset = top.parsed.tokens[token as usize].start;
                     let from = stack.iter().position(|pending| pending.name == import).unwrap_or(0);
-                    let chain: Vec<&str> = stack[from..].iter().map(|pending| pending.name.as_str()).collect();
+                    let chain: Vec<&str> =
+                        stack[from..].iter().map(|pending| pending.name.as_str()).collect();
                     let text = format!("File recursively imports itself: {} -> {import}", chain.join(" -> "));
                     if let Some(top) = stack.last() {
                         self.diagnostics.at(Severity::Error, &top.parsed.source, offset, text);

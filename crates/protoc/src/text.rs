@@ -40,7 +40,10 @@ fn shortest(value: f64, reads_back: impl Fn(&str) -> bool, least: usize, most: u
     if value.is_infinite() {
         return if value > 0.0 { "inf" } else { "-inf" }.to_owned();
     }
-    (least..most).map(|digits| general(value, digits)).find(|text| reads_back(text)).unwrap_or_else(|| general(value, most))
+    (least..most)
+        .map(|digits| general(value, digits))
+        .find(|text| reads_back(text))
+        .unwrap_or_else(|| general(value, most))
 }
 
 /// `%.{digits}g`
@@ -49,7 +52,11 @@ fn general(value: f64, digits: usize) -> String {
     let (mantissa, exponent) = scientific.split_once('e').unwrap_or((&scientific, "0"));
     let exponent: i32 = exponent.parse().unwrap_or(0);
     let trim = |text: &str| {
-        if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text.to_owned() }
+        if text.contains('.') {
+            text.trim_end_matches('0').trim_end_matches('.').to_owned()
+        } else {
+            text.to_owned()
+        }
     };
     if exponent < -4 || exponent >= digits as i32 {
         let sign = if exponent < 0 { '-' } else { '+' };
@@ -87,4 +94,32 @@ pub(crate) fn map_entry_name(field: &str) -> String {
         }
     }
     out + "Entry"
+}
+
+/// Escapes bytes as C string content in hexadecimal; a hexadecimal digit after an escape is escaped too.
+pub(crate) fn hex_escape(bytes: &[u8]) -> String {
+    let mut out = String::with_capacity(bytes.len() * 2);
+    let mut after_hex = false;
+    for &byte in bytes {
+        let simple = match byte {
+            b'\n' => "\\n",
+            b'\r' => "\\r",
+            b'\t' => "\\t",
+            b'"' => "\\\"",
+            b'\'' => "\\'",
+            b'\\' => "\\\\",
+            _ => "",
+        };
+        let printable = (0x20..=0x7e).contains(&byte) && !(after_hex && byte.is_ascii_hexdigit());
+        after_hex = false;
+        if !simple.is_empty() {
+            out.push_str(simple);
+        } else if printable {
+            out.push(char::from(byte));
+        } else {
+            let _ = write!(out, "\\x{byte:02x}");
+            after_hex = true;
+        }
+    }
+    out
 }

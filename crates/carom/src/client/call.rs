@@ -10,7 +10,7 @@ use carom_wire::message::{Message, PREFIX_LEN, prefix};
 use carom_wire::{Code, MetadataMap, Status};
 use smallvec::SmallVec;
 
-use crate::codec::{CompressionEncoding, compress, decompress};
+use crate::codec::{Codec, CompressionEncoding, compress, decompress};
 use crate::credentials::CallCredentials;
 use crate::transport::driver::slot::CallSlot;
 
@@ -204,7 +204,7 @@ fn unary_message(
 }
 
 /// The payload of a received message.
-fn inflate(message: Message, encoding: Option<&[u8]>, max: usize) -> Result<Bytes, Status> {
+pub(super) fn inflate(message: Message, encoding: Option<&[u8]>, max: usize) -> Result<Bytes, Status> {
     if !message.compressed {
         return Ok(message.payload);
     }
@@ -231,7 +231,9 @@ pub(super) fn frame(payload: Bytes, limits: &Limits) -> Result<SmallVec<[Bytes; 
         let mut out = BytesMut::with_capacity(PREFIX_LEN + payload.len() / 2);
         out.put_bytes(0, PREFIX_LEN);
         compress(encoding, &payload, &mut out)?;
-        return Ok(SmallVec::from_elem(seal(out, true), 1));
+        let len = (out.len() - PREFIX_LEN) as u32;
+        out[..PREFIX_LEN].copy_from_slice(&prefix(true, len));
+        return Ok(SmallVec::from_elem(out.freeze(), 1));
     }
     let prefix = prefix(false, payload.len() as u32);
     if payload.len() < COPY_BELOW {
@@ -244,7 +246,7 @@ pub(super) fn frame(payload: Bytes, limits: &Limits) -> Result<SmallVec<[Bytes; 
 }
 
 /// Encodes a message behind its prefix.
-pub(super) fn encode_framed<C: crate::codec::Codec>(
+pub(super) fn encode_framed<C: Codec>(
     codec: &C,
     message: &C::Encode,
     limits: &Limits,
@@ -252,21 +254,31 @@ pub(super) fn encode_framed<C: crate::codec::Codec>(
     /// Most request messages are smaller.
     const FIRST_GUESS: usize = 128;
     let mut out = BytesMut::with_capacity(FIRST_GUESS);
-    out.put_bytes(0, PREFIX_LEN);
-    codec.encode(message, &mut out)?;
-    check_size(out.len() - PREFIX_LEN, limits)?;
-    let Some(encoding) = limits.compression else { return Ok(seal(out, false)) };
-    let mut compressed = BytesMut::with_capacity(PREFIX_LEN + out.len() / 2);
-    compressed.put_bytes(0, PREFIX_LEN);
-    compress(encoding, &out[PREFIX_LEN..], &mut compressed)?;
-    Ok(seal(compressed, true))
+    append_framed(codec, message, limits, &mut out)?;
+    Ok(out.freeze())
 }
 
-/// Writes the prefix into the room that was left for it.
-fn seal(mut out: BytesMut, compressed: bool) -> Bytes {
-    let len = (out.len() - PREFIX_LEN) as u32;
-    out[..PREFIX_LEN].copy_from_slice(&prefix(compressed, len));
-    out.freeze()
+/// Encodes a message behind its prefix, behind what `out` holds. After an error `out` ends in part of a message.
+pub(super) fn append_framed<C: Codec>(
+    codec: &C,
+    message: &C::Encode,
+    limits: &Limits,
+    out: &mut BytesMut,
+) -> Result<(), Status> {
+    let start = out.len();
+    out.put_bytes(0, PREFIX_LEN);
+    if let Some(encoding) = limits.compression {
+        let mut plain = BytesMut::new();
+        codec.encode(message, &mut plain)?;
+        check_size(plain.len(), limits)?;
+        compress(encoding, &plain, out)?;
+    } else {
+        codec.encode(message, out)?;
+        check_size(out.len() - start - PREFIX_LEN, limits)?;
+    }
+    let len = (out.len() - start - PREFIX_LEN) as u32;
+    out[start..start + PREFIX_LEN].copy_from_slice(&prefix(limits.compression.is_some(), len));
+    Ok(())
 }
 
 fn check_size(len: usize, limits: &Limits) -> Result<(), Status> {

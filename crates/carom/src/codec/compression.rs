@@ -160,5 +160,5 @@ fn read_limited(
     Ok(Some(Bytes::from(out)))
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "gzip"))]
 mod tests;

@@ -12,6 +12,7 @@ pub struct CredentialsError {
 
 impl CredentialsError {
     /// `what`: the part of the credentials, such as "certificate chain of the identity".
+    #[cfg(feature = "tls")]
     pub(crate) fn new(what: &'static str, problem: impl fmt::Display) -> Self {
         Self { what, problem: problem.to_string() }
     }

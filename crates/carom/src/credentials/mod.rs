@@ -3,7 +3,9 @@
 mod call;
 #[cfg(feature = "tls")]
 mod client;
+#[cfg(feature = "tls")]
 mod error;
+#[cfg(feature = "tls")]
 mod pem;
 #[cfg(feature = "tls")]
 mod server;
@@ -13,7 +15,9 @@ pub use call::{CallContext, CallCredentials, MetadataFuture};
 pub(crate) use client::ClientTls;
 #[cfg(feature = "tls")]
 pub use client::ClientTlsConfig;
+#[cfg(feature = "tls")]
 pub use error::CredentialsError;
+#[cfg(feature = "tls")]
 pub use pem::{Certificate, Identity};
 #[cfg(feature = "tls")]
 pub use server::ServerTlsConfig;

@@ -5,6 +5,7 @@ use std::fmt;
 use std::io;
 
 use super::ListenAddr;
+#[cfg(feature = "tls")]
 use crate::credentials::CredentialsError;
 
 /// Why a server could not start, or not listen at one more address.
@@ -15,9 +16,18 @@ pub struct ServeError {
 
 #[derive(Debug)]
 enum Kind {
-    Listen { addr: ListenAddr, error: io::Error },
-    Credentials { addr: ListenAddr, error: CredentialsError },
-    DuplicateMethod { path: String },
+    Listen {
+        addr: ListenAddr,
+        error: io::Error,
+    },
+    #[cfg(feature = "tls")]
+    Credentials {
+        addr: ListenAddr,
+        error: CredentialsError,
+    },
+    DuplicateMethod {
+        path: String,
+    },
     NoAddress,
     Stopped,
 }
@@ -27,7 +37,7 @@ impl ServeError {
         Self { kind: Kind::Listen { addr: addr.clone(), error } }
     }
 
-    #[cfg_attr(not(feature = "tls"), expect(dead_code))]
+    #[cfg(feature = "tls")]
     pub(crate) fn credentials(addr: &ListenAddr, error: CredentialsError) -> Self {
         Self { kind: Kind::Credentials { addr: addr.clone(), error } }
     }
@@ -65,6 +75,7 @@ impl fmt::Display for ServeError {
                 write!(f, "cannot listen on {addr}: address already in use (another program has it; {error})")
             }
             Kind::Listen { addr, error } => write!(f, "cannot listen on {addr}: {error}"),
+            #[cfg(feature = "tls")]
             Kind::Credentials { addr, error } => write!(f, "cannot use TLS on {addr}: {error}"),
             Kind::DuplicateMethod { path } => write!(f, "two services have the method {path}"),
             Kind::NoAddress => f.write_str("the server has no address to listen on: call Builder::bind"),
@@ -77,6 +88,7 @@ impl Error for ServeError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match &self.kind {
             Kind::Listen { error, .. } => Some(error),
+            #[cfg(feature = "tls")]
             Kind::Credentials { error, .. } => Some(error),
             _ => None,
         }

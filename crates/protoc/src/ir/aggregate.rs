@@ -140,9 +140,8 @@ impl<'b> Reader<'_, 'b> {
         self.expect("]")?;
         self.take(":");
         let inner = self.interpreter.message_named(&name);
-        let inner = inner.ok_or_else(|| {
-            format!("Could not find type \"{host}/{name}\" stored in google.protobuf.Any.")
-        })?;
+        let inner = inner
+            .ok_or_else(|| format!("Could not find type \"{host}/{name}\" stored in google.protobuf.Any."))?;
         let content = self.message(inner)?;
         let mut out = crate::wire::Writer::default();
         content.encode(&mut out);
@@ -186,10 +185,7 @@ impl<'b> Reader<'_, 'b> {
                     let name = self.identifier()?;
                     let found = definition.values.iter().find(|value| value.name == name);
                     let number = found.map(|value| value.number).ok_or_else(|| {
-                        format!(
-                            "Unknown enumeration value of \"{name}\" for field \"{}\".",
-                            field.name
-                        )
+                        format!("Unknown enumeration value of \"{name}\" for field \"{}\".", field.name)
                     })?;
                     return Ok(OptionScalar::Varint(i64::from(number) as u64));
                 }
@@ -247,7 +243,9 @@ impl<'b> Reader<'_, 'b> {
         let text = self.text();
         let value = match self.kind() {
             Kind::Float => tokens::float_value(text),
-            Kind::Integer => tokens::integer_value(text).map_or_else(|| tokens::float_value(text), |v| v as f64),
+            Kind::Integer => {
+                tokens::integer_value(text).map_or_else(|| tokens::float_value(text), |v| v as f64)
+            }
             Kind::Identifier => match text.to_ascii_lowercase().as_str() {
                 "inf" | "infinity" => f64::INFINITY,
                 "nan" => f64::NAN,

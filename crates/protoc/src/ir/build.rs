@@ -314,13 +314,7 @@ impl<'a> Builder<'a> {
         });
     }
 
-    fn extend(
-        &mut self,
-        extend: ast::Extend,
-        content: &mut Content,
-        scope: &str,
-        parent: Option<MessageId>,
-    ) {
+    fn extend(&mut self, extend: ast::Extend, content: &mut Content, scope: &str, parent: Option<MessageId>) {
         for field in extend.fields {
             let mut extension = self.field(field, content, scope, parent);
             extension.extendee = Some(Extendee {
@@ -575,11 +569,6 @@ fn add_synthetic_oneofs(fields: &mut [Field], oneofs: &mut Vec<Oneof>) {
             name.insert(0, 'X');
         }
         field.oneof = Some(oneofs.len() as u32);
-        oneofs.push(Oneof {
-            name,
-            name_token: field.at.name,
-            options: Options::default(),
-            synthetic: true,
-        });
+        oneofs.push(Oneof { name, name_token: field.at.name, options: Options::default(), synthetic: true });
     }
 }

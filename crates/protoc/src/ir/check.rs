@@ -1,6 +1,8 @@
 //! Rules of the language that need linked types and interpreted options.
 
-use super::{Enum, Field, File, Message, MessageId, Pool, Range, Syntax, Type, build::BuiltFile, check_names, options};
+use super::{
+    Enum, Field, File, Message, MessageId, Pool, Range, Syntax, Type, build::BuiltFile, check_names, options,
+};
 use crate::{
     ast::{Label, Scalar},
     diagnostics::Diagnostics,
@@ -178,7 +180,9 @@ impl Checker<'_> {
         if !wide {
             let name = if value == 1 { "JS_STRING" } else { "JS_NUMBER" };
             let text = format!("Illegal jstype for int64, uint64, sint64, fixed64 or sfixed64 field: {name}");
-            let text = if wide { text } else {
+            let text = if wide {
+                text
+            } else {
                 "jstype is only allowed on int64, uint64, sint64, fixed64 or sfixed64 fields.".to_owned()
             };
             self.error(field.at.ty, text);
@@ -244,10 +248,7 @@ impl Checker<'_> {
             self.error(field.at.ty, "Extensions of MessageSets must be optional messages.");
         }
         if field.label == Label::Required {
-            let text = format!(
-                "The extension {} cannot be required.",
-                field.full_name
-            );
+            let text = format!("The extension {} cannot be required.", field.full_name);
             self.error(field.at.ty, text);
         }
         if field.json_name_written {
@@ -277,9 +278,9 @@ impl Checker<'_> {
             let full_name = self.value_name(definition, &value.name);
             let Some(other) = seen.insert(value.number, full_name.clone()) else { continue };
             let highest = definition.values.iter().map(|value| value.number).max().unwrap_or(0);
-            let next = highest.checked_add(1).map_or_else(String::new, |next| {
-                format!(" The next available enum value is {next}.")
-            });
+            let next = highest
+                .checked_add(1)
+                .map_or_else(String::new, |next| format!(" The next available enum value is {next}."));
             let text = format!(
                 "\"{full_name}\" uses the same enum value as \"{other}\". If this is intended, set 'option \
                  allow_alias = true;' to the enum definition.{next}"

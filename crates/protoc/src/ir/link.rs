@@ -80,8 +80,7 @@ impl Visible {
         let mut scope = from;
         loop {
             let outer = scope.rfind('.').map_or("", |dot| &scope[..dot]);
-            let candidate =
-                if outer.is_empty() { first.to_owned() } else { format!("{outer}.{first}") };
+            let candidate = if outer.is_empty() { first.to_owned() } else { format!("{outer}.{first}") };
             if let Some(entry) = self.find(pool, &candidate, &mut missing) {
                 if first.len() < name.len() {
                     if entry.symbol.is_aggregate() {
@@ -225,7 +224,13 @@ impl Linker<'_> {
         self.pool.file(self.visible.file).error(self.diagnostics, token, text);
     }
 
-    fn find_type(&mut self, name: &str, from: &str, token: u32, messages_only: bool) -> Option<(Found, String)> {
+    fn find_type(
+        &mut self,
+        name: &str,
+        from: &str,
+        token: u32,
+        messages_only: bool,
+    ) -> Option<(Found, String)> {
         let text = match self.visible.resolve(self.pool, name, from, true) {
             Ok((full, entry)) => match entry.symbol {
                 Symbol::Message(id) => return Some((Found::Message(id), format!(".{full}"))),
@@ -249,18 +254,17 @@ impl Linker<'_> {
         if let Some((message, _)) = &extendee {
             self.check_extension_number(field, *message);
         }
-        let ty = match field.ty {
-            Type::Group(id) => Some((field.ty, format!(".{}", self.pool.message(id).full_name))),
-            Type::Unresolved => {
-                self.find_type(&field.type_name, &field.full_name, field.at.ty, false).map(|(found, name)| {
-                    match found {
+        let ty =
+            match field.ty {
+                Type::Group(id) => Some((field.ty, format!(".{}", self.pool.message(id).full_name))),
+                Type::Unresolved => self
+                    .find_type(&field.type_name, &field.full_name, field.at.ty, false)
+                    .map(|(found, name)| match found {
                         Found::Message(id) => (Type::Message(id), name),
                         Found::Enum(id) => (Type::Enum(id), name),
-                    }
-                })
-            }
-            _ => None,
-        };
+                    }),
+                _ => None,
+            };
         self.check_default(field, ty.as_ref().map_or(field.ty, |(ty, _)| *ty));
         Linked { ty, extendee }
     }
@@ -290,8 +294,10 @@ impl Linker<'_> {
         let message = self.pool.message(message);
         let declared = |range: &Range| range.start <= field.number && field.number < range.end;
         if field.number > 0 && !message.extension_ranges.iter().any(declared) {
-            let text =
-                format!("\"{}\" does not declare {} as an extension number.", message.full_name, field.number);
+            let text = format!(
+                "\"{}\" does not declare {} as an extension number.",
+                message.full_name, field.number
+            );
             self.error(field.at.number, text);
         }
     }

@@ -175,7 +175,9 @@ pub(super) fn is_packed(field: &Field, syntax: Syntax) -> bool {
         Type::Enum(_) => true,
         _ => false,
     };
-    packable && field.is_repeated() && field.options.value.varint(PACKED).map_or(syntax == Syntax::Proto3, |p| p == 1)
+    packable
+        && field.is_repeated()
+        && field.options.value.varint(PACKED).map_or(syntax == Syntax::Proto3, |p| p == 1)
 }
 
 pub(super) struct Interpreter<'a> {

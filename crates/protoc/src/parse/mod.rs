@@ -222,7 +222,9 @@ impl Parser<'_> {
                 Err(GaveUp) => return file,
             }
         } else if self.looking_at("edition") {
-            self.error("Editions are not supported by this version of carom-protoc: use syntax = \"proto3\".");
+            self.error(
+                "Editions are not supported by this version of carom-protoc: use syntax = \"proto3\".",
+            );
             return file;
         }
         while !self.at_end() {

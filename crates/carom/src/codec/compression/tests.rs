@@ -1,6 +1,5 @@
 use super::*;
 
-#[cfg(feature = "gzip")]
 #[test]
 fn round_trips() {
     let payload: Vec<u8> = (0..100_000u32).map(|n| (n / 100) as u8).collect();
@@ -13,7 +12,6 @@ fn round_trips() {
     }
 }
 
-#[cfg(feature = "gzip")]
 #[test]
 fn the_limit_is_exact_and_holds_while_inflating() {
     use carom_wire::Code;
@@ -31,7 +29,6 @@ fn the_limit_is_exact_and_holds_while_inflating() {
     }
 }
 
-#[cfg(feature = "gzip")]
 #[test]
 fn garbage_and_cut_messages_are_errors() {
     use carom_wire::Code;
@@ -43,7 +40,6 @@ fn garbage_and_cut_messages_are_errors() {
     }
 }
 
-#[cfg(feature = "gzip")]
 #[test]
 fn lists_of_encodings() {
     let set = Encodings::parse(b"identity, gzip ,zstd");

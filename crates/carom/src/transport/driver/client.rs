@@ -236,37 +236,33 @@ impl<R: FnMut(ConnectionEvent)> Driver<R> {
     /// Gives the call the messages that are whole, and its end.
     fn deliver(&mut self, key: StreamKey, end: Option<Ended>) {
         let Some(open) = open_call(&mut self.open, key) else { return };
+        let mut state = open.call.lock();
         loop {
             match open.wire.next_message() {
-                Ok(Some(message)) => {
-                    let waker = open.call.lock().receive_message(message);
-                    self.wakers.extend(waker);
-                }
+                Ok(Some(message)) => self.wakers.extend(state.receive_message(message)),
                 Ok(None) => break,
-                Err(status) => return self.abandon(key, status),
-            }
-        }
-        match end {
-            None => {
-                let wanted = open.wire.wanted();
-                if wanted > 0 {
-                    self.conn.expect(key, wanted);
+                Err(status) => {
+                    drop(state);
+                    return self.abandon(key, status);
                 }
             }
-            Some(end) => {
-                let half_closed = {
-                    let mut state = open.call.lock();
-                    self.wakers.extend(state.finish(end));
-                    state.half_close_sent()
-                };
-                let buffered = self.conn.send_buffered(key) > 0;
-                if !half_closed || buffered {
-                    // The answer is complete; what was still to be said is of no interest (RFC 9113 §8.1).
-                    self.conn.reset(key, ErrorCode::NO_ERROR);
-                }
-                self.forget(key);
-            }
         }
+        let Some(end) = end else {
+            drop(state);
+            let wanted = open.wire.wanted();
+            if wanted > 0 {
+                self.conn.expect(key, wanted);
+            }
+            return;
+        };
+        self.wakers.extend(state.finish(end));
+        let half_closed = state.half_close_sent();
+        drop(state);
+        if !half_closed || self.conn.send_buffered(key) > 0 {
+            // The answer is complete; what was still to be said is of no interest (RFC 9113 §8.1).
+            self.conn.reset(key, ErrorCode::NO_ERROR);
+        }
+        self.forget(key);
     }
 
     /// Ends a call that cannot go on, and its stream.

@@ -5,6 +5,7 @@
 //! (head, messages, end) into it. Order is kept by the slot and not by commands, so a call that never reached a server
 //! moves to another connection as it is.
 
+use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::Instant;
@@ -99,7 +100,7 @@ struct Outgoing {
 #[derive(Default)]
 struct Messages {
     first: Option<Message>,
-    more: std::collections::VecDeque<Message>,
+    more: VecDeque<Message>,
 }
 
 #[derive(Default)]
@@ -115,6 +116,31 @@ const MAX_KEPT: usize = 256 * 1024;
 
 /// A caller that asks is held back while this much is waiting for the connection.
 const SEND_BUFFER: usize = 64 * 1024;
+
+/// Messages that were taken from a slot together.
+#[derive(Default)]
+pub(crate) struct Batch {
+    messages: VecDeque<Message>,
+    /// What compressed ones are encoded in.
+    encoding: Option<Bytes>,
+    /// Bytes of messages that were taken from the batch and not told to the slot.
+    taken: usize,
+}
+
+/// A batch tells of taken bytes in portions of this: a quarter of the smallest window that leaves room for it.
+const BATCH_CREDIT: usize = 16 * 1024;
+
+impl Batch {
+    /// The next message of the batch with the encoding of compressed ones.
+    pub(crate) fn next(&mut self, call: &Arc<CallSlot>) -> Option<(Message, Option<&Bytes>)> {
+        let message = self.messages.pop_front()?;
+        self.taken += PREFIX_LEN + message.payload.len();
+        if self.taken >= BATCH_CREDIT {
+            call.release(std::mem::take(&mut self.taken));
+        }
+        Some((message, self.encoding.as_ref()))
+    }
+}
 
 /// What a task that feeds a call is to do.
 pub(crate) enum SenderState {
@@ -290,18 +316,43 @@ impl CallSlot {
             Some(head) if message.compressed => head.encoding.clone(),
             _ => None,
         };
-        state.credit += PREFIX_LEN + message.payload.len();
-        let connection = match &state.place {
-            Place::Open(connection, _) if state.credit >= connection.credit_portion() && !state.over => {
-                state.poke()
-            }
-            _ => None,
-        };
+        let connection = state.give_credit(PREFIX_LEN + message.payload.len());
         drop(state);
         if let Some(connection) = connection {
             connection.poke(Arc::clone(self));
         }
         Poll::Ready(Some((message, encoding)))
+    }
+
+    /// Fills an empty batch with all messages that are here. Ready with an empty one: no more will come.
+    pub(crate) fn poll_batch(self: &Arc<Self>, cx: &mut Context<'_>, batch: &mut Batch) -> Poll<()> {
+        let _old;
+        let mut state = self.lock();
+        let connection = state.give_credit(std::mem::take(&mut batch.taken));
+        batch.messages.extend(state.messages.first.take());
+        batch.messages.append(&mut state.messages.more);
+        if batch.encoding.is_none()
+            && let Some(head) = &state.head
+        {
+            batch.encoding.clone_from(&head.encoding);
+        }
+        let ready = state.over || !batch.messages.is_empty();
+        if !ready {
+            _old = register(&mut state.wakers.message, cx);
+        }
+        drop(state);
+        if let Some(connection) = connection {
+            connection.poke(Arc::clone(self));
+        }
+        if ready { Poll::Ready(()) } else { Poll::Pending }
+    }
+
+    /// Says that `n` more bytes of messages were taken, so that the server may send as many.
+    pub(crate) fn release(self: &Arc<Self>, n: usize) {
+        let connection = self.lock().give_credit(n);
+        if let Some(connection) = connection {
+            connection.poke(Arc::clone(self));
+        }
     }
 
     /// Ready at the end of the call; `f` looks at it.
@@ -362,6 +413,17 @@ impl CallState {
 
     pub(crate) fn has_ended(&self) -> bool {
         self.over
+    }
+
+    /// The caller took `n` bytes. The connection to poke, if that is worth it.
+    fn give_credit(&mut self, n: usize) -> Option<Arc<ClientConnection>> {
+        self.credit += n;
+        match &self.place {
+            Place::Open(connection, _) if self.credit >= connection.credit_portion() && !self.over => {
+                self.poke()
+            }
+            _ => None,
+        }
     }
 
     /// The connection to poke, if there is one and it was not poked already.

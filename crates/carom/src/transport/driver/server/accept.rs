@@ -92,22 +92,6 @@ pub(super) async fn unless<F: Future>(stop: &mut Pin<&mut impl Future>, future: 
     .await
 }
 
-/// What bytes look like that are not what was expected, for the log.
-pub(super) fn looks_like(bytes: &[u8]) -> &'static str {
-    const METHODS: [&[u8]; 6] = [b"GET ", b"POST ", b"PUT ", b"HEAD ", b"OPTIONS ", b"CONNECT "];
-    if bytes.is_empty() {
-        "nothing"
-    } else if bytes.starts_with(b"PRI * HTTP/2") {
-        "HTTP/2 without TLS"
-    } else if METHODS.iter().any(|method| bytes.starts_with(method)) {
-        "HTTP/1 without TLS"
-    } else if bytes.starts_with(&[0x16, 0x03]) {
-        "a TLS handshake"
-    } else {
-        "neither TLS nor HTTP"
-    }
-}
-
 /// Whether an error only says that the peer is gone.
 pub(super) fn is_disconnect(error: &io::Error) -> bool {
     use io::ErrorKind as K;

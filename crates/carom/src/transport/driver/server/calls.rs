@@ -1,5 +1,6 @@
 //! The calls of one connection, from the engine's events to their answers. Knows no socket.
 
+use std::collections::VecDeque;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
@@ -45,8 +46,10 @@ pub(super) struct Calls {
     /// Calls with a deadline that are not in `deadlines` yet: most are answered before the turn is over.
     undated: Vec<StreamKey>,
     /// Places of calls to be polled.
-    ready: Vec<u32>,
+    ready: VecDeque<u32>,
+    /// Kept for their memory, both empty between turns.
     commands: Vec<Command>,
+    woken: Vec<u32>,
     /// Where responses are encoded.
     buffer: BytesMut,
     /// Cloned by work that may outlive its call.
@@ -110,8 +113,9 @@ impl Calls {
             plans: Plans::default(),
             deadlines: Deadlines::default(),
             undated: Vec::new(),
-            ready: Vec::new(),
+            ready: VecDeque::new(),
             commands: Vec::new(),
+            woken: Vec::new(),
             buffer: BytesMut::new(),
             occupied: Arc::new(()),
             now,
@@ -152,38 +156,28 @@ impl Calls {
 
     /// Does what other tasks asked for. Says whether there was anything.
     pub(super) fn run_mailbox(&mut self) -> bool {
-        let mut commands = std::mem::take(&mut self.commands);
-        let mut woken = Vec::new();
-        let any = self.mailbox.take(&mut commands, &mut woken);
-        for command in commands.drain(..) {
-            self.obey(command);
-        }
-        self.commands = commands;
-        if self.ready.is_empty() {
-            self.ready = woken;
-        } else {
-            self.ready.extend(woken);
+        let any = self.mailbox.take(&mut self.commands, &mut self.woken);
+        if any {
+            let mut commands = std::mem::take(&mut self.commands);
+            for command in commands.drain(..) {
+                self.obey(command);
+            }
+            self.commands = commands;
+            self.ready.extend(self.woken.drain(..));
         }
         any
     }
 
-    /// Polls the calls that are ready, as far as `budget` goes. Says whether there were any.
+    /// Polls the calls that are ready now, each once, as far as `budget` goes. Says whether there were any.
     pub(super) fn run_ready(&mut self, budget: &mut usize) -> bool {
-        if self.ready.is_empty() {
-            return false;
-        }
-        let ready = std::mem::take(&mut self.ready);
-        let mut ready = ready.into_iter();
-        while *budget > 0
-            && let Some(index) = ready.next()
-        {
+        let mut any = false;
+        for _ in 0..self.ready.len().min(*budget) {
+            let Some(index) = self.ready.pop_front() else { break };
             *budget -= 1;
+            any = true;
             self.poll_call(index as usize);
         }
-        // What there was no time for goes before what was added meanwhile.
-        let added = std::mem::take(&mut self.ready);
-        self.ready = ready.chain(added).collect();
-        true
+        any
     }
 
     /// When [`run_timers`](Self::run_timers) wants to be called.
@@ -215,8 +209,9 @@ impl Calls {
         self.buffer = BytesMut::new();
         self.deadlines.clear();
         self.undated = Vec::new();
-        self.ready = Vec::new();
+        self.ready = VecDeque::new();
         self.commands = Vec::new();
+        self.woken = Vec::new();
         self.slots = Vec::new();
         self.heads = HeadCache::default();
         self.plans = Plans::default();
@@ -284,7 +279,7 @@ impl Calls {
                     && let Some(call) = self.call_mut(index)
                 {
                     match &call.work {
-                        Work::Running { .. } => self.ready.push(index as u32),
+                        Work::Running { .. } => self.ready.push_back(index as u32),
                         Work::Detached { responder, .. } => responder.moved(0, false),
                         Work::Collecting(_) | Work::Answered => {}
                     }
@@ -314,7 +309,7 @@ impl Calls {
         machine.set_accept_encoding(Some(ACCEPT_ENCODING));
         let deadline = head.timeout.and_then(|timeout| self.now.checked_add(timeout));
         let refused = if deadline.is_some_and(|deadline| deadline <= self.now) {
-            Some(Status::deadline_exceeded("the call came with no time left"))
+            Some(deadline_exceeded())
         } else if plan.route == Route::Unknown {
             Some(self.shared.router.unknown(head.path_str()))
         } else if plan.encoding == RequestEncoding::Unknown {
@@ -536,7 +531,7 @@ impl Calls {
                 Some(Poll::Ready(Step::End(Err(status)))) => return self.fail(index, status),
             }
         }
-        self.ready.push(index as u32);
+        self.ready.push_back(index as u32);
     }
 
     /// Ends a call with an error, and its work with it.
@@ -707,8 +702,9 @@ fn dismiss(head: &RequestHead, work: Work, watchers: Vec<Arc<CancelCell>>, reaso
     }
 }
 
+/// In the words that programs know from other servers.
 fn deadline_exceeded() -> Status {
-    Status::deadline_exceeded("the deadline of the call has passed")
+    Status::deadline_exceeded("Deadline Exceeded")
 }
 
 /// A message behind its prefix: as one piece if it is small, else prefix and payload, which is not copied.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use tokio_rustls::{TlsAcceptor, TlsStream};
 
-use super::accept::{looks_like, unless};
+use super::accept::unless;
 use crate::server::lifecycle::ServerShared;
 use crate::transport::io::{IoStream, Socket};
 use crate::transport::{ConnectionInfo, PeerAddr};
@@ -57,5 +57,21 @@ fn report(peer: &PeerAddr, error: &io::Error, first: &[u8]) {
         tracing::debug!(%peer, %error, "closed: no TLS handshake came");
     } else {
         tracing::warn!(%peer, %error, received = looks_like(first), "closed: the TLS handshake failed");
+    }
+}
+
+/// What bytes look like that are not what was expected, for the log.
+fn looks_like(bytes: &[u8]) -> &'static str {
+    const METHODS: [&[u8]; 6] = [b"GET ", b"POST ", b"PUT ", b"HEAD ", b"OPTIONS ", b"CONNECT "];
+    if bytes.is_empty() {
+        "nothing"
+    } else if bytes.starts_with(b"PRI * HTTP/2") {
+        "HTTP/2 without TLS"
+    } else if METHODS.iter().any(|method| bytes.starts_with(method)) {
+        "HTTP/1 without TLS"
+    } else if bytes.starts_with(&[0x16, 0x03]) {
+        "a TLS handshake"
+    } else {
+        "neither TLS nor HTTP"
     }
 }

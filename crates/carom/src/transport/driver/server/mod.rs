@@ -124,8 +124,9 @@ impl ServerConnection {
             if self.phase != Phase::Open {
                 return self.finish(cx, now);
             }
-            if budget == 0 || (!progress && self.calls.has_ready()) {
-                // Others first; then this goes on.
+            let spent = budget == 0 || !tokio::task::coop::has_budget_remaining();
+            if spent || (!progress && self.calls.has_ready()) {
+                // Others first; then this goes on. Without the runtime's own budget nothing would be ready any more.
                 cx.waker().wake_by_ref();
                 return Poll::Pending;
             }

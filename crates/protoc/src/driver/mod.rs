@@ -1,0 +1,277 @@
+//! The `protoc`-compatible command line.
+//!
+//! ```text
+//! arguments → files to import names → compile → generators → outputs in memory → disk
+//! ```
+//! Nothing is written before everything has succeeded.
+
+mod args;
+mod output;
+
+use std::{
+    ffi::OsString,
+    io::{self, Write},
+    path::Path,
+};
+
+use args::{Args, Mode, OutputDirective};
+use output::Outputs;
+
+use crate::{
+    diagnostics::{Diagnostic, Diagnostics, Severity},
+    generate::{Generator, GrpcPython, Pyi, Python, Request},
+    loader::{IncludePaths, Mapping, VirtualName},
+    session::{Compilation, compile},
+};
+
+/// The protoc whose behaviour and generated code these are.
+const PROTOC_VERSION: &str = "35.1";
+
+/// How a run differs from protoc's.
+#[derive(Clone, Copy, Debug)]
+pub struct Options {
+    /// The well-known files are found after all directories of the include path, as with `grpc_tools.protoc`.
+    /// Default: true.
+    pub bundled_includes: bool,
+    /// Each message is followed by the source line it is about, with a caret. Default: false, which is protoc's
+    /// output.
+    pub source_lines: bool,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { bundled_includes: true, source_lines: false }
+    }
+}
+
+/// Runs protoc's command line with [`Options::default`]. `args` do not contain the program's name. Returns the exit
+/// code.
+pub fn run(args: impl IntoIterator<Item = OsString>, stdout: &mut dyn Write, stderr: &mut dyn Write) -> i32 {
+    run_with(Options::default(), args, stdout, stderr)
+}
+
+/// Runs protoc's command line. Returns the exit code: 0, or 1 where anything failed.
+pub fn run_with(
+    options: Options,
+    args: impl IntoIterator<Item = OsString>,
+    stdout: &mut dyn Write,
+    stderr: &mut dyn Write,
+) -> i32 {
+    let mode = match args::parse(args) {
+        Ok(mode) => mode,
+        Err(message) => return failed(stderr, &message),
+    };
+    match mode {
+        Mode::Help => print(stdout, HELP),
+        Mode::Version => print(stdout, &format!("libprotoc {PROTOC_VERSION}\n")),
+        Mode::Compile(args) => Run { options, args, stderr, stdout }.compile(),
+    }
+}
+
+/// Where even the message cannot be written, the exit code has to say it.
+fn failed(stderr: &mut dyn Write, message: &str) -> i32 {
+    let _unwritable = writeln!(stderr, "{message}");
+    1
+}
+
+fn print(stdout: &mut dyn Write, text: &str) -> i32 {
+    i32::from(stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()).is_err())
+}
+
+const HELP: &str = "\
+Usage: carom-protoc [OPTION] PROTO_FILES
+Parse PROTO_FILES and generate output based on the options given:
+  -IPATH, --proto_path=PATH   Directory in which to search for imports. May be given more than once; directories
+                              are searched in order. VIRTUAL=PATH maps an import prefix. Default: the current one.
+  --version                   Show version info and exit.
+  -h, --help                  Show this text and exit.
+  --python_out=OUT_DIR        Generate Python source file.
+  --pyi_out=OUT_DIR           Generate Python pyi stub.
+  --grpc_python_out=OUT_DIR   Generate Python source file for gRPC services.
+  -oFILE, --descriptor_set_out=FILE
+                              Write a FileDescriptorSet of the input files.
+  --include_imports           With it: also all that the input files import.
+  --include_source_info       With it: keep places and comments.
+  --dependency_out=FILE       Write a dependency file for make.
+  --plugin=EXECUTABLE, --plugin=NAME=EXECUTABLE
+                              A plugin; NAME is protoc-gen-X, and --X_out runs it. Others are found in PATH.
+  --X_opt=PARAMETER           Pass a parameter to the generator of --X_out.
+  --error_format=FORMAT       Form of messages: gcc (default) or msvs.
+  --fatal_warnings            Fail on warnings.
+  @FILENAME                   Read arguments from a file, one a line.
+";
+
+struct Run<'a> {
+    options: Options,
+    args: Args,
+    stdout: &'a mut dyn Write,
+    stderr: &'a mut dyn Write,
+}
+
+impl Run<'_> {
+    fn compile(mut self) -> i32 {
+        match self.try_compile() {
+            Ok(()) => 0,
+            Err(message) => {
+                if !message.is_empty() {
+                    failed(self.stderr, &message);
+                }
+                1
+            }
+        }
+    }
+
+    /// An empty error has been reported already.
+    fn try_compile(&mut self) -> Result<(), String> {
+        let paths = self.include_paths();
+        let mut names = Vec::new();
+        for input in &self.args.inputs {
+            names.push(import_name(&paths, input)?);
+        }
+        let compilation = match compile(&names, &paths) {
+            Ok(compilation) => compilation,
+            Err(diagnostics) => {
+                self.report(&diagnostics);
+                return Err(String::new());
+            }
+        };
+        self.report(compilation.warnings());
+        if self.args.fatal_warnings && !compilation.warnings().is_empty() {
+            return Err(String::new());
+        }
+        let mut outputs = Outputs::default();
+        if !self.args.outputs.is_empty() {
+            let request = Request::new(&compilation);
+            for directive in &self.args.outputs {
+                self.generate(directive, &request, &mut outputs)?;
+            }
+        }
+        outputs.write(self.stdout)?;
+        if let Some(path) = &self.args.dependency_out {
+            output::write_dependencies(path, &self.args, &outputs, &compilation, &paths)?;
+        }
+        if let Some(path) = &self.args.descriptor_set_out {
+            write_set(&self.args, path, &compilation, self.stdout)?;
+        }
+        Ok(())
+    }
+
+    fn include_paths(&mut self) -> IncludePaths {
+        let mut mappings = std::mem::take(&mut self.args.mappings);
+        for mapping in &mappings {
+            if !mapping.disk_path.exists() {
+                let path = mapping.disk_path.display();
+                failed(self.stderr, &format!("{path}: warning: directory does not exist."));
+            }
+        }
+        if mappings.is_empty() {
+            mappings.push(Mapping { virtual_path: String::new(), disk_path: ".".into() });
+        }
+        IncludePaths::new(mappings, self.options.bundled_includes)
+    }
+
+    fn report(&mut self, diagnostics: &Diagnostics) {
+        for diagnostic in diagnostics.iter() {
+            let text = if self.args.msvs {
+                msvs(diagnostic)
+            } else if self.options.source_lines {
+                diagnostic.render_with_source()
+            } else {
+                diagnostic.to_string()
+            };
+            failed(self.stderr, &text);
+        }
+    }
+
+    fn generate(
+        &self,
+        directive: &OutputDirective,
+        request: &Request,
+        outputs: &mut Outputs,
+    ) -> Result<(), String> {
+        let name = directive.name.as_str();
+        let options =
+            self.args.parameters.iter().filter(|(of, _)| of == name).map(|(_, value)| value.as_str());
+        let all: Vec<&str> = [directive.parameter.as_str()]
+            .into_iter()
+            .chain(options)
+            .filter(|part| !part.is_empty())
+            .collect();
+        let parameter = all.join(",");
+        let plugin;
+        let generator: &dyn Generator = match name {
+            "python" => &Python,
+            "pyi" => &Pyi,
+            "grpc_python" => &GrpcPython,
+            _ => {
+                plugin = crate::generate::Plugin::new(name, &self.args.plugins);
+                &plugin
+            }
+        };
+        let files =
+            generator.generate(request, &parameter).map_err(|error| format!("--{name}_out: {error}"))?;
+        outputs.add(&directive.location, files).map_err(|error| format!("--{name}_out: {error}"))
+    }
+}
+
+/// The form that Visual Studio reads.
+fn msvs(diagnostic: &Diagnostic) -> String {
+    let kind = if diagnostic.severity == Severity::Warning { "warning" } else { "error" };
+    match diagnostic.position {
+        Some(at) => {
+            let Diagnostic { file, message, .. } = diagnostic;
+            format!("{file}({}) : {kind} in column={}: {message}", at.line, at.column)
+        }
+        None => diagnostic.to_string(),
+    }
+}
+
+/// The name under which an input file is imported: it lies below the include path, or is such a name itself.
+fn import_name(paths: &IncludePaths, input: &str) -> Result<String, String> {
+    if !Path::new(input).exists() {
+        if paths.disk_path(input).is_some() || crate::bundled::bundled(input).is_some() {
+            return Ok(input.to_owned());
+        }
+        return Err(format!("Could not make proto path relative: {input}: No such file or directory"));
+    }
+    match paths.virtual_name(input) {
+        VirtualName::Found(name) => Ok(name),
+        VirtualName::Shadowed(other) => Err(format!(
+            "{input}: Input is shadowed in the --proto_path by \"{}\".  Either use the latter file as your input or \
+             reorder the --proto_path so that the former file's location comes first.",
+            other.display()
+        )),
+        VirtualName::NoMapping => {
+            if paths.disk_path(input).is_some() {
+                return Ok(input.to_owned());
+            }
+            Err(format!(
+                "{input}: File does not reside within any path specified using --proto_path (or -I).  You must \
+                 specify a --proto_path which encompasses this file.  Note that the proto_path must be an exact \
+                 prefix of the .proto file names -- protoc is too dumb to figure out when two paths (e.g. absolute \
+                 and relative) are equivalent (it's harder than you think)."
+            ))
+        }
+    }
+}
+
+fn write_set(
+    args: &Args,
+    path: &Path,
+    compilation: &Compilation,
+    stdout: &mut dyn Write,
+) -> Result<(), String> {
+    let mut out = crate::wire::Writer::default();
+    if args.include_imports {
+        compilation.files().for_each(|file| out.bytes(1, &file.descriptor(args.include_source_info)));
+    } else {
+        let mut seen = std::collections::HashSet::new();
+        for file in compilation.requested().filter(|file| seen.insert(file.name().to_owned())) {
+            out.bytes(1, &file.descriptor(args.include_source_info));
+        }
+    }
+    let bytes = out.into_bytes();
+    let written: io::Result<()> =
+        if path == Path::new("-") { stdout.write_all(&bytes) } else { std::fs::write(path, bytes) };
+    written.map_err(|error| format!("{}: {}", path.display(), output::reason(&error)))
+}

@@ -1,0 +1,79 @@
+//! Code generators: descriptors in, text out. The built-in ones and plugins see the same request.
+
+mod code;
+mod grpc_python;
+mod plugin;
+mod pyi;
+mod python;
+mod python_names;
+mod raw;
+mod types;
+
+pub use grpc_python::GrpcPython;
+pub use plugin::Plugin;
+pub use pyi::Pyi;
+pub use python::Python;
+
+use crate::session::Compilation;
+
+/// What a generator works on: files in dependency order, and which of them to generate for.
+#[derive(Debug, Default)]
+pub struct Request {
+    /// All files that are asked for or imported, each after its imports.
+    pub files: Vec<RequestFile>,
+    /// Indices into `files` of those to generate for, in the order in which they were asked for.
+    pub to_generate: Vec<usize>,
+}
+
+/// One file of a request.
+#[derive(Debug)]
+pub struct RequestFile {
+    /// The name under which it is imported.
+    pub name: String,
+    /// The encoded `FileDescriptorProto` with JSON names and source info, as plugins get it.
+    pub descriptor: Vec<u8>,
+    /// The encoded `FileDescriptorProto` as generated code embeds it.
+    pub embedded: Vec<u8>,
+}
+
+impl Request {
+    /// A request for the files that were compiled.
+    pub fn new(compilation: &Compilation) -> Self {
+        let files: Vec<RequestFile> = compilation
+            .files()
+            .map(|file| RequestFile {
+                name: file.name().to_owned(),
+                descriptor: file.descriptor(true),
+                embedded: file.embedded_descriptor(),
+            })
+            .collect();
+        let index = |name: &str| files.iter().position(|file| file.name == name);
+        let to_generate = compilation.requested().filter_map(|file| index(file.name())).collect();
+        Self { files, to_generate }
+    }
+
+    /// The file of that import name.
+    pub fn file(&self, name: &str) -> Option<&RequestFile> {
+        self.files.iter().find(|file| file.name == name)
+    }
+}
+
+/// A file that a generator made, or text for an insertion point of one.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct GeneratedFile {
+    /// Path below the output directory, with `/`.
+    pub name: String,
+    /// Where set, the content goes to the insertion point of that name in the file `name`.
+    pub insertion_point: Option<String>,
+    /// The text.
+    pub content: Vec<u8>,
+}
+
+/// Makes files from a request.
+pub trait Generator {
+    /// Generates for every file of `request.to_generate`. `parameter` is what stands before the colon of `--X_out`.
+    ///
+    /// # Errors
+    /// A message for the user: which file or parameter is wrong.
+    fn generate(&self, request: &Request, parameter: &str) -> Result<Vec<GeneratedFile>, String>;
+}

@@ -1,0 +1,77 @@
+//! The thread that tells the program about ended calls. Tasks of connections never take the interpreter's lock; they
+//! put the call here, and a daemon thread of the interpreter calls back.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+
+use pyo3::prelude::*;
+use pyo3::types::PyDict;
+
+use super::call::SharedCall;
+
+static STARTED: AtomicBool = AtomicBool::new(false);
+static CALLS: Mutex<VecDeque<Arc<SharedCall>>> = Mutex::new(VecDeque::new());
+static ADDED: Condvar = Condvar::new();
+
+/// Has the thread look whether a call has ended.
+pub(crate) fn look_at(call: Arc<SharedCall>) {
+    CALLS.lock().unwrap_or_else(PoisonError::into_inner).push_back(call);
+    ADDED.notify_one();
+}
+
+/// Starts the thread, once.
+///
+/// # Errors
+/// The interpreter cannot start a thread.
+pub(crate) fn start(py: Python<'_>) -> PyResult<()> {
+    if STARTED.swap(true, Ordering::AcqRel) {
+        return Ok(());
+    }
+    let options = PyDict::new(py);
+    options.set_item("target", py.import("grpc._carom")?.getattr("run_callbacks")?)?;
+    options.set_item("name", "carom-callbacks")?;
+    options.set_item("daemon", true)?;
+    let thread = py.import("threading")?.getattr("Thread")?.call((), Some(&options));
+    if let Err(error) = thread.and_then(|thread| thread.call_method0("start")) {
+        STARTED.store(false, Ordering::Release);
+        return Err(error);
+    }
+    Ok(())
+}
+
+/// In the child of a fork the thread does not exist.
+pub(crate) fn after_fork_in_child() {
+    STARTED.store(false, Ordering::Release);
+}
+
+/// The thread's work; never returns.
+#[pyfunction]
+pub(crate) fn run_callbacks(py: Python<'_>) {
+    loop {
+        let due = py.detach(next_ended);
+        for callback in due.take_callbacks() {
+            if let Err(error) = callback.call0(py) {
+                error.write_unraisable(py, Some(callback.bind(py)));
+            }
+        }
+    }
+}
+
+/// Waits for a watched call that has ended.
+fn next_ended() -> Arc<SharedCall> {
+    loop {
+        let call = {
+            let mut calls = CALLS.lock().unwrap_or_else(PoisonError::into_inner);
+            loop {
+                match calls.pop_front() {
+                    Some(call) => break call,
+                    None => calls = ADDED.wait(calls).unwrap_or_else(PoisonError::into_inner),
+                }
+            }
+        };
+        if call.has_ended() {
+            return call;
+        }
+    }
+}

@@ -1,0 +1,150 @@
+//! Channel and server options by grpcio's names. Those that are not known are ignored, as grpcio does.
+
+use std::time::Duration;
+
+use carom::client::{BackoffConfig, ChannelBuilder};
+use carom::server::{Builder, Config, Keepalive};
+use pyo3::prelude::*;
+
+/// What the options say that this package knows.
+#[derive(Debug, Default)]
+pub(crate) struct Options {
+    max_receive: Option<i64>,
+    max_send: Option<i64>,
+    max_concurrent_streams: Option<u32>,
+    keepalive_time: Option<Duration>,
+    keepalive_timeout: Option<Duration>,
+    keepalive_without_calls: bool,
+    initial_backoff: Option<Duration>,
+    min_backoff: Option<Duration>,
+    max_backoff: Option<Duration>,
+    default_compression: Option<i32>,
+    /// `grpc.so_reuseport`.
+    pub(crate) reuse_port: Option<bool>,
+    /// `grpc.default_authority`.
+    pub(crate) authority: Option<String>,
+    /// `grpc.ssl_target_name_override`.
+    pub(crate) tls_name: Option<String>,
+    /// `grpc.primary_user_agent`.
+    pub(crate) user_agent: Option<String>,
+}
+
+impl Options {
+    /// Reads (name, value) pairs; the last of a name counts.
+    ///
+    /// # Errors
+    /// TypeError for what is no pair, or a value of the wrong type.
+    pub(crate) fn read(pairs: &Bound<'_, PyAny>) -> PyResult<Self> {
+        let mut options = Self::default();
+        for pair in pairs.try_iter()? {
+            let (name, value): (String, Bound<'_, PyAny>) = pair?.extract()?;
+            options.take(&name, &value)?;
+        }
+        Ok(options)
+    }
+
+    fn take(&mut self, name: &str, value: &Bound<'_, PyAny>) -> PyResult<()> {
+        match name {
+            "grpc.max_receive_message_length" => self.max_receive = Some(value.extract()?),
+            "grpc.max_send_message_length" => self.max_send = Some(value.extract()?),
+            "grpc.max_concurrent_streams" => self.max_concurrent_streams = positive(value)?,
+            "grpc.keepalive_time_ms" => self.keepalive_time = millis(value)?,
+            "grpc.keepalive_timeout_ms" => self.keepalive_timeout = millis(value)?,
+            "grpc.keepalive_permit_without_calls" => self.keepalive_without_calls = value.is_truthy()?,
+            "grpc.initial_reconnect_backoff_ms" => self.initial_backoff = millis(value)?,
+            "grpc.min_reconnect_backoff_ms" => self.min_backoff = millis(value)?,
+            "grpc.max_reconnect_backoff_ms" => self.max_backoff = millis(value)?,
+            "grpc.default_compression_algorithm" => self.default_compression = Some(value.extract()?),
+            "grpc.so_reuseport" => self.reuse_port = Some(value.is_truthy()?),
+            "grpc.default_authority" => self.authority = Some(text(value)?),
+            "grpc.ssl_target_name_override" => self.tls_name = Some(text(value)?),
+            "grpc.primary_user_agent" => self.user_agent = Some(text(value)?),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// The compression of the API's argument, or else of the option.
+    pub(crate) fn compression(&self, argument: Option<i32>) -> Option<i32> {
+        argument.or(self.default_compression)
+    }
+
+    fn http2(&self) -> Config {
+        let mut config = Config::default();
+        if let Some(streams) = self.max_concurrent_streams {
+            config.max_concurrent_streams = streams;
+        }
+        if let Some(interval) = self.keepalive_time {
+            /// grpcio's `grpc.keepalive_timeout_ms`.
+            const DEFAULT_TIMEOUT: Duration = Duration::from_secs(20);
+            config.keepalive = Some(Keepalive {
+                interval,
+                timeout: self.keepalive_timeout.unwrap_or(DEFAULT_TIMEOUT),
+                without_calls: self.keepalive_without_calls,
+            });
+        }
+        config
+    }
+
+    /// Applies what concerns channels.
+    pub(crate) fn channel(&self, mut builder: ChannelBuilder) -> ChannelBuilder {
+        let mut backoff = BackoffConfig::default();
+        if let Some(first) = self.initial_backoff {
+            backoff.initial = first;
+        }
+        if let Some(most) = self.max_backoff {
+            backoff.max = most;
+        }
+        if let Some(least) = self.min_backoff {
+            backoff.initial = backoff.initial.max(least);
+        }
+        builder = builder.http2(self.http2()).backoff(backoff);
+        if let Some(bytes) = self.max_receive {
+            builder = builder.max_recv_message_size(limit(bytes));
+        }
+        if let Some(bytes) = self.max_send {
+            builder = builder.max_send_message_size(limit(bytes));
+        }
+        if let Some(authority) = self.authority.as_ref().or(self.tls_name.as_ref()) {
+            builder = builder.authority(authority.clone());
+        }
+        builder
+    }
+
+    /// Applies what concerns servers.
+    pub(crate) fn server(&self, mut builder: Builder) -> Builder {
+        builder = builder.http2(self.http2());
+        if let Some(bytes) = self.max_receive {
+            builder = builder.max_recv_message_size(limit(bytes));
+        }
+        if let Some(bytes) = self.max_send {
+            builder = builder.max_send_message_size(limit(bytes));
+        }
+        builder
+    }
+}
+
+/// A size limit; negative is none.
+fn limit(bytes: i64) -> Option<usize> {
+    usize::try_from(bytes).ok()
+}
+
+fn positive(value: &Bound<'_, PyAny>) -> PyResult<Option<u32>> {
+    Ok(u32::try_from(value.extract::<i64>()?).ok().filter(|&number| number > 0))
+}
+
+/// Milliseconds; grpcio's "never" (the largest 32-bit number) and nonsense are none.
+fn millis(value: &Bound<'_, PyAny>) -> PyResult<Option<Duration>> {
+    let number = value.extract::<i64>()?;
+    Ok((0 < number && number < i64::from(i32::MAX)).then(|| Duration::from_millis(number.unsigned_abs())))
+}
+
+/// Text, or UTF-8 bytes.
+fn text(value: &Bound<'_, PyAny>) -> PyResult<String> {
+    match value.extract::<Vec<u8>>() {
+        Ok(bytes) if value.is_instance_of::<pyo3::types::PyBytes>() => {
+            Ok(String::from_utf8_lossy(&bytes).into_owned())
+        }
+        _ => value.extract(),
+    }
+}

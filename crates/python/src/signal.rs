@@ -1,0 +1,148 @@
+//! Waiting of interpreter threads for what connections do, without the interpreter's lock.
+
+use std::cell::RefCell;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::task::{Context, Poll, Wake, Waker};
+use std::thread::{self, ThreadId};
+use std::time::{Duration, Instant};
+
+use pyo3::prelude::*;
+
+/// How often the main thread looks for signals (Ctrl-C) while it waits.
+const SIGNAL_CHECK: Duration = Duration::from_millis(100);
+
+/// Counts wake-ups; threads wait for the next one.
+#[derive(Debug, Default)]
+pub(crate) struct Signal {
+    count: Mutex<u64>,
+    changed: Condvar,
+}
+
+impl Signal {
+    fn lock(&self) -> MutexGuard<'_, u64> {
+        self.count.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits until there were more than `seen` wake-ups, or until `until`.
+    fn wait(&self, seen: u64, until: Option<Instant>) {
+        let mut count = self.lock();
+        while *count == seen {
+            count = match until {
+                None => self.changed.wait(count).unwrap_or_else(PoisonError::into_inner),
+                Some(until) => {
+                    let left = until.saturating_duration_since(Instant::now());
+                    if left.is_zero() {
+                        return;
+                    }
+                    self.changed.wait_timeout(count, left).unwrap_or_else(PoisonError::into_inner).0
+                }
+            };
+        }
+    }
+}
+
+impl Wake for Signal {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        *self.lock() += 1;
+        self.changed.notify_all();
+    }
+}
+
+/// Notes the thread that imports the module as the one that handles signals.
+pub(crate) fn note_main_thread() {
+    MAIN_THREAD.get_or_init(|| thread::current().id());
+}
+
+static MAIN_THREAD: OnceLock<ThreadId> = OnceLock::new();
+
+thread_local! {
+    /// What this thread is woken by. A late wake-up of something it waited for earlier makes it look once in vain.
+    static OWN: RefCell<Option<(Arc<Signal>, Waker)>> = const { RefCell::new(None) };
+}
+
+/// Runs `wait` with what wakes this thread.
+fn with_own_signal<T>(wait: impl FnOnce(&Arc<Signal>, &Waker) -> T) -> T {
+    let (signal, waker) = OWN.with(|own| {
+        own.borrow_mut()
+            .get_or_insert_with(|| {
+                let signal = Arc::new(Signal::default());
+                (Arc::clone(&signal), Waker::from(signal))
+            })
+            .clone()
+    });
+    wait(&signal, &waker)
+}
+
+/// Waits until `poll` is ready, or until `until`: then `None`. Other threads of the interpreter run meanwhile.
+///
+/// `poll` is given the waker of this thread, so it must be something that only one thread waits for at a time; see
+/// [`block_on_shared`] for the rest.
+///
+/// # Errors
+/// What a signal handler raised, as KeyboardInterrupt.
+pub(crate) fn block_on<T: Send>(
+    py: Python<'_>,
+    until: Option<Instant>,
+    poll: impl FnMut(&mut Context<'_>) -> Poll<T> + Send,
+) -> PyResult<Option<T>> {
+    with_own_signal(|signal, waker| wait_loop(py, signal, waker, until, poll))
+}
+
+/// As [`block_on`], for what several threads may wait for at once: all are woken by `signal`, whose waker is `waker`.
+///
+/// # Errors
+/// As [`block_on`].
+pub(crate) fn block_on_shared<T: Send>(
+    py: Python<'_>,
+    signal: &Arc<Signal>,
+    waker: &Waker,
+    until: Option<Instant>,
+    poll: impl FnMut(&mut Context<'_>) -> Poll<T> + Send,
+) -> PyResult<Option<T>> {
+    wait_loop(py, signal, waker, until, poll)
+}
+
+fn wait_loop<T: Send>(
+    py: Python<'_>,
+    signal: &Arc<Signal>,
+    waker: &Waker,
+    until: Option<Instant>,
+    mut poll: impl FnMut(&mut Context<'_>) -> Poll<T> + Send,
+) -> PyResult<Option<T>> {
+    let mut cx = Context::from_waker(waker);
+    if let Poll::Ready(ready) = poll(&mut cx) {
+        return Ok(Some(ready));
+    }
+    let is_main = MAIN_THREAD.get() == Some(&thread::current().id());
+    loop {
+        let slice = is_main.then(|| Instant::now() + SIGNAL_CHECK);
+        let end = match (slice, until) {
+            (Some(slice), Some(until)) => Some(slice.min(until)),
+            (slice, until) => slice.or(until),
+        };
+        let result = py.detach(|| {
+            let mut cx = Context::from_waker(waker);
+            loop {
+                let seen = *signal.lock();
+                if let Poll::Ready(ready) = poll(&mut cx) {
+                    return Some(ready);
+                }
+                if end.is_some_and(|end| end <= Instant::now()) {
+                    return None;
+                }
+                signal.wait(seen, end);
+            }
+        });
+        if result.is_some() {
+            return Ok(result);
+        }
+        py.check_signals()?;
+        if until.is_some_and(|until| until <= Instant::now()) {
+            return Ok(None);
+        }
+    }
+}
