@@ -12,6 +12,7 @@ use crate::{
     ast::{self, FileItem, Label, MessageItem, OneofItem, OptionAssign, RangeEnd, TypeName},
     diagnostics::Diagnostics,
     source::Source,
+    source_info::{OptionPaths, SourceInfo},
     text,
     tokens::Token,
 };
@@ -21,7 +22,7 @@ pub(crate) struct ParsedFile {
     pub(crate) source: Source,
     pub(crate) tokens: Vec<Token>,
     pub(crate) tree: ast::File,
-    pub(crate) source_info: Vec<u8>,
+    pub(crate) source_info: SourceInfo,
     /// The built files of the imports, `None` where one could not be built.
     pub(crate) imports: Vec<Option<FileId>>,
 }
@@ -117,6 +118,7 @@ impl<'a> Builder<'a> {
             extensions: Vec::new(),
             options: Options::default(),
             source_info: parsed.source_info,
+            option_paths: OptionPaths::new(),
         });
         self.header(&parsed.tree, &parsed.imports);
         let package = self.own_file().package.clone();

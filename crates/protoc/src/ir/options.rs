@@ -1,5 +1,7 @@
 //! Options to values: the field each name means, the value in that field's type.
 
+use std::collections::HashMap;
+
 use super::{
     Field, Message, MessageId, OptionMessage, OptionScalar, Options, Pool, Symbol, Syntax, Type, aggregate,
     build::BuiltFile,
@@ -10,6 +12,7 @@ use super::{
 use crate::{
     ast::{OptionAssign, OptionValue, Scalar},
     diagnostics::Diagnostics,
+    source_info::OptionPaths,
     tokens::Token,
 };
 
@@ -40,10 +43,13 @@ pub(super) fn interpret(
     diagnostics: &mut Diagnostics,
 ) {
     let mut values = Vec::new();
-    let mut interpreter = Interpreter { pool, built, visible, diagnostics };
+    let paths = OptionPaths::new();
+    let mut interpreter = Interpreter { pool, built, visible, diagnostics, paths };
     each(pool, built, &mut |base, scope, options| {
         values.push((!options.statements.is_empty()).then(|| interpreter.element(base, scope, options)));
     });
+    let paths = interpreter.paths;
+    pool.files[built.id.0 as usize].option_paths = paths;
     let mut values = values.into_iter();
     each_mut(pool, built, &mut |_, options| {
         if let Some(value) = values.next().flatten() {
@@ -183,6 +189,7 @@ pub(super) struct Interpreter<'a> {
     built: &'a BuiltFile,
     visible: &'a mut Visible,
     diagnostics: &'a mut Diagnostics,
+    paths: OptionPaths,
 }
 
 /// What is wrong with an option: in its name or in its value.
@@ -197,9 +204,18 @@ impl<'a> Interpreter<'a> {
         let Some(message) = message_named(self.pool, base) else {
             return value;
         };
+        let mut repeats = HashMap::new();
         for statement in &options.statements {
             let (token, text) = match self.statement(message, scope, statement, &mut value) {
-                Ok(()) => continue,
+                Ok((mut path, repeated)) => {
+                    if repeated {
+                        let count: &mut u32 = repeats.entry(path.clone()).or_default();
+                        path.push(*count);
+                        *count += 1;
+                    }
+                    self.paths.insert(statement.span.first, path);
+                    continue;
+                }
                 Err(Fault::Name(text)) => (statement.name_span.first, text),
                 Err(Fault::Value(text)) => (statement.value_span.first, text),
             };
@@ -216,13 +232,14 @@ impl<'a> Interpreter<'a> {
         self.pool.file(self.built.id).source.text()
     }
 
+    /// Sets what a statement says; returns the numbers of the fields it named, and whether the last is repeated.
     fn statement(
         &mut self,
         base: MessageId,
         scope: &str,
         statement: &OptionAssign,
         value: &mut OptionMessage,
-    ) -> Result<(), Fault> {
+    ) -> Result<(Vec<u32>, bool), Fault> {
         if statement.name[0].name == "uninterpreted_option" && !statement.name[0].is_extension {
             let text = "Option must not use reserved name \"uninterpreted_option\".";
             return Err(Fault::Name(text.to_owned()));
@@ -230,6 +247,7 @@ impl<'a> Interpreter<'a> {
         let mut message = base;
         let mut target = value;
         let mut shown = String::new();
+        let mut numbers = Vec::new();
         let (last, path) = statement.name.split_last().ok_or_else(|| Fault::Name(String::new()))?;
         for part in path {
             let field = self.part(part, message, scope, &mut shown)?;
@@ -242,6 +260,7 @@ impl<'a> Interpreter<'a> {
                      using an aggregate value."
                 )));
             }
+            numbers.push(field.number as u32);
             target = target.enter(field.number as u32, matches!(field.ty, Type::Group(_)));
             message = inner;
         }
@@ -251,7 +270,8 @@ impl<'a> Interpreter<'a> {
         }
         let scalar = self.value(field, &statement.value, &shown).map_err(Fault::Value)?;
         self.put(target, field, scalar);
-        Ok(())
+        numbers.push(field.number as u32);
+        Ok((numbers, field.is_repeated()))
     }
 
     pub(super) fn put(&self, target: &mut OptionMessage, field: &Field, value: OptionScalar) {
