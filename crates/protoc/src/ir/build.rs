@@ -218,13 +218,20 @@ impl<'a> Builder<'a> {
         let id = self.reserve_message(&message.name, scope, parent);
         content.messages.push(id);
         self.message_content(id, message.items);
+        self.declare_message(id);
     }
 
-    /// Makes an empty message and declares it.
+    /// A message is declared after its content, as protoc does: errors come in that order.
+    fn declare_message(&mut self, id: MessageId) {
+        let message = self.pool.message(id);
+        let (name, token) = (message.full_name.clone(), message.name_token);
+        self.declare(&name, Symbol::Message(id), token);
+    }
+
+    /// Makes an empty message.
     fn reserve_message(&mut self, name: &ast::Ident, scope: &str, parent: Option<MessageId>) -> MessageId {
         let id = MessageId(self.pool.messages.len() as u32);
         let full_name = join(scope, &name.text);
-        self.declare(&full_name, Symbol::Message(id), name.token);
         self.pool.messages.push(Message {
             file: self.id,
             name: name.text.clone(),
@@ -373,6 +380,7 @@ impl<'a> Builder<'a> {
                     let id = self.reserve_message(&group.name, scope, parent);
                     content.messages.push(id);
                     self.message_content(id, group.items);
+                    self.declare_message(id);
                     ty = Type::Group(id);
                 }
             }
@@ -444,6 +452,7 @@ impl<'a> Builder<'a> {
         message.fields = fields.collect();
         message.map_entry = true;
         message.options.value = OptionMessage::with_varint(MAP_ENTRY, 1);
+        self.declare_message(id);
         id
     }
 

@@ -120,20 +120,42 @@ fn each_mut(pool: &mut Pool, built: &BuiltFile, visit: &mut dyn FnMut(&'static s
 /// Marks what is for the source only and does not go into descriptors.
 fn mark_source_only(pool: &mut Pool, built: &BuiltFile) {
     let mut marked = Vec::new();
+    let mut dropped = Vec::new();
     each(pool, built, &mut |base, _, options| {
         let mut value = options.value.clone();
+        for token in options.statements.iter().map(|statement| statement.span.first) {
+            let path = pool.file(built.id).option_paths.get(&token);
+            if path.is_some_and(|path| passes_source_only(pool, base, path)) {
+                dropped.push(token);
+            }
+        }
         let changed = match message_named(pool, base) {
             Some(id) => mark(pool, id, &mut value),
             None => false,
         };
         marked.push(changed.then_some(value));
     });
+    let paths = &mut pool.files[built.id.0 as usize].option_paths;
+    dropped.iter().for_each(|token| drop(paths.remove(token)));
     let mut marked = marked.into_iter();
     each_mut(pool, built, &mut |_, options| {
         if let Some(value) = marked.next().flatten() {
             options.value = value;
         }
     });
+}
+
+/// Whether an interpreted path leads through a field that is for the source only.
+fn passes_source_only(pool: &Pool, base: &str, path: &[u32]) -> bool {
+    let mut message = message_named(pool, base);
+    for number in path {
+        let Some(field) = message.and_then(|id| field_by_number(pool, id, *number)) else { return false };
+        if field.options.value.varint(RETENTION) == Some(RETENTION_SOURCE) {
+            return true;
+        }
+        message = field.ty.message();
+    }
+    false
 }
 
 fn mark(pool: &Pool, id: MessageId, value: &mut OptionMessage) -> bool {

@@ -34,6 +34,8 @@ struct Location {
     comments: u32,
     /// The first token of an option, whose own path follows that of the options.
     option: Option<u32>,
+    /// The brackets of options: gone where none of the options has a place in descriptors.
+    brackets: Option<ast::Span>,
 }
 
 #[derive(Debug, Default)]
@@ -56,7 +58,13 @@ impl SourceInfo {
 
     /// The encoded `SourceCodeInfo`.
     pub(crate) fn encode(&self, option_paths: &OptionPaths, out: &mut Writer) {
-        for location in &self.locations {
+        // Options for the source only have no path here.
+        let kept = |location: &&Location| match (location.option, location.brackets) {
+            (Some(token), _) => option_paths.contains_key(&token),
+            (None, Some(span)) => (span.first..span.last).any(|token| option_paths.contains_key(&token)),
+            (None, None) => true,
+        };
+        for location in self.locations.iter().filter(kept) {
             out.message(1, |out| self.encode_location(location, option_paths, out));
         }
     }
@@ -156,6 +164,7 @@ impl<'a> Recorder<'a> {
             span: [line, column, end_line, end_column],
             comments: 0,
             option: None,
+            brackets: None,
         });
         LocationId(self.info.locations.len() - 1)
     }

@@ -78,7 +78,8 @@ fn option_location(r: &mut Recorder<'_>, number: u32, option: &OptionAssign) -> 
 
 fn bracketed(r: &mut Recorder<'_>, number: u32, span: Option<Span>, options: &[OptionAssign]) {
     if let Some(span) = span {
-        r.add(&[number], span);
+        let location = r.add(&[number], span);
+        r.info.locations[location.0].brackets = Some(span);
         for option in options {
             option_location(r, number, option);
         }
@@ -171,7 +172,10 @@ fn field(
 
 fn field_options(r: &mut Recorder<'_>, field: &Field) {
     let Some(span) = field.options_span else { return };
-    r.add(&[8], span);
+    let location = r.add(&[8], span);
+    if field.default.is_none() && field.json_name.is_none() {
+        r.info.locations[location.0].brackets = Some(span);
+    }
     let mut parts: Vec<(u32, Part<'_>)> =
         field.options.iter().map(|option| (option.span.first, Part::Option(option))).collect();
     parts.extend(field.default.iter().map(|default| (default.value_span.first, Part::Default(default.value_span))));
