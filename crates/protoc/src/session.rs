@@ -47,7 +47,11 @@ pub fn compile<S: AsRef<str>>(
     session.require(DESCRIPTOR_PROTO);
     let mut requested = Vec::new();
     for name in files {
-        requested.extend(session.require(name.as_ref()));
+        // As protoc, go no further than the first file with errors: the next would mostly repeat them.
+        match session.require(name.as_ref()) {
+            Some(id) => requested.push(id),
+            None => break,
+        }
     }
     if session.diagnostics.has_errors() {
         return Err(session.diagnostics);

@@ -2,7 +2,7 @@
 
 use super::{
     Field, MessageId, OptionMessage, OptionScalar, Type,
-    options::{Interpreter, field_in_text, float_scalar, int_scalar},
+    options::{Interpreter, field_in_text, float_scalar, int_scalar, mark},
 };
 use crate::{
     ast::{Scalar, Span},
@@ -143,7 +143,8 @@ impl<'b> Reader<'_, 'b> {
         let inner = inner.ok_or_else(|| {
             format!("Could not find type \"{host}/{name}\" stored in google.protobuf.Any.")
         })?;
-        let content = self.message(inner)?;
+        let mut content = self.message(inner)?;
+        mark(self.interpreter.pool, inner, &mut content);
         let mut out = crate::wire::Writer::default();
         content.encode(&mut out);
         value.set(1, OptionScalar::Bytes(format!("{host}/{name}").into_bytes()));

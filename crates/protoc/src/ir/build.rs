@@ -581,7 +581,8 @@ fn add_synthetic_oneofs(fields: &mut [Field], oneofs: &mut Vec<Oneof>) {
     let mut taken: HashSet<String> = fields.iter().map(|field| field.name.clone()).collect();
     taken.extend(oneofs.iter().map(|oneof| oneof.name.clone()));
     for field in fields.iter_mut().filter(|field| field.proto3_optional) {
-        let mut name = format!("_{}", field.name);
+        let mut name =
+            if field.name.starts_with('_') { field.name.clone() } else { format!("_{}", field.name) };
         while !taken.insert(name.clone()) {
             name.insert(0, 'X');
         }

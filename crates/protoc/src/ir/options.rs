@@ -117,7 +117,7 @@ fn each_mut(pool: &mut Pool, built: &BuiltFile, visit: &mut dyn FnMut(&'static s
     visit(base::FILE, &mut file.options);
 }
 
-/// Marks what is for the source only and does not go into descriptors.
+/// Marks what is for the source only and does not go into descriptors, and what is packed.
 fn mark_source_only(pool: &mut Pool, built: &BuiltFile) {
     let mut marked = Vec::new();
     let mut dropped = Vec::new();
@@ -158,10 +158,15 @@ fn passes_source_only(pool: &Pool, base: &str, path: &[u32]) -> bool {
     false
 }
 
-fn mark(pool: &Pool, id: MessageId, value: &mut OptionMessage) -> bool {
+/// Completes an interpreted value: what is packed, and what is for the source only. Tells whether it changed.
+pub(super) fn mark(pool: &Pool, id: MessageId, value: &mut OptionMessage) -> bool {
     let mut changed = false;
     for (&number, entry) in &mut value.fields {
         let Some(field) = field_by_number(pool, id, number) else { continue };
+        // Known only now where the field is of the same file.
+        let packed = is_packed(field, syntax_of(pool, field));
+        changed |= entry.packed != packed;
+        entry.packed = packed;
         if field.options.value.varint(RETENTION) == Some(RETENTION_SOURCE) {
             entry.source_only = true;
             changed = true;
@@ -194,6 +199,11 @@ fn extension_at(pool: &Pool, at: ExtensionAt) -> Option<&Field> {
         Some(id) => pool.message(id).extensions.get(at.index as usize),
         None => pool.file(at.file).extensions.get(at.index as usize),
     }
+}
+
+fn syntax_of(pool: &Pool, field: &Field) -> Syntax {
+    let file = pool.symbols.get(&field.full_name).map(|entry| entry.file);
+    file.map_or(Syntax::Proto2, |file| pool.file(file).syntax)
 }
 
 /// Whether the values of a repeated field go on the wire as one run.
@@ -297,14 +307,8 @@ impl<'a> Interpreter<'a> {
     }
 
     pub(super) fn put(&self, target: &mut OptionMessage, field: &Field, value: OptionScalar) {
-        let packed = is_packed(field, self.syntax_of(field));
-        let new = || OptionField { values: Vec::new(), packed, source_only: false };
+        let new = || OptionField { values: Vec::new(), packed: false, source_only: false };
         target.fields.entry(field.number as u32).or_insert_with(new).values.push(value);
-    }
-
-    fn syntax_of(&self, field: &Field) -> Syntax {
-        let file = self.pool.symbols.get(&field.full_name).map(|entry| entry.file);
-        file.map_or(Syntax::Proto2, |file| self.pool.file(file).syntax)
     }
 
     fn part(
