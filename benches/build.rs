@@ -1,6 +1,8 @@
 //! Generates the two services that are measured.
 
-fn main() -> Result<(), Box<dyn std::error::Error>> {
-    carom_codegen::compile_protos(&["proto/helloworld.proto", "proto/bench.proto"], &["proto"])?;
-    Ok(())
+fn main() -> Result<(), carom_codegen::Error> {
+    // Payloads by reference, as the peers that this is measured against have them.
+    carom_codegen::configure()
+        .bytes(["."])
+        .compile_protos(&["proto/helloworld.proto", "proto/bench.proto"], &["proto"])
 }

@@ -9,6 +9,10 @@ use carom_wire::Status;
 
 use super::Codec;
 
+/// Messages from this size on are decoded by reference: `Bytes` fields become slices of what was received. Below it
+/// they are copied out, so that a small field does not keep a whole read buffer alive.
+const SHARE_FROM: usize = 16 * 1024;
+
 /// The codec of generated message code: sends `E`, receives `D`.
 pub struct BuffaCodec<E, D> {
     // `fn` keeps the codec `Send` and `Sync` whatever the messages are.
@@ -58,10 +62,10 @@ where
             .map_err(|error| Status::internal(format!("cannot encode the message: {error}")))
     }
 
-    fn decode(&self, message: Bytes) -> Result<D, Status> {
-        // From the slice: the decoder then copies strings out and does not keep the whole read buffer alive. Nesting is
-        // limited to buffa's default depth of 100.
-        D::decode_from_slice(&message)
-            .map_err(|error| Status::internal(format!("cannot decode the message: {error}")))
+    fn decode(&self, mut message: Bytes) -> Result<D, Status> {
+        // Nesting is limited to buffa's default depth of 100.
+        let decoded =
+            if message.len() < SHARE_FROM { D::decode_from_slice(&message) } else { D::decode(&mut message) };
+        decoded.map_err(|error| Status::internal(format!("cannot decode the message: {error}")))
     }
 }
