@@ -33,10 +33,12 @@ pub(crate) struct Token {
 /// Splits a file into tokens; the last is always [`Kind::End`]. What cannot be a token is reported and skipped.
 pub(crate) fn tokenize(source: &Source, diagnostics: &mut Diagnostics) -> Vec<Token> {
     let mut lexer = Lexer { source, text: source.text(), at: 0, diagnostics };
+    lexer.diagnostics.reach(0);
     let mut tokens = Vec::with_capacity(source.text().len() / 6 + 1);
     loop {
         let token = lexer.next();
         tokens.push(token);
+        lexer.diagnostics.reach(tokens.len() as u32);
         if token.kind == Kind::End {
             return tokens;
         }
@@ -215,7 +217,7 @@ impl Lexer<'_> {
             match byte {
                 b'\n' => {
                     self.error(self.at, "Multiline strings are not allowed. Did you miss a \"?.");
-                    self.at += 1;
+                    return;
                 }
                 b'\\' => {
                     self.at += 1;

@@ -132,6 +132,7 @@ impl Parser<'_> {
         if !self.looking_at("{") {
             return self.fail("Missing group body.");
         }
+        self.check_depth()?;
         let (items, open) = self.message_block()?;
         Ok(Message { name: field.name.clone(), items, span: Span::default(), open })
     }
