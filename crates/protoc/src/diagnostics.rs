@@ -26,6 +26,8 @@ pub struct Diagnostic {
     pub message: String,
     /// The source line at `position`, for display.
     pub source_line: Option<String>,
+    /// How far reading had come when it was found, in tokens.
+    progress: u32,
 }
 
 impl fmt::Display for Diagnostic {
@@ -57,6 +59,7 @@ impl Diagnostic {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Diagnostics {
     list: Vec<Diagnostic>,
+    progress: u32,
 }
 
 /// A file full of errors is reported up to here; protoc users read the first few.
@@ -73,12 +76,20 @@ impl Diagnostics {
             position: Some(position),
             message,
             source_line,
+            progress: self.progress,
         });
     }
 
     /// Adds a message about a file as a whole.
     pub(crate) fn about(&mut self, severity: Severity, file: &str, message: String) {
-        self.push(Diagnostic { severity, file: file.to_owned(), position: None, message, source_line: None });
+        self.push(Diagnostic {
+            severity,
+            file: file.to_owned(),
+            position: None,
+            message,
+            source_line: None,
+            progress: self.progress,
+        });
     }
 
     fn push(&mut self, diagnostic: Diagnostic) {
@@ -102,9 +113,15 @@ impl Diagnostics {
         self.list.iter().any(|d| d.severity == Severity::Error)
     }
 
-    /// Puts the messages about one file in the order of their places; tokenizer and parser report apart.
+    /// Tells that reading has come to a token.
+    pub(crate) fn reach(&mut self, token: u32) {
+        self.progress = token;
+    }
+
+    /// Puts the messages of tokenizer and parser, which report apart, in the order in which protoc, whose parser
+    /// asks for each token, finds them.
     pub(crate) fn sort(&mut self) {
-        self.list.sort_by_key(|diagnostic| diagnostic.position);
+        self.list.sort_by_key(|diagnostic| diagnostic.progress);
     }
 
     pub(crate) fn extend(&mut self, other: Self) {

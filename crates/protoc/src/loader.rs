@@ -88,11 +88,7 @@ impl IncludePaths {
         for mapping in &self.mappings {
             let root = canonical(&mapping.disk_path.to_string_lossy());
             let rest = if root.is_empty() {
-                if disk.starts_with("../") || disk.starts_with('/') || disk == ".." {
-                    None
-                } else {
-                    Some(disk.as_str())
-                }
+                if disk.starts_with("../") || disk.starts_with('/') || disk == ".." { None } else { Some(disk.as_str()) }
             } else if disk == root {
                 Some("")
             } else {
@@ -107,9 +103,7 @@ impl IncludePaths {
             };
             let own = apply(&name, mapping);
             for earlier in self.mappings.iter().take_while(|earlier| *earlier != mapping) {
-                if let Some(path) =
-                    apply(&name, earlier).filter(|path| path.exists() && Some(path) != own.as_ref())
-                {
+                if let Some(path) = apply(&name, earlier).filter(|path| path.exists() && Some(path) != own.as_ref()) {
                     return VirtualName::Shadowed(path);
                 }
             }

@@ -7,7 +7,7 @@ use crate::{
     bundled,
     descriptor::{self, Detail},
     diagnostics::{Diagnostics, Severity},
-    ir::{self, FileId, ParsedFile, Pool},
+    ir::{self, FileId, Imported, ParsedFile, Pool},
     loader::Loader,
     parse,
     source::{MAX_SOURCE_BYTES, Source},
@@ -80,6 +80,8 @@ struct Session<'a> {
 struct Pending {
     name: String,
     parsed: ParsedFile,
+    /// The import of the file before it on the stack that asked for it.
+    import_token: u32,
     imports: std::vec::IntoIter<(String, u32)>,
 }
 
@@ -90,7 +92,7 @@ impl Session<'_> {
         if let Some(State::Done(id)) = self.states.get(name) {
             return *id;
         }
-        stack.extend(self.open(name));
+        stack.extend(self.open(name, 0));
         while let Some(top) = stack.last_mut() {
             let Some((import, token)) = top.imports.next() else {
                 let done = stack.pop()?;
@@ -98,26 +100,20 @@ impl Session<'_> {
                 self.finished.extend(id);
                 self.states.insert(done.name, State::Done(id));
                 if let Some(parent) = stack.last_mut() {
-                    parent.parsed.imports.push(id);
+                    parent.parsed.imports.push(id.map_or(Imported::Refused, Imported::File));
                 }
                 continue;
             };
             match self.states.get(&import) {
-                Some(State::Done(id)) => top.parsed.imports.push(*id),
+                Some(State::Done(id)) => top.parsed.imports.push(id.map_or(Imported::Refused, Imported::File)),
                 Some(State::Open) => {
-                    top.parsed.imports.push(None);
-                    let offset = top.parsed.tokens[token as usize].start;
-                    let from = stack.iter().position(|pending| pending.name == import).unwrap_or(0);
-                    let chain: Vec<&str> =
-                        stack[from..].iter().map(|pending| pending.name.as_str()).collect();
-                    let text = format!("File recursively imports itself: {} -> {import}", chain.join(" -> "));
-                    if let Some(top) = stack.last() {
-                        self.diagnostics.at(Severity::Error, &top.parsed.source, offset, text);
-                    }
+                    let itself = top.name == import;
+                    top.parsed.imports.push(if itself { Imported::Itself } else { Imported::Refused });
+                    self.report_cycle(&stack, &import, token);
                 }
-                None => match self.open(&import) {
+                None => match self.open(&import, token) {
                     Some(pending) => stack.push(pending),
-                    None => top.parsed.imports.push(None),
+                    None => top.parsed.imports.push(Imported::Refused),
                 },
             }
         }
@@ -127,8 +123,19 @@ impl Session<'_> {
         }
     }
 
+    /// Reports a cycle at the import that leads into it. `token` is the import that closes it.
+    fn report_cycle(&mut self, stack: &[Pending], import: &str, token: u32) {
+        let from = stack.iter().position(|pending| pending.name == import).unwrap_or(0);
+        let chain: Vec<&str> = stack[from..].iter().map(|pending| pending.name.as_str()).collect();
+        let text = format!("File recursively imports itself: {} -> {import}", chain.join(" -> "));
+        let source = &stack[from].parsed.source;
+        let token = stack.get(from + 1).map_or(token, |next| next.import_token);
+        let offset = stack[from].parsed.tokens[token as usize].start;
+        self.diagnostics.at(Severity::Error, source, offset, text);
+    }
+
     /// Reads and parses a file. Where that fails it is done with.
-    fn open(&mut self, name: &str) -> Option<Pending> {
+    fn open(&mut self, name: &str, import_token: u32) -> Option<Pending> {
         self.states.insert(name.to_owned(), State::Done(None));
         let text = match self.loader.load(name) {
             Ok(Some(text)) => text,
@@ -170,7 +177,7 @@ impl Session<'_> {
         let source_info = SourceInfo::new(&source, &tokens, &tree);
         self.states.insert(name.to_owned(), State::Open);
         let parsed = ParsedFile { source, tokens, tree, source_info, imports: Vec::new() };
-        Some(Pending { name: name.to_owned(), parsed, imports: imports.into_iter() })
+        Some(Pending { name: name.to_owned(), parsed, import_token, imports: imports.into_iter() })
     }
 
     /// The files and all they import, each once and after its imports.

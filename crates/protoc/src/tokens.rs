@@ -33,10 +33,12 @@ pub(crate) struct Token {
 /// Splits a file into tokens; the last is always [`Kind::End`]. What cannot be a token is reported and skipped.
 pub(crate) fn tokenize(source: &Source, diagnostics: &mut Diagnostics) -> Vec<Token> {
     let mut lexer = Lexer { source, text: source.text(), at: 0, diagnostics };
+    lexer.diagnostics.reach(0);
     let mut tokens = Vec::with_capacity(source.text().len() / 6 + 1);
     loop {
         let token = lexer.next();
         tokens.push(token);
+        lexer.diagnostics.reach(tokens.len() as u32);
         if token.kind == Kind::End {
             return tokens;
         }
@@ -131,7 +133,10 @@ impl Lexer<'_> {
                     return;
                 }
                 (b'/', b'*') => {
-                    self.error(self.at + 1, "\"/*\" inside block comment.  Block comments cannot be nested.");
+                    self.error(
+                        self.at + 1,
+                        "\"/*\" inside block comment.  Block comments cannot be nested.",
+                    );
                     self.at += 1;
                 }
                 _ => self.at += 1,
@@ -212,7 +217,7 @@ impl Lexer<'_> {
             match byte {
                 b'\n' => {
                     self.error(self.at, "Multiline strings are not allowed. Did you miss a \"?.");
-                    self.at += 1;
+                    return;
                 }
                 b'\\' => {
                     self.at += 1;
@@ -255,9 +260,14 @@ impl Lexer<'_> {
                 self.at += 1;
                 let code = self.text.get(self.at..self.at + 8);
                 if !code.is_some_and(|c| {
-                    c.starts_with(b"00") && matches!(c[2], b'0' | b'1') && c.iter().all(u8::is_ascii_hexdigit)
+                    c.starts_with(b"00")
+                        && matches!(c[2], b'0' | b'1')
+                        && c.iter().all(u8::is_ascii_hexdigit)
                 }) {
-                    self.error(self.at, "Expected eight hex digits up to 10ffff for \\U escape sequence");
+                    self.error(
+                        self.at,
+                        "Expected eight hex digits up to 10ffff for \\U escape sequence",
+                    );
                 } else {
                     self.at += 8;
                 }

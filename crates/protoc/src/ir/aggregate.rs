@@ -168,9 +168,6 @@ impl<'b> Reader<'_, 'b> {
         }
         let mut value = OptionMessage::default();
         while !self.take(close) {
-            if self.at >= self.end {
-                return Err(format!("Expected \"{close}\", found \"\"."));
-            }
             self.field(id, &mut value)?;
         }
         self.depth -= 1;

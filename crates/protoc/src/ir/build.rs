@@ -4,9 +4,9 @@ use std::collections::HashSet;
 
 use super::{
     Enum, EnumId, EnumValue, Extendee, Field, FieldTokens, File, FileId, Import, Message, MessageId, Method,
-    MethodType, Oneof, OptionMessage, Options, Pool, Range, Service, Symbol, Syntax, Type, check,
+    MethodType, Oneof, OptionMessage, Options, Pool, Range, Service, Syntax, Type, check,
     check_numbers::{self, NumberHints},
-    link, options,
+    declare, link, options,
 };
 use crate::{
     ast::{self, FileItem, Label, MessageItem, OneofItem, OptionAssign, RangeEnd, TypeName},
@@ -23,8 +23,17 @@ pub(crate) struct ParsedFile {
     pub(crate) tokens: Vec<Token>,
     pub(crate) tree: ast::File,
     pub(crate) source_info: SourceInfo,
-    /// The built files of the imports, `None` where one could not be built.
-    pub(crate) imports: Vec<Option<FileId>>,
+    pub(crate) imports: Vec<Imported>,
+}
+
+/// What became of an import.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Imported {
+    File(FileId),
+    /// Not found, or has errors.
+    Refused,
+    /// The file itself, which is reported already.
+    Itself,
 }
 
 /// The largest field number, and the end of ranges up to `max`.
@@ -39,13 +48,15 @@ pub(crate) fn build(pool: &mut Pool, parsed: ParsedFile, diagnostics: &mut Diagn
     let id = FileId(pool.files.len() as u32);
     let first_message = pool.messages.len() as u32;
     let first_enum = pool.enums.len() as u32;
-    let mut hints = Builder::new(pool, id, &mut own).file(parsed);
+    Builder { pool, id, diagnostics: &mut own }.file(parsed);
+    let mut hints = NumberHints::default();
+    declare::declare(pool, id, &mut hints, &mut own);
     let scope = BuiltFile {
         id,
         messages: first_message..pool.messages.len() as u32,
         enums: first_enum..pool.enums.len() as u32,
     };
-    let mut visible = link::link(pool, &scope, &mut hints, &mut own);
+    let mut visible = link::link(pool, &scope, &mut own);
     check_numbers::suggest(pool, id, &hints, &mut own);
     if !own.has_errors() {
         options::interpret(pool, &scope, &mut visible, &mut own);
@@ -80,7 +91,6 @@ struct Builder<'a> {
     pool: &'a mut Pool,
     id: FileId,
     diagnostics: &'a mut Diagnostics,
-    hints: NumberHints,
 }
 
 /// What a message or file contains besides fields; `extend` blocks and groups add to it.
@@ -95,12 +105,8 @@ fn join(scope: &str, name: &str) -> String {
     if scope.is_empty() { name.to_owned() } else { format!("{scope}.{name}") }
 }
 
-impl<'a> Builder<'a> {
-    fn new(pool: &'a mut Pool, id: FileId, diagnostics: &'a mut Diagnostics) -> Self {
-        Self { pool, id, diagnostics, hints: NumberHints::default() }
-    }
-
-    fn file(mut self, parsed: ParsedFile) -> NumberHints {
+impl Builder<'_> {
+    fn file(mut self, parsed: ParsedFile) {
         let syntax = match &parsed.tree.syntax {
             Some(syntax) if syntax.text == "proto3" => Syntax::Proto3,
             _ => Syntax::Proto2,
@@ -143,7 +149,6 @@ impl<'a> Builder<'a> {
         file.extensions = content.extensions;
         file.services = services;
         file.options = Options::new(statements);
-        self.hints
     }
 
     fn own_file(&mut self) -> &mut File {
@@ -154,7 +159,7 @@ impl<'a> Builder<'a> {
         self.pool.file(self.id).error(self.diagnostics, token, message);
     }
 
-    fn header(&mut self, tree: &ast::File, imports: &[Option<FileId>]) {
+    fn header(&mut self, tree: &ast::File, imports: &[Imported]) {
         let mut seen = HashSet::new();
         let mut next = imports.iter();
         for item in &tree.items {
@@ -164,8 +169,12 @@ impl<'a> Builder<'a> {
                         let message = format!("Import \"{}\" was listed twice.", import.path);
                         self.error(import.span.first, message);
                     }
-                    let file = next.next().copied().flatten();
-                    if file.is_none() {
+                    let imported = next.next().copied().unwrap_or(Imported::Refused);
+                    let file = match imported {
+                        Imported::File(id) => Some(id),
+                        _ => None,
+                    };
+                    if imported == Imported::Refused {
                         let message = format!("Import \"{}\" was not found or had errors.", import.path);
                         self.error(import.span.first, message);
                     }
@@ -192,22 +201,6 @@ impl<'a> Builder<'a> {
         }
     }
 
-    /// Adds a name to the table and reports it where something else has it.
-    fn declare(&mut self, full_name: &str, symbol: Symbol, token: u32) -> bool {
-        let Err(taken) = self.pool.symbols.add(full_name, symbol, self.id) else { return true };
-        let message = if taken.file != self.id {
-            let other = self.pool.file(taken.file).source.name();
-            format!("\"{full_name}\" is already defined in file \"{other}\".")
-        } else {
-            match full_name.rsplit_once('.') {
-                Some((scope, name)) => format!("\"{name}\" is already defined in \"{scope}\"."),
-                None => format!("\"{full_name}\" is already defined."),
-            }
-        };
-        self.error(token, message);
-        false
-    }
-
     fn add_message(
         &mut self,
         content: &mut Content,
@@ -218,14 +211,6 @@ impl<'a> Builder<'a> {
         let id = self.reserve_message(&message.name, scope, parent);
         content.messages.push(id);
         self.message_content(id, message.items);
-        self.declare_message(id);
-    }
-
-    /// A message is declared after its content, as protoc does: errors come in that order.
-    fn declare_message(&mut self, id: MessageId) {
-        let message = self.pool.message(id);
-        let (name, token) = (message.full_name.clone(), message.name_token);
-        self.declare(&name, Symbol::Message(id), token);
     }
 
     /// Makes an empty message.
@@ -289,7 +274,6 @@ impl<'a> Builder<'a> {
             let ranges = block.ranges.iter().map(|r| field_range(r, max, &block.options));
             message.extension_ranges.extend(ranges);
         }
-        check_numbers::check_message(self.pool, id, &mut self.hints, self.diagnostics);
     }
 
     fn oneof(
@@ -301,7 +285,6 @@ impl<'a> Builder<'a> {
         oneofs: &mut Vec<Oneof>,
     ) {
         let scope = self.pool.message(id).full_name.clone();
-        self.declare(&join(&scope, &oneof.name.text), Symbol::Oneof, oneof.name.token);
         let index = oneofs.len() as u32;
         let mut statements = Vec::new();
         for item in oneof.items {
@@ -323,7 +306,13 @@ impl<'a> Builder<'a> {
         });
     }
 
-    fn extend(&mut self, extend: ast::Extend, content: &mut Content, scope: &str, parent: Option<MessageId>) {
+    fn extend(
+        &mut self,
+        extend: ast::Extend,
+        content: &mut Content,
+        scope: &str,
+        parent: Option<MessageId>,
+    ) {
         for field in extend.fields {
             let mut extension = self.field(field, content, scope, parent);
             extension.extendee = Some(Extendee {
@@ -331,22 +320,11 @@ impl<'a> Builder<'a> {
                 token: extend.extendee.span.first,
                 message: None,
             });
-            let index = content.extensions.len() as u32;
-            self.declare(&extension.full_name, Symbol::Extension(parent, index), extension.at.name);
-            check_numbers::check_extension(
-                self.pool,
-                self.id,
-                parent,
-                &extension,
-                &mut self.hints,
-                self.diagnostics,
-            );
             content.extensions.push(extension);
         }
     }
 
-    /// A field; the message of a group or of a map's entries goes to `content`. Fields of messages are declared
-    /// here, extensions by the caller.
+    /// A field; the message of a group or of a map's entries goes to `content`.
     fn field(
         &mut self,
         field: ast::Field,
@@ -374,8 +352,7 @@ impl<'a> Builder<'a> {
                     let id = self.reserve_message(&group.name, scope, parent);
                     content.messages.push(id);
                     self.message_content(id, group.items);
-                    self.declare_message(id);
-                    ty = Type::Group(id);
+                                ty = Type::Group(id);
                 }
             }
         }
@@ -446,7 +423,6 @@ impl<'a> Builder<'a> {
         message.fields = fields.collect();
         message.map_entry = true;
         message.options.value = OptionMessage::with_varint(MAP_ENTRY, 1);
-        self.declare_message(id);
         id
     }
 
@@ -454,13 +430,11 @@ impl<'a> Builder<'a> {
         let id = EnumId(self.pool.enums.len() as u32);
         let name = definition.name.text;
         let full_name = join(scope, &name);
-        self.declare(&full_name, Symbol::Enum(id), definition.name.token);
         let (mut values, mut statements) = (Vec::new(), Vec::new());
         let (mut reserved_ranges, mut reserved_names) = (Vec::new(), Vec::new());
         for item in definition.items {
             match item {
                 ast::EnumItem::Value(value) => {
-                    self.declare_enum_value(&value.name, scope, &name);
                     values.push(EnumValue {
                         name: value.name.text,
                         number: value.number,
@@ -490,29 +464,12 @@ impl<'a> Builder<'a> {
         id
     }
 
-    /// Enum values are names of the scope around their enum.
-    fn declare_enum_value(&mut self, value: &ast::Ident, scope: &str, enum_name: &str) {
-        let name = &value.text;
-        if self.declare(&join(scope, name), Symbol::EnumValue, value.token) {
-            return;
-        }
-        let place = if scope.is_empty() { "the global scope".to_owned() } else { format!("\"{scope}\"") };
-        let message = format!(
-            "Note that enum values use C++ scoping rules, meaning that enum values are siblings of their type, not \
-             children of it.  Therefore, \"{name}\" must be unique within {place}, not just within \"{enum_name}\"."
-        );
-        self.error(value.token, message);
-    }
-
     fn service(&mut self, service: ast::Service, scope: &str) -> Service {
         let full_name = join(scope, &service.name.text);
-        self.declare(&full_name, Symbol::Service, service.name.token);
         let (mut methods, mut statements) = (Vec::new(), Vec::new());
         for item in service.items {
             match item {
                 ast::ServiceItem::Method(method) => {
-                    let method_name = join(&full_name, &method.name.text);
-                    self.declare(&method_name, Symbol::Method, method.name.token);
                     let method_type = |path: ast::TypePath, stream: bool| MethodType {
                         name: path.text,
                         token: path.span.first,
@@ -581,6 +538,11 @@ fn add_synthetic_oneofs(fields: &mut [Field], oneofs: &mut Vec<Oneof>) {
             name.insert(0, 'X');
         }
         field.oneof = Some(oneofs.len() as u32);
-        oneofs.push(Oneof { name, name_token: field.at.name, options: Options::default(), synthetic: true });
+        oneofs.push(Oneof {
+            name,
+            name_token: field.at.name,
+            options: Options::default(),
+            synthetic: true,
+        });
     }
 }

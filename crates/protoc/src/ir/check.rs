@@ -1,8 +1,6 @@
 //! Rules of the language that need linked types and interpreted options.
 
-use super::{
-    Enum, Field, File, Message, MessageId, Pool, Range, Syntax, Type, build::BuiltFile, check_names, options,
-};
+use super::{Enum, Field, File, Message, MessageId, Pool, Syntax, Type, build::BuiltFile, check_names, options};
 use crate::{
     ast::{Label, Scalar},
     diagnostics::Diagnostics,
@@ -49,10 +47,6 @@ pub(super) struct Checker<'a> {
     pub(super) diagnostics: &'a mut Diagnostics,
 }
 
-fn overlaps(a: &Range, b: &Range) -> bool {
-    a.start < b.end && b.start < a.end
-}
-
 impl Checker<'_> {
     pub(super) fn error(&mut self, token: u32, text: impl Into<String>) {
         self.file.error(self.diagnostics, token, text);
@@ -63,8 +57,6 @@ impl Checker<'_> {
     }
 
     fn message(&mut self, message: &Message) {
-        self.ranges(message);
-        self.reserved(message);
         for field in message.fields.iter().chain(&message.extensions) {
             self.field(field, Some(message));
         }
@@ -82,73 +74,6 @@ impl Checker<'_> {
             }
         }
         check_names::json_names(self, message);
-    }
-
-    fn ranges(&mut self, message: &Message) {
-        let reserved = &message.reserved_ranges;
-        for (index, range) in reserved.iter().enumerate() {
-            for other in reserved[..index].iter().filter(|other| overlaps(range, other)) {
-                let text = format!(
-                    "Reserved range {} to {} overlaps with already-defined range {} to {}.",
-                    range.start,
-                    range.end - 1,
-                    other.start,
-                    other.end - 1
-                );
-                self.error(range.token, text);
-            }
-        }
-        for (index, range) in message.extension_ranges.iter().enumerate() {
-            for other in message.extension_ranges[..index].iter().filter(|other| overlaps(range, other)) {
-                let text = format!(
-                    "Extension range {} to {} overlaps with already-defined range {} to {}.",
-                    range.start,
-                    range.end - 1,
-                    other.start,
-                    other.end - 1
-                );
-                self.error(range.token, text);
-            }
-            for other in reserved.iter().filter(|other| overlaps(range, other)) {
-                let text = format!(
-                    "Extension range {} to {} overlaps with reserved range {} to {}.",
-                    range.start,
-                    range.end - 1,
-                    other.start,
-                    other.end - 1
-                );
-                self.error(range.token, text);
-            }
-        }
-    }
-
-    fn reserved(&mut self, message: &Message) {
-        let mut names = std::collections::HashSet::new();
-        for (name, token) in &message.reserved_names {
-            if !names.insert(name.as_str()) {
-                self.error(*token, format!("Field name \"{name}\" is reserved multiple times."));
-            }
-        }
-        for field in &message.fields {
-            let holds = |range: &&Range| range.start <= field.number && field.number < range.end;
-            if let Some(range) = message.extension_ranges.iter().find(holds) {
-                let text = format!(
-                    "Extension range {} to {} includes field \"{}\" ({}).",
-                    range.start,
-                    range.end - 1,
-                    field.name,
-                    field.number
-                );
-                self.error(range.token, text);
-            }
-            if message.reserved_ranges.iter().any(|range| holds(&range)) {
-                let text = format!("Field \"{}\" uses reserved number {}.", field.name, field.number);
-                self.error(field.at.number, text);
-            }
-            if names.contains(field.name.as_str()) {
-                self.error(field.at.name, format!("Field name \"{}\" is reserved.", field.name));
-            }
-        }
     }
 
     fn field(&mut self, field: &Field, message: Option<&Message>) {
@@ -174,17 +99,13 @@ impl Checker<'_> {
     }
 
     fn jstype(&mut self, field: &Field) {
-        let Some(value) = field.options.value.varint(JSTYPE).filter(|value| *value != 0) else { return };
+        if field.options.value.varint(JSTYPE).unwrap_or(0) == 0 {
+            return;
+        }
         use Scalar::{Fixed64, Int64, Sfixed64, Sint64, Uint64};
         let wide = matches!(field.ty, Type::Scalar(Int64 | Uint64 | Sint64 | Fixed64 | Sfixed64));
         if !wide {
-            let name = if value == 1 { "JS_STRING" } else { "JS_NUMBER" };
-            let text = format!("Illegal jstype for int64, uint64, sint64, fixed64 or sfixed64 field: {name}");
-            let text = if wide {
-                text
-            } else {
-                "jstype is only allowed on int64, uint64, sint64, fixed64 or sfixed64 fields.".to_owned()
-            };
+            let text = "jstype is only allowed on int64, uint64, sint64, fixed64 or sfixed64 fields.";
             self.error(field.at.ty, text);
         }
     }
@@ -247,25 +168,14 @@ impl Checker<'_> {
         {
             self.error(field.at.ty, "Extensions of MessageSets must be optional messages.");
         }
-        if field.label == Label::Required {
-            let text = format!("The extension {} cannot be required.", field.full_name);
-            self.error(field.at.ty, text);
-        }
-        if field.json_name_written {
-            self.error(field.at.json_name, "option json_name is not allowed on extension fields.");
-        }
     }
 
     fn enumeration(&mut self, definition: &Enum) {
-        let Some(first) = definition.values.first() else {
-            self.error(definition.name_token, "Enums must contain at least one value.");
-            return;
-        };
+        let Some(first) = definition.values.first() else { return };
         if self.proto3() && first.number != 0 {
             self.error(first.number_token, "The first enum value must be zero for open enums.");
         }
         self.enum_numbers(definition);
-        self.enum_reserved(definition);
         check_names::enum_values(self, definition);
     }
 
@@ -278,9 +188,9 @@ impl Checker<'_> {
             let full_name = self.value_name(definition, &value.name);
             let Some(other) = seen.insert(value.number, full_name.clone()) else { continue };
             let highest = definition.values.iter().map(|value| value.number).max().unwrap_or(0);
-            let next = highest
-                .checked_add(1)
-                .map_or_else(String::new, |next| format!(" The next available enum value is {next}."));
+            let next = highest.checked_add(1).map_or_else(String::new, |next| {
+                format!(" The next available enum value is {next}.")
+            });
             let text = format!(
                 "\"{full_name}\" uses the same enum value as \"{other}\". If this is intended, set 'option \
                  allow_alias = true;' to the enum definition.{next}"
@@ -294,39 +204,6 @@ impl Checker<'_> {
         match definition.full_name.rsplit_once('.') {
             Some((scope, _)) => format!("{scope}.{value}"),
             None => value.to_owned(),
-        }
-    }
-
-    fn enum_reserved(&mut self, definition: &Enum) {
-        let ranges = &definition.reserved_ranges;
-        for (index, range) in ranges.iter().enumerate() {
-            if range.start > range.end {
-                let text = "Reserved range end number must be greater than start number.";
-                self.error(range.token, text);
-            }
-            let clash = |other: &&Range| range.start <= other.end && other.start <= range.end;
-            if let Some(other) = ranges[..index].iter().find(clash) {
-                let text = format!(
-                    "Reserved range {} to {} overlaps with already-defined range {} to {}.",
-                    range.start, range.end, other.start, other.end
-                );
-                self.error(range.token, text);
-            }
-        }
-        let mut names = std::collections::HashSet::new();
-        for (name, token) in &definition.reserved_names {
-            if !names.insert(name.as_str()) {
-                self.error(*token, format!("Enum value \"{name}\" is reserved multiple times."));
-            }
-        }
-        for value in &definition.values {
-            if ranges.iter().any(|range| range.start <= value.number && value.number <= range.end) {
-                let text = format!("Enum value \"{}\" uses reserved number {}.", value.name, value.number);
-                self.error(value.number_token, text);
-            }
-            if names.contains(value.name.as_str()) {
-                self.error(value.name_token, format!("Enum value \"{}\" is reserved.", value.name));
-            }
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Field, FileId, Message, MessageId, Pool, build::MAX_FIELD_NUMBER};
+use super::{Field, FileId, Message, MessageId, Pool, Range, build::MAX_FIELD_NUMBER};
 use crate::diagnostics::Diagnostics;
 
 /// Numbers that belong to the protobuf implementation.
@@ -17,13 +17,13 @@ pub(crate) struct NumberHints {
 }
 
 impl NumberHints {
-    fn want(&mut self, message: MessageId, token: u32) {
+    pub(super) fn want(&mut self, message: MessageId, token: u32) {
         self.wanted.entry(message).or_insert((0, token)).0 += 1;
     }
 }
 
 /// Why a number cannot be a field's, if so.
-fn fault(number: i32, may_exceed: bool) -> Option<String> {
+pub(super) fn fault(number: i32, may_exceed: bool) -> Option<String> {
     if number <= 0 {
         Some("Field numbers must be positive integers.".to_owned())
     } else if number > MAX_FIELD_NUMBER && !may_exceed {
@@ -35,76 +35,6 @@ fn fault(number: i32, may_exceed: bool) -> Option<String> {
         ))
     } else {
         None
-    }
-}
-
-/// Checks the numbers of a message's fields and declares the fields' names.
-pub(super) fn check_message(
-    pool: &mut Pool,
-    id: MessageId,
-    hints: &mut NumberHints,
-    diagnostics: &mut Diagnostics,
-) {
-    let Pool { files, messages, symbols, .. } = pool;
-    let message = &messages[id.0 as usize];
-    let file = &files[message.file.0 as usize];
-    for field in &message.fields {
-        if let Err(taken) = symbols.add(&field.full_name, super::Symbol::Field, message.file) {
-            let other = files[taken.file.0 as usize].source.name();
-            let text = if taken.file == message.file {
-                format!("\"{}\" is already defined in \"{}\".", field.name, message.full_name)
-            } else {
-                format!("\"{}\" is already defined in file \"{other}\".", field.full_name)
-            };
-            file.error(diagnostics, field.at.name, text);
-        }
-        if let Some(text) = fault(field.number, false) {
-            hints.want(id, field.at.number);
-            file.error(diagnostics, field.at.number, text);
-        }
-    }
-    check_ranges(message, diagnostics, file);
-}
-
-fn check_ranges(message: &Message, diagnostics: &mut Diagnostics, file: &super::File) {
-    for range in &message.extension_ranges {
-        if range.start <= 0 {
-            file.error(diagnostics, range.token, "Extension numbers must be positive integers.");
-        }
-        if range.end > MAX_FIELD_NUMBER + 1 && range.end != i32::MAX {
-            let text = format!("Extension numbers cannot be greater than {MAX_FIELD_NUMBER}.");
-            file.error(diagnostics, range.token, text);
-        }
-        if range.start >= range.end {
-            let text = "Extension range end number must be greater than start number.";
-            file.error(diagnostics, range.token, text);
-        }
-    }
-    for range in &message.reserved_ranges {
-        if range.start <= 0 {
-            file.error(diagnostics, range.token, "Reserved numbers must be positive integers.");
-        }
-        if range.start >= range.end {
-            let text = "Reserved range end number must be greater than start number.";
-            file.error(diagnostics, range.token, text);
-        }
-    }
-}
-
-/// Checks an extension's number; whether its extendee has room for it is known after linking.
-pub(super) fn check_extension(
-    pool: &Pool,
-    file: FileId,
-    scope: Option<MessageId>,
-    field: &Field,
-    hints: &mut NumberHints,
-    diagnostics: &mut Diagnostics,
-) {
-    if let Some(text) = fault(field.number, true) {
-        if let Some(scope) = scope {
-            hints.want(scope, field.at.number);
-        }
-        pool.file(file).error(diagnostics, field.at.number, text);
     }
 }
 
@@ -142,7 +72,12 @@ fn free_numbers(message: &Message, count: u32) -> Vec<String> {
     free
 }
 
-/// Asks for suggestions after linking, for a number that something else has.
-pub(super) fn want(hints: &mut NumberHints, message: MessageId, token: u32) {
-    hints.want(message, token);
+/// The place that a suggestion names for a bad range.
+pub(super) fn fault_token(range: &Range) -> u32 {
+    range.token
+}
+
+/// The first free number of a message.
+pub(super) fn next_free(message: &Message) -> String {
+    free_numbers(message, 1).pop().unwrap_or_default()
 }

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use super::{
     EnumId, Field, FileId, MessageId, Pool, Range, Symbol, Type,
     build::BuiltFile,
-    check_numbers::{self, NumberHints},
+    check_numbers,
     symbols::{Entry, ExtensionAt},
 };
 use crate::{ast::ImportKind, diagnostics::Diagnostics};
@@ -80,7 +80,11 @@ impl Visible {
         let mut scope = from;
         loop {
             let outer = scope.rfind('.').map_or("", |dot| &scope[..dot]);
-            let candidate = if outer.is_empty() { first.to_owned() } else { format!("{outer}.{first}") };
+            if outer.is_empty() {
+                let found = self.find(pool, name, &mut missing);
+                return found.map(|entry| (name.to_owned(), entry)).ok_or(missing);
+            }
+            let candidate = format!("{outer}.{first}");
             if let Some(entry) = self.find(pool, &candidate, &mut missing) {
                 if first.len() < name.len() {
                     if entry.symbol.is_aggregate() {
@@ -94,9 +98,6 @@ impl Visible {
                 } else if !types_only || entry.symbol.is_type() {
                     return Ok((candidate, entry));
                 }
-            }
-            if outer.is_empty() {
-                return Err(missing);
             }
             scope = outer;
         }
@@ -162,7 +163,6 @@ enum Found {
 struct Linker<'a> {
     pool: &'a Pool,
     visible: &'a mut Visible,
-    hints: &'a mut NumberHints,
     diagnostics: &'a mut Diagnostics,
 }
 
@@ -176,12 +176,11 @@ struct Linked {
 pub(super) fn link(
     pool: &mut Pool,
     built: &BuiltFile,
-    hints: &mut NumberHints,
     diagnostics: &mut Diagnostics,
 ) -> Visible {
     let mut visible = Visible::new(pool, built.id);
     for id in built.messages() {
-        let mut linker = Linker { pool, visible: &mut visible, hints, diagnostics };
+        let mut linker = Linker { pool, visible: &mut visible, diagnostics };
         let message = linker.pool.message(id);
         let fields: Vec<Linked> = message.fields.iter().map(|field| linker.field(field)).collect();
         linker.check_unique_numbers(id);
@@ -191,7 +190,7 @@ pub(super) fn link(
         apply(&mut message.extensions, extensions);
         register_extensions(pool, built.id, Some(id), diagnostics);
     }
-    let mut linker = Linker { pool, visible: &mut visible, hints, diagnostics };
+    let mut linker = Linker { pool, visible: &mut visible, diagnostics };
     let file = linker.pool.file(built.id);
     let extensions: Vec<Linked> = file.extensions.iter().map(|field| linker.field(field)).collect();
     let methods = linker.methods(built.id);
@@ -224,13 +223,7 @@ impl Linker<'_> {
         self.pool.file(self.visible.file).error(self.diagnostics, token, text);
     }
 
-    fn find_type(
-        &mut self,
-        name: &str,
-        from: &str,
-        token: u32,
-        messages_only: bool,
-    ) -> Option<(Found, String)> {
+    fn find_type(&mut self, name: &str, from: &str, token: u32, messages_only: bool) -> Option<(Found, String)> {
         let text = match self.visible.resolve(self.pool, name, from, true) {
             Ok((full, entry)) => match entry.symbol {
                 Symbol::Message(id) => return Some((Found::Message(id), format!(".{full}"))),
@@ -254,17 +247,18 @@ impl Linker<'_> {
         if let Some((message, _)) = &extendee {
             self.check_extension_number(field, *message);
         }
-        let ty =
-            match field.ty {
-                Type::Group(id) => Some((field.ty, format!(".{}", self.pool.message(id).full_name))),
-                Type::Unresolved => self
-                    .find_type(&field.type_name, &field.full_name, field.at.ty, false)
-                    .map(|(found, name)| match found {
+        let ty = match field.ty {
+            Type::Group(id) => Some((field.ty, format!(".{}", self.pool.message(id).full_name))),
+            Type::Unresolved => {
+                self.find_type(&field.type_name, &field.full_name, field.at.ty, false).map(|(found, name)| {
+                    match found {
                         Found::Message(id) => (Type::Message(id), name),
                         Found::Enum(id) => (Type::Enum(id), name),
-                    }),
-                _ => None,
-            };
+                    }
+                })
+            }
+            _ => None,
+        };
         self.check_default(field, ty.as_ref().map_or(field.ty, |(ty, _)| *ty));
         Linked { ty, extendee }
     }
@@ -272,7 +266,8 @@ impl Linker<'_> {
     fn check_default(&mut self, field: &Field, ty: Type) {
         let Some(default) = &field.default else { return };
         let text = match ty {
-            _ if field.is_repeated() => "Repeated fields can't have default values.".to_owned(),
+            // Reported already.
+            _ if field.is_repeated() => return,
             Type::Message(_) | Type::Group(_) => "Messages can't have default values.".to_owned(),
             Type::Enum(id) => {
                 let definition = self.pool.enumeration(id);
@@ -294,10 +289,8 @@ impl Linker<'_> {
         let message = self.pool.message(message);
         let declared = |range: &Range| range.start <= field.number && field.number < range.end;
         if field.number > 0 && !message.extension_ranges.iter().any(declared) {
-            let text = format!(
-                "\"{}\" does not declare {} as an extension number.",
-                message.full_name, field.number
-            );
+            let text =
+                format!("\"{}\" does not declare {} as an extension number.", message.full_name, field.number);
             self.error(field.at.number, text);
         }
     }
@@ -309,10 +302,12 @@ impl Linker<'_> {
             let Some(other) = seen.insert(field.number, &field.name) else { continue };
             seen.insert(field.number, other);
             let text = format!(
-                "Field number {} has already been used in \"{}\" by field \"{other}\".",
-                field.number, message.full_name
+                "Field number {} has already been used in \"{}\" by field \"{other}\". Next available field number \
+                 is {}.",
+                field.number,
+                message.full_name,
+                check_numbers::next_free(message)
             );
-            check_numbers::want(self.hints, id, field.at.number);
             self.error(field.at.number, text);
         }
     }
@@ -353,12 +348,16 @@ fn register_extensions(
             Some(id) => pool.messages[id.0 as usize].extensions.get(taken.index as usize),
             None => pool.files[taken.file.0 as usize].extensions.get(taken.index as usize),
         };
+        let place = if taken.file == file {
+            String::new()
+        } else {
+            format!(" defined in {}", pool.files[taken.file.0 as usize].source.name())
+        };
         let text = format!(
-            "Extension number {} has already been used in \"{}\" by extension \"{}\" defined in {}.",
+            "Extension number {} has already been used in \"{}\" by extension \"{}\"{place}.",
             field.number,
             pool.messages[extendee.0 as usize].full_name,
             other.map_or("", |other| &other.full_name),
-            pool.files[taken.file.0 as usize].source.name()
         );
         pool.files[file.0 as usize].error(diagnostics, field.at.number, text);
     }

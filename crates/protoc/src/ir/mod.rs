@@ -12,6 +12,7 @@ mod build;
 mod check;
 mod check_names;
 mod check_numbers;
+mod declare;
 mod link;
 mod options;
 mod symbols;
@@ -25,7 +26,7 @@ use crate::{
     tokens::Token,
 };
 
-pub(crate) use build::{ParsedFile, build};
+pub(crate) use build::{Imported, ParsedFile, build};
 pub(crate) use symbols::{Symbol, Symbols};
 pub(crate) use value::{OptionMessage, OptionScalar};
 

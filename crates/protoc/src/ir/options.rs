@@ -213,9 +213,7 @@ pub(super) fn is_packed(field: &Field, syntax: Syntax) -> bool {
         Type::Enum(_) => true,
         _ => false,
     };
-    packable
-        && field.is_repeated()
-        && field.options.value.varint(PACKED).map_or(syntax == Syntax::Proto3, |p| p == 1)
+    packable && field.is_repeated() && field.options.value.varint(PACKED).map_or(syntax == Syntax::Proto3, |p| p == 1)
 }
 
 pub(super) struct Interpreter<'a> {
@@ -254,6 +252,8 @@ impl<'a> Interpreter<'a> {
                 Err(Fault::Value(text)) => (statement.value_span.first, text),
             };
             self.pool.file(self.built.id).error(self.diagnostics, token, text);
+            // The rest of the element's options may follow from this one.
+            break;
         }
         value
     }
@@ -302,7 +302,7 @@ impl<'a> Interpreter<'a> {
         if !field.is_repeated() && target.fields.contains_key(&(field.number as u32)) {
             return Err(Fault::Name(format!("Option \"{shown}\" was already set.")));
         }
-        let scalar = self.value(field, &statement.value, &shown).map_err(Fault::Value)?;
+        let scalar = self.value(field, &statement.value, &field.full_name).map_err(Fault::Value)?;
         self.put(target, field, scalar);
         numbers.push(field.number as u32);
         Ok((numbers, field.is_repeated()))
@@ -335,7 +335,7 @@ impl<'a> Interpreter<'a> {
         match found {
             None => Err(Fault::Name(format!(
                 "Option \"{shown}\" unknown. Ensure that your proto definition file imports the proto which defines \
-                 the option."
+                 the option (i.e. via import option after edition 2024)."
             ))),
             Some(field) => {
                 let extends = field.extendee.as_ref().and_then(|extendee| extendee.message);
@@ -435,6 +435,15 @@ fn type_word(scalar: Scalar) -> &'static str {
     }
 }
 
+fn int_range(word: &str) -> (i128, i128) {
+    match word {
+        "int32" => (i32::MIN.into(), i32::MAX.into()),
+        "int64" => (i64::MIN.into(), i64::MAX.into()),
+        "uint32" => (0, u32::MAX.into()),
+        _ => (0, u64::MAX.into()),
+    }
+}
+
 fn scalar_value(scalar: Scalar, value: &OptionValue, shown: &str) -> Result<OptionScalar, String> {
     let word = type_word(scalar);
     match scalar {
@@ -465,13 +474,17 @@ fn scalar_value(scalar: Scalar, value: &OptionValue, shown: &str) -> Result<Opti
             let number = match value {
                 OptionValue::PositiveInt(number) => i128::from(*number),
                 OptionValue::NegativeInt(number) => i128::from(*number),
-                _ => return Err(format!("Value must be integer for {word} option \"{shown}\".")),
+                _ => i128::MIN,
             };
-            if number < 0 && word.starts_with('u') {
-                return Err(format!("Value must be non-negative integer for {word} option \"{shown}\"."));
+            let (least, most) = int_range(word);
+            if number == i128::MIN || (number < 0 && least == 0) {
+                return Err(format!(
+                    "Value must be integer, from {least} to {most}, for {word} option \"{shown}\"."
+                ));
             }
-            int_scalar(scalar, number)
-                .ok_or_else(|| format!("Value out of range for {word} option \"{shown}\"."))
+            int_scalar(scalar, number).ok_or_else(|| {
+                format!("Value out of range, {least} to {most}, for {word} option \"{shown}\".")
+            })
         }
     }
 }

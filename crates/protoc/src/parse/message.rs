@@ -14,6 +14,7 @@ use crate::{
 impl Parser<'_> {
     pub(super) fn message(&mut self) -> Parsed<Message> {
         let first = self.index();
+        self.check_depth()?;
         self.consume("message")?;
         let token = self.index();
         let name = Ident { text: self.identifier("Expected message name.")?, token };
@@ -21,13 +22,17 @@ impl Parser<'_> {
         Ok(Message { name, items, span: self.since(first), open })
     }
 
+    pub(super) fn check_depth(&mut self) -> Parsed<()> {
+        if self.depth >= MAX_NESTING {
+            return self.fail("Reached maximum recursion limit for nested messages.");
+        }
+        Ok(())
+    }
+
     /// `{ … }` of a message or group.
     pub(super) fn message_block(&mut self) -> Parsed<(Vec<MessageItem>, u32)> {
         let open = self.index();
         self.consume("{")?;
-        if self.depth >= MAX_NESTING {
-            return self.fail("Reached maximum recursion limit for nested messages.");
-        }
         self.depth += 1;
         let items = self.message_items();
         self.depth -= 1;
@@ -59,10 +64,20 @@ impl Parser<'_> {
             "extensions" => MessageItem::Extensions(self.extensions()?),
             "reserved" => MessageItem::Reserved(self.reserved(false)?),
             "extend" => MessageItem::Extend(self.extend()?),
-            "option" => MessageItem::Option(self.option_statement()?),
+            "option" => MessageItem::Option(self.message_option()?),
             "oneof" => MessageItem::Oneof(self.oneof()?),
             _ => MessageItem::Field(self.field(false)?),
         })
+    }
+
+    /// An option of a message. That it is a map's entry is for map fields to say.
+    fn message_option(&mut self) -> Parsed<OptionAssign> {
+        let option = self.option_statement()?;
+        if option.name.len() == 1 && !option.name[0].is_extension && option.name[0].name == "map_entry" {
+            let text = "map_entry should not be set explicitly. Use map<KeyType, ValueType> instead.";
+            self.error_at(option.name_span.first, text);
+        }
+        Ok(option)
     }
 
     pub(super) fn extend(&mut self) -> Parsed<Extend> {
@@ -186,9 +201,7 @@ impl Parser<'_> {
             let mut bytes = name.bytes();
             let starts_well = bytes.next().is_some_and(|b| b == b'_' || b.is_ascii_alphabetic());
             if !starts_well || !bytes.all(|b| b == b'_' || b.is_ascii_alphanumeric()) {
-                let offset = self.tokens[first as usize].start;
-                let warning = format!("Reserved name \"{name}\" is not a valid identifier.");
-                self.diagnostics.at(crate::diagnostics::Severity::Warning, self.source, offset, warning);
+                self.warning_at(first, format!("Reserved name \"{name}\" is not a valid identifier."));
             }
             reserved.names.push((name, self.since(first)));
             if !self.try_consume(",") {

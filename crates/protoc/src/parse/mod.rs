@@ -15,8 +15,8 @@ use crate::{
     tokens::{self, Kind, Token},
 };
 
-/// How deep messages may nest: protoc's limit.
-const MAX_NESTING: usize = 32;
+/// How deep messages may nest: protoc's limit of 32 levels, of which the file is one.
+const MAX_NESTING: usize = 31;
 
 /// A statement was given up; its error is already reported.
 #[derive(Debug)]
@@ -89,6 +89,7 @@ impl Parser<'_> {
 
     fn error_at(&mut self, token: u32, message: impl Into<String>) {
         let offset = self.tokens[token as usize].start;
+        self.diagnostics.reach(self.index());
         self.diagnostics.at(Severity::Error, self.source, offset, message.into());
     }
 
@@ -96,8 +97,9 @@ impl Parser<'_> {
         self.error_at(self.index(), message);
     }
 
-    fn warning(&mut self, message: String) {
-        let offset = self.token().start;
+    fn warning_at(&mut self, token: u32, message: String) {
+        let offset = self.tokens[token as usize].start;
+        self.diagnostics.reach(self.index());
         self.diagnostics.at(Severity::Warning, self.source, offset, message);
     }
 
@@ -194,20 +196,36 @@ impl Parser<'_> {
 
     /// Passes the rest of a statement that failed: up to `;`, over a whole block, or up to the `}` around it.
     fn skip_statement(&mut self) {
-        let mut depth = 0usize;
         while !self.at_end() {
             if self.kind() == Kind::Symbol {
                 match self.text() {
-                    ";" if depth == 0 => return self.advance(),
-                    "{" => depth += 1,
-                    "}" if depth == 0 => return,
-                    "}" => {
-                        depth -= 1;
-                        if depth == 0 {
-                            return self.advance();
-                        }
+                    ";" => return self.advance(),
+                    "{" => {
+                        self.advance();
+                        return self.skip_rest_of_block();
                     }
+                    "}" => return,
                     _ => {}
+                }
+            }
+            self.advance();
+        }
+    }
+
+    /// Passes the rest of a block with the blocks in it. As in protoc, the token after each brace inside is passed
+    /// unseen, so that what is reported after the block is the same.
+    fn skip_rest_of_block(&mut self) {
+        let mut depth = 1usize;
+        while !self.at_end() {
+            let is_symbol = self.kind() == Kind::Symbol;
+            if is_symbol && self.text() == "{" {
+                depth += 1;
+                self.advance();
+            } else if is_symbol && self.text() == "}" {
+                depth -= 1;
+                self.advance();
+                if depth == 0 {
+                    return;
                 }
             }
             self.advance();
@@ -222,9 +240,7 @@ impl Parser<'_> {
                 Err(GaveUp) => return file,
             }
         } else if self.looking_at("edition") {
-            self.error(
-                "Editions are not supported by this version of carom-protoc: use syntax = \"proto3\".",
-            );
+            self.error("Editions are not supported by this version of carom-protoc: use syntax = \"proto3\".");
             return file;
         }
         while !self.at_end() {
