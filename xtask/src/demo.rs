@@ -56,7 +56,7 @@ impl Options {
 }
 
 struct Demo {
-    carom: Environment,
+    tested: interop::Tested,
     /// Made when a part first asks for it.
     grpcio: Option<Environment>,
     rows: Vec<Row>,
@@ -65,13 +65,13 @@ struct Demo {
 /// `cargo xtask demo`.
 pub(crate) fn run(options: Options) -> Result<(), String> {
     let start = Instant::now();
-    let carom = match &options.python_under_test {
-        Some(interpreter) => Environment::of(interpreter),
-        None => python::install_carom(Build::Optimised)?,
+    let tested = match &options.python_under_test {
+        Some(interpreter) => interop::Tested::other(Environment::of(interpreter)),
+        None => interop::Tested::carom(python::install_carom(Build::Optimised)?),
     };
-    let mut demo = Demo { carom, grpcio: None, rows: Vec::new() };
+    let mut demo = Demo { tested, grpcio: None, rows: Vec::new() };
     if options.python_under_test.is_none() {
-        demo.row("environment", |demo| only_carom(&demo.carom));
+        demo.row("environment", |demo| only_carom(&demo.tested.environment));
     }
     for (number, name, part) in PARTS.iter().filter(|part| options.only.contains(&part.0)) {
         println!("\n================ {number}. {name} ================");
@@ -139,12 +139,12 @@ fn python_pair(
     (server, client): (&str, &str),
     (port, host): (u16, &str),
 ) -> Result<String, String> {
-    let place = prepare(&demo.carom, folder, proto)?;
+    let place = prepare(&demo.tested.environment, folder, proto)?;
     let (server_arguments, client_arguments) = addresses(port, host)?;
-    let mut command = script(&demo.carom, &place, server);
+    let mut command = script(&demo.tested.environment, &place, server);
     command.args(server_arguments);
     let mut running = serve(command)?;
-    let mut command = script(&demo.carom, &place, client);
+    let mut command = script(&demo.tested.environment, &place, client);
     command.args(client_arguments);
     ask(&mut running, command, &expected(folder)?)
 }
@@ -191,7 +191,7 @@ fn user_recommend(demo: &mut Demo) -> Result<(), String> {
 
 fn refused_proto(demo: &mut Demo) -> Result<String, String> {
     let folder = programs::copy("user_recommend/first_try")?;
-    let finished = programs::generate(&demo.carom, &folder, "reco.proto")?;
+    let finished = programs::generate(&demo.tested.environment, &folder, "reco.proto")?;
     quote(&finished.stderr);
     if finished.status.code() != Some(1) {
         return Err(format!("the compiler ended with {}, expected exit code 1", finished.status));
@@ -230,9 +230,10 @@ fn rust(demo: &mut Demo) -> Result<(), String> {
         ("RouteGuide", "route_guide", "route_guide.proto", "route_guide"),
     ] {
         step(&format!("{name}: Python modules"));
-        let place = prepare(&demo.carom, folder, proto)?;
+        let place = prepare(&demo.tested.environment, folder, proto)?;
         let python = |role: &str| {
-            let (environment, place, file) = (demo.carom.clone(), place.clone(), format!("{stem}_{role}.py"));
+            let (environment, place, file) =
+                (demo.tested.environment.clone(), place.clone(), format!("{stem}_{role}.py"));
             Box::new(move || script(&environment, &place, &file)) as Box<dyn Fn() -> Command>
         };
         let rust = |role: &str| {
@@ -270,13 +271,13 @@ fn crosswise(demo: &mut Demo) -> Result<(), String> {
         // The others are still worth seeing; the demo fails all the same.
         Err(reason) => (None, Err(reason)),
     };
-    let rows = interop::matrix(&grpcio, &interop::parties(&grpcio, &demo.carom, binaries))?;
+    let rows = interop::matrix(&grpcio, &interop::parties(&grpcio, &demo.tested, binaries))?;
     demo.rows.extend(rows);
     missing
 }
 
 fn bad_input(demo: &mut Demo) -> Result<(), String> {
-    let rows = interop::trouble("Carom Python", &demo.carom)?;
+    let rows = interop::trouble(&demo.tested)?;
     demo.rows.extend(rows);
     Ok(())
 }

@@ -132,8 +132,26 @@ fn make_certificates(environment: &Environment) -> Result<PathBuf, String> {
     Ok(folder)
 }
 
+/// The Python package that is looked at, and its names in tables.
+pub(crate) struct Tested {
+    pub(crate) environment: Environment,
+    pub(crate) name: &'static str,
+    pub(crate) aio_name: &'static str,
+}
+
+impl Tested {
+    pub(crate) fn carom(environment: Environment) -> Self {
+        Self { environment, name: "Carom Python", aio_name: "Carom aio" }
+    }
+
+    /// Some other package in Carom's place, which no table may then call Carom.
+    pub(crate) fn other(environment: Environment) -> Self {
+        Self { environment, name: "Python under test", aio_name: "aio under test" }
+    }
+}
+
 /// All that takes part, the Rust programs where they are built.
-pub(crate) fn parties(grpcio: &Environment, carom: &Environment, rust: Option<PathBuf>) -> Vec<Party> {
+pub(crate) fn parties(grpcio: &Environment, tested: &Tested, rust: Option<PathBuf>) -> Vec<Party> {
     let python = |name, environment: &Environment, style| Party::Python {
         name,
         environment: environment.clone(),
@@ -141,8 +159,8 @@ pub(crate) fn parties(grpcio: &Environment, carom: &Environment, rust: Option<Pa
     };
     let mut parties = vec![
         python("grpcio", grpcio, Style::Threads),
-        python("Carom Python", carom, Style::Threads),
-        python("Carom aio", carom, Style::Asyncio),
+        python(tested.name, &tested.environment, Style::Threads),
+        python(tested.aio_name, &tested.environment, Style::Asyncio),
     ];
     parties.extend(rust.map(|binaries| Party::Rust { binaries }));
     parties
@@ -204,7 +222,8 @@ fn pair(client: &Party, server: &Party, security: Security) -> Result<String, St
 }
 
 /// What must go wrong in the right way, in one process under that environment; a row for each case.
-pub(crate) fn trouble(name: &'static str, environment: &Environment) -> Result<Vec<Row>, String> {
+pub(crate) fn trouble(tested: &Tested) -> Result<Vec<Row>, String> {
+    let Tested { environment, name, .. } = tested;
     step(&format!("Bad input to {name}"));
     let folder = project::target().join("interop/trouble");
     project::fresh_folder(&folder)?;

@@ -172,11 +172,11 @@ fn python_tests(state: &mut State) -> Result<String, String> {
 }
 
 fn crosswise(state: &mut State) -> Result<String, String> {
-    let carom = state.carom()?;
+    let tested = interop::Tested::carom(state.carom()?);
     let grpcio = python::grpcio()?;
     let binaries = interop::build_rust("dev")?;
-    let mut rows = interop::matrix(&grpcio, &interop::parties(&grpcio, &carom, Some(binaries)))?;
-    rows.extend(interop::trouble("Carom Python", &carom)?);
+    let mut rows = interop::matrix(&grpcio, &interop::parties(&grpcio, &tested, Some(binaries)))?;
+    rows.extend(interop::trouble(&tested)?);
     console::table("Crosswise:", &rows);
     match console::count(&rows) {
         (passed, 0) => Ok(format!("{passed} lines of the matrix")),

@@ -55,7 +55,8 @@ fn import_name(file: &Path, loader: &IncludePaths, includes: &[PathBuf]) -> Resu
         ))),
         VirtualName::NoMapping => {
             // One of them relative and the other absolute, or one through a link: compare what they really are.
-            real_name(file, includes).or_else(|| loader.disk_path(&text).map(|_| text.to_string())).ok_or_else(|| {
+            let by_name = || loader.disk_path(&text).filter(|_| file.is_relative()).map(|_| text.to_string());
+            real_name(file, includes).or_else(by_name).ok_or_else(|| {
                 let includes: Vec<_> = includes.iter().map(|include| include.display().to_string()).collect();
                 Error::Compile(format!(
                     "{text}: the file lies in none of the include directories ({}); add the directory that its \

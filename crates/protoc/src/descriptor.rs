@@ -48,7 +48,7 @@ impl Encoder<'_> {
         file.extensions.iter().for_each(|field| out.message(7, |out| self.field(field, out)));
         options(8, &file.options, out);
         if self.detail.source_info {
-            out.bytes(9, &file.source_info);
+            out.message(9, |out| file.source_info.encode(&file.option_paths, out));
         }
         for (kind, number) in [(ImportKind::Public, 10), (ImportKind::Weak, 11)] {
             for (index, _) in file.imports.iter().enumerate().filter(|(_, import)| import.kind == kind) {

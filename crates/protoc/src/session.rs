@@ -11,7 +11,8 @@ use crate::{
     loader::Loader,
     parse,
     source::{MAX_SOURCE_BYTES, Source},
-    source_info, tokens,
+    source_info::SourceInfo,
+    tokens,
 };
 
 /// The file whose messages give options their meaning.
@@ -46,7 +47,11 @@ pub fn compile<S: AsRef<str>>(
     session.require(DESCRIPTOR_PROTO);
     let mut requested = Vec::new();
     for name in files {
-        requested.extend(session.require(name.as_ref()));
+        // As protoc, go no further than the first file with errors: the next would mostly repeat them.
+        match session.require(name.as_ref()) {
+            Some(id) => requested.push(id),
+            None => break,
+        }
     }
     if session.diagnostics.has_errors() {
         return Err(session.diagnostics);
@@ -162,7 +167,7 @@ impl Session<'_> {
                 _ => None,
             })
             .collect();
-        let source_info = source_info::encode(&source, &tokens, &tree);
+        let source_info = SourceInfo::new(&source, &tokens, &tree);
         self.states.insert(name.to_owned(), State::Open);
         let parsed = ParsedFile { source, tokens, tree, source_info, imports: Vec::new() };
         Some(Pending { name: name.to_owned(), parsed, imports: imports.into_iter() })

@@ -23,27 +23,29 @@ pub(crate) fn c_escape(bytes: &[u8]) -> String {
     out
 }
 
-/// The shortest form of C's `%g` that reads back as the same double: 15 digits, or else 17.
+/// A double as C's `%g` with 15 digits, or with 17 where those do not read back as the same value.
 pub(crate) fn double_text(value: f64) -> String {
-    shortest(value, |text| text.parse::<f64>() == Ok(value), 15, 17)
+    not_finite(value).unwrap_or_else(|| {
+        let short = general(value, 15);
+        if short.parse() == Ok(value) { short } else { general(value, 17) }
+    })
 }
 
-/// The shortest form of C's `%g` that reads back as the same float: 6 digits, or else up to 9.
+/// A float as C's `%g` with 6 digits, or with 9 where those do not read back as the same value. protoc's reader
+/// does not take subnormal numbers.
 pub(crate) fn float_text(value: f32) -> String {
-    shortest(f64::from(value), |text| text.parse::<f32>() == Ok(value), 6, 9)
+    not_finite(f64::from(value)).unwrap_or_else(|| {
+        let short = general(f64::from(value), 6);
+        let same = short.parse() == Ok(value) && !value.is_subnormal();
+        if same { short } else { general(f64::from(value), 9) }
+    })
 }
 
-fn shortest(value: f64, reads_back: impl Fn(&str) -> bool, least: usize, most: usize) -> String {
+fn not_finite(value: f64) -> Option<String> {
     if value.is_nan() {
-        return "nan".to_owned();
+        return Some("nan".to_owned());
     }
-    if value.is_infinite() {
-        return if value > 0.0 { "inf" } else { "-inf" }.to_owned();
-    }
-    (least..most)
-        .map(|digits| general(value, digits))
-        .find(|text| reads_back(text))
-        .unwrap_or_else(|| general(value, most))
+    value.is_infinite().then(|| if value > 0.0 { "inf" } else { "-inf" }.to_owned())
 }
 
 /// `%.{digits}g`
@@ -52,11 +54,7 @@ fn general(value: f64, digits: usize) -> String {
     let (mantissa, exponent) = scientific.split_once('e').unwrap_or((&scientific, "0"));
     let exponent: i32 = exponent.parse().unwrap_or(0);
     let trim = |text: &str| {
-        if text.contains('.') {
-            text.trim_end_matches('0').trim_end_matches('.').to_owned()
-        } else {
-            text.to_owned()
-        }
+        if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text.to_owned() }
     };
     if exponent < -4 || exponent >= digits as i32 {
         let sign = if exponent < 0 { '-' } else { '+' };

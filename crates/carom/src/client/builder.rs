@@ -132,7 +132,9 @@ impl ChannelBuilder {
         self
     }
 
-    /// Lets an interceptor see all calls, after those added before.
+    /// Lets an interceptor see all typed calls, after those added before. Raw calls
+    /// ([`start_call`](Channel::start_call), [`start_unary`](Channel::start_unary)) pass it by: who makes them has the
+    /// metadata in hand.
     pub fn intercept(mut self, interceptor: impl Interceptor) -> Self {
         self.interceptors.push(Arc::new(interceptor));
         self

@@ -23,6 +23,8 @@ mod stub;
 pub(crate) mod subchannel;
 mod target;
 
+pub use carom_wire::conn::{Config, Keepalive};
+
 pub use self::backoff::BackoffConfig;
 pub use self::builder::ChannelBuilder;
 pub use self::call::{CallOptions, RawCall, UnaryOutcome};

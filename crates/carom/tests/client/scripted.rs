@@ -292,9 +292,9 @@ async fn poll_once(mut f: impl FnMut(&mut std::task::Context<'_>) -> std::task::
 async fn the_servers_reset_at_the_deadline_is_the_deadline() {
     let (_listener, channel, mut peer) = start(Config::default()).await;
     // The client's timer is not what ends it: the task that runs it is kept from looking until the reset is there.
-    let call = call_with(&channel, Some(Duration::from_millis(30)));
+    let call = call_with(&channel, Some(Duration::from_millis(250)));
     let key = peer.request().await;
-    std::thread::sleep(Duration::from_millis(40));
+    std::thread::sleep(Duration::from_millis(260));
     peer.conn.reset(key, ErrorCode::CANCEL);
     peer.flush().await;
     assert_eq!(soon(call).await.unwrap().unwrap_err().code(), Code::DeadlineExceeded);

@@ -54,16 +54,12 @@ pub(super) fn doc(comment: Option<&str>) -> TokenStream {
         let line = line.strip_prefix(' ').unwrap_or(line).trim_end();
         let fence = line.trim_start().starts_with("```");
         let text = match (fence, in_fence) {
-            (true, false) => format!("{line}text").replace("texttext", "text"),
-            (true, true) => line.to_owned(),
-            (false, true) => line.to_owned(),
+            (true, false) => "```text".to_owned(),
+            (_, true) => line.to_owned(),
             (false, false) => escape(line),
         };
         in_fence ^= fence;
-        match text.as_str() {
-            "" => String::new(),
-            text => format!(" {text}"),
-        }
+        if text.is_empty() { text } else { format!(" {text}") }
     });
     let mut lines: Vec<String> = lines.collect();
     if in_fence {

@@ -2,20 +2,20 @@
 
 include!("_.rs");
 /// The package `kinds`.
-#[allow(unreachable_pub)]
+#[allow(clippy::all, unreachable_pub)]
 pub mod kinds {
     include!("kinds.rs");
     /// The package `kinds.places`.
-    #[allow(unreachable_pub)]
+    #[allow(clippy::all, unreachable_pub)]
     pub mod places {
         include!("kinds.places.rs");
     }
 }
 /// Packages.
-#[allow(unreachable_pub)]
+#[allow(clippy::all, unreachable_pub)]
 pub mod units {
     /// The package `units.type`.
-    #[allow(unreachable_pub)]
+    #[allow(clippy::all, unreachable_pub)]
     pub mod r#type {
         include!("units.type.rs");
     }

@@ -131,11 +131,11 @@ impl Run<'_> {
         let compilation = match compile(&names, &paths) {
             Ok(compilation) => compilation,
             Err(diagnostics) => {
-                self.report(&diagnostics);
+                self.report(&diagnostics, &paths);
                 return Err(String::new());
             }
         };
-        self.report(compilation.warnings());
+        self.report(compilation.warnings(), &paths);
         if self.args.fatal_warnings && !compilation.warnings().is_empty() {
             return Err(String::new());
         }
@@ -170,10 +170,15 @@ impl Run<'_> {
         IncludePaths::new(mappings, self.options.bundled_includes)
     }
 
-    fn report(&mut self, diagnostics: &Diagnostics) {
+    /// Prints what was found, with the paths on disk in place of import names.
+    fn report(&mut self, diagnostics: &Diagnostics, paths: &IncludePaths) {
         for diagnostic in diagnostics.iter() {
+            let mut diagnostic = diagnostic.clone();
+            if let Some(path) = paths.disk_path(&diagnostic.file) {
+                diagnostic.file = shown(&path);
+            }
             let text = if self.args.msvs {
-                msvs(diagnostic)
+                msvs(&diagnostic)
             } else if self.options.source_lines {
                 diagnostic.render_with_source()
             } else {
@@ -212,6 +217,12 @@ impl Run<'_> {
             generator.generate(request, &parameter).map_err(|error| format!("--{name}_out: {error}"))?;
         outputs.add(&directive.location, files).map_err(|error| format!("--{name}_out: {error}"))
     }
+}
+
+/// A path without `.` parts.
+fn shown(path: &Path) -> String {
+    let plain: std::path::PathBuf = path.components().filter(|part| *part != std::path::Component::CurDir).collect();
+    plain.display().to_string()
 }
 
 /// The form that Visual Studio reads.

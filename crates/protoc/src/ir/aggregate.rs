@@ -2,7 +2,7 @@
 
 use super::{
     Field, MessageId, OptionMessage, OptionScalar, Type,
-    options::{Interpreter, field_in_text, float_scalar, int_scalar},
+    options::{Interpreter, field_in_text, float_scalar, int_scalar, mark},
 };
 use crate::{
     ast::{Scalar, Span},
@@ -140,9 +140,11 @@ impl<'b> Reader<'_, 'b> {
         self.expect("]")?;
         self.take(":");
         let inner = self.interpreter.message_named(&name);
-        let inner = inner
-            .ok_or_else(|| format!("Could not find type \"{host}/{name}\" stored in google.protobuf.Any."))?;
-        let content = self.message(inner)?;
+        let inner = inner.ok_or_else(|| {
+            format!("Could not find type \"{host}/{name}\" stored in google.protobuf.Any.")
+        })?;
+        let mut content = self.message(inner)?;
+        mark(self.interpreter.pool, inner, &mut content);
         let mut out = crate::wire::Writer::default();
         content.encode(&mut out);
         value.set(1, OptionScalar::Bytes(format!("{host}/{name}").into_bytes()));
@@ -185,7 +187,10 @@ impl<'b> Reader<'_, 'b> {
                     let name = self.identifier()?;
                     let found = definition.values.iter().find(|value| value.name == name);
                     let number = found.map(|value| value.number).ok_or_else(|| {
-                        format!("Unknown enumeration value of \"{name}\" for field \"{}\".", field.name)
+                        format!(
+                            "Unknown enumeration value of \"{name}\" for field \"{}\".",
+                            field.name
+                        )
                     })?;
                     return Ok(OptionScalar::Varint(i64::from(number) as u64));
                 }
@@ -243,9 +248,7 @@ impl<'b> Reader<'_, 'b> {
         let text = self.text();
         let value = match self.kind() {
             Kind::Float => tokens::float_value(text),
-            Kind::Integer => {
-                tokens::integer_value(text).map_or_else(|| tokens::float_value(text), |v| v as f64)
-            }
+            Kind::Integer => tokens::integer_value(text).map_or_else(|| tokens::float_value(text), |v| v as f64),
             Kind::Identifier => match text.to_ascii_lowercase().as_str() {
                 "inf" | "infinity" => f64::INFINITY,
                 "nan" => f64::NAN,

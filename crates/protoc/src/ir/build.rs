@@ -12,6 +12,7 @@ use crate::{
     ast::{self, FileItem, Label, MessageItem, OneofItem, OptionAssign, RangeEnd, TypeName},
     diagnostics::Diagnostics,
     source::Source,
+    source_info::{OptionPaths, SourceInfo},
     text,
     tokens::Token,
 };
@@ -21,7 +22,7 @@ pub(crate) struct ParsedFile {
     pub(crate) source: Source,
     pub(crate) tokens: Vec<Token>,
     pub(crate) tree: ast::File,
-    pub(crate) source_info: Vec<u8>,
+    pub(crate) source_info: SourceInfo,
     /// The built files of the imports, `None` where one could not be built.
     pub(crate) imports: Vec<Option<FileId>>,
 }
@@ -117,6 +118,7 @@ impl<'a> Builder<'a> {
             extensions: Vec::new(),
             options: Options::default(),
             source_info: parsed.source_info,
+            option_paths: OptionPaths::new(),
         });
         self.header(&parsed.tree, &parsed.imports);
         let package = self.own_file().package.clone();
@@ -216,13 +218,20 @@ impl<'a> Builder<'a> {
         let id = self.reserve_message(&message.name, scope, parent);
         content.messages.push(id);
         self.message_content(id, message.items);
+        self.declare_message(id);
     }
 
-    /// Makes an empty message and declares it.
+    /// A message is declared after its content, as protoc does: errors come in that order.
+    fn declare_message(&mut self, id: MessageId) {
+        let message = self.pool.message(id);
+        let (name, token) = (message.full_name.clone(), message.name_token);
+        self.declare(&name, Symbol::Message(id), token);
+    }
+
+    /// Makes an empty message.
     fn reserve_message(&mut self, name: &ast::Ident, scope: &str, parent: Option<MessageId>) -> MessageId {
         let id = MessageId(self.pool.messages.len() as u32);
         let full_name = join(scope, &name.text);
-        self.declare(&full_name, Symbol::Message(id), name.token);
         self.pool.messages.push(Message {
             file: self.id,
             name: name.text.clone(),
@@ -365,6 +374,7 @@ impl<'a> Builder<'a> {
                     let id = self.reserve_message(&group.name, scope, parent);
                     content.messages.push(id);
                     self.message_content(id, group.items);
+                    self.declare_message(id);
                     ty = Type::Group(id);
                 }
             }
@@ -436,6 +446,7 @@ impl<'a> Builder<'a> {
         message.fields = fields.collect();
         message.map_entry = true;
         message.options.value = OptionMessage::with_varint(MAP_ENTRY, 1);
+        self.declare_message(id);
         id
     }
 
@@ -564,7 +575,8 @@ fn add_synthetic_oneofs(fields: &mut [Field], oneofs: &mut Vec<Oneof>) {
     let mut taken: HashSet<String> = fields.iter().map(|field| field.name.clone()).collect();
     taken.extend(oneofs.iter().map(|oneof| oneof.name.clone()));
     for field in fields.iter_mut().filter(|field| field.proto3_optional) {
-        let mut name = format!("_{}", field.name);
+        let mut name =
+            if field.name.starts_with('_') { field.name.clone() } else { format!("_{}", field.name) };
         while !taken.insert(name.clone()) {
             name.insert(0, 'X');
         }

@@ -21,6 +21,7 @@ use crate::{
     ast::{ImportKind, Label, OptionAssign, Scalar, Span},
     diagnostics::{Diagnostics, Severity},
     source::Source,
+    source_info::{OptionPaths, SourceInfo},
     tokens::Token,
 };
 
@@ -93,8 +94,9 @@ pub(crate) struct File {
     pub(crate) services: Vec<Service>,
     pub(crate) extensions: Vec<Field>,
     pub(crate) options: Options,
-    /// The encoded `SourceCodeInfo`.
-    pub(crate) source_info: Vec<u8>,
+    pub(crate) source_info: SourceInfo,
+    /// What the options of the file mean, for their locations.
+    pub(crate) option_paths: OptionPaths,
 }
 
 impl File {

@@ -1,5 +1,7 @@
 //! Options to values: the field each name means, the value in that field's type.
 
+use std::collections::HashMap;
+
 use super::{
     Field, Message, MessageId, OptionMessage, OptionScalar, Options, Pool, Symbol, Syntax, Type, aggregate,
     build::BuiltFile,
@@ -10,6 +12,7 @@ use super::{
 use crate::{
     ast::{OptionAssign, OptionValue, Scalar},
     diagnostics::Diagnostics,
+    source_info::OptionPaths,
     tokens::Token,
 };
 
@@ -40,10 +43,13 @@ pub(super) fn interpret(
     diagnostics: &mut Diagnostics,
 ) {
     let mut values = Vec::new();
-    let mut interpreter = Interpreter { pool, built, visible, diagnostics };
+    let paths = OptionPaths::new();
+    let mut interpreter = Interpreter { pool, built, visible, diagnostics, paths };
     each(pool, built, &mut |base, scope, options| {
         values.push((!options.statements.is_empty()).then(|| interpreter.element(base, scope, options)));
     });
+    let paths = interpreter.paths;
+    pool.files[built.id.0 as usize].option_paths = paths;
     let mut values = values.into_iter();
     each_mut(pool, built, &mut |_, options| {
         if let Some(value) = values.next().flatten() {
@@ -111,17 +117,26 @@ fn each_mut(pool: &mut Pool, built: &BuiltFile, visit: &mut dyn FnMut(&'static s
     visit(base::FILE, &mut file.options);
 }
 
-/// Marks what is for the source only and does not go into descriptors.
+/// Marks what is for the source only and does not go into descriptors, and what is packed.
 fn mark_source_only(pool: &mut Pool, built: &BuiltFile) {
     let mut marked = Vec::new();
+    let mut dropped = Vec::new();
     each(pool, built, &mut |base, _, options| {
         let mut value = options.value.clone();
+        for token in options.statements.iter().map(|statement| statement.span.first) {
+            let path = pool.file(built.id).option_paths.get(&token);
+            if path.is_some_and(|path| passes_source_only(pool, base, path)) {
+                dropped.push(token);
+            }
+        }
         let changed = match message_named(pool, base) {
             Some(id) => mark(pool, id, &mut value),
             None => false,
         };
         marked.push(changed.then_some(value));
     });
+    let paths = &mut pool.files[built.id.0 as usize].option_paths;
+    dropped.iter().for_each(|token| drop(paths.remove(token)));
     let mut marked = marked.into_iter();
     each_mut(pool, built, &mut |_, options| {
         if let Some(value) = marked.next().flatten() {
@@ -130,10 +145,28 @@ fn mark_source_only(pool: &mut Pool, built: &BuiltFile) {
     });
 }
 
-fn mark(pool: &Pool, id: MessageId, value: &mut OptionMessage) -> bool {
+/// Whether an interpreted path leads through a field that is for the source only.
+fn passes_source_only(pool: &Pool, base: &str, path: &[u32]) -> bool {
+    let mut message = message_named(pool, base);
+    for number in path {
+        let Some(field) = message.and_then(|id| field_by_number(pool, id, *number)) else { return false };
+        if field.options.value.varint(RETENTION) == Some(RETENTION_SOURCE) {
+            return true;
+        }
+        message = field.ty.message();
+    }
+    false
+}
+
+/// Completes an interpreted value: what is packed, and what is for the source only. Tells whether it changed.
+pub(super) fn mark(pool: &Pool, id: MessageId, value: &mut OptionMessage) -> bool {
     let mut changed = false;
     for (&number, entry) in &mut value.fields {
         let Some(field) = field_by_number(pool, id, number) else { continue };
+        // Known only now where the field is of the same file.
+        let packed = is_packed(field, syntax_of(pool, field));
+        changed |= entry.packed != packed;
+        entry.packed = packed;
         if field.options.value.varint(RETENTION) == Some(RETENTION_SOURCE) {
             entry.source_only = true;
             changed = true;
@@ -168,6 +201,11 @@ fn extension_at(pool: &Pool, at: ExtensionAt) -> Option<&Field> {
     }
 }
 
+fn syntax_of(pool: &Pool, field: &Field) -> Syntax {
+    let file = pool.symbols.get(&field.full_name).map(|entry| entry.file);
+    file.map_or(Syntax::Proto2, |file| pool.file(file).syntax)
+}
+
 /// Whether the values of a repeated field go on the wire as one run.
 pub(super) fn is_packed(field: &Field, syntax: Syntax) -> bool {
     let packable = match field.ty {
@@ -185,6 +223,7 @@ pub(super) struct Interpreter<'a> {
     built: &'a BuiltFile,
     visible: &'a mut Visible,
     diagnostics: &'a mut Diagnostics,
+    paths: OptionPaths,
 }
 
 /// What is wrong with an option: in its name or in its value.
@@ -199,9 +238,18 @@ impl<'a> Interpreter<'a> {
         let Some(message) = message_named(self.pool, base) else {
             return value;
         };
+        let mut repeats = HashMap::new();
         for statement in &options.statements {
             let (token, text) = match self.statement(message, scope, statement, &mut value) {
-                Ok(()) => continue,
+                Ok((mut path, repeated)) => {
+                    if repeated {
+                        let count: &mut u32 = repeats.entry(path.clone()).or_default();
+                        path.push(*count);
+                        *count += 1;
+                    }
+                    self.paths.insert(statement.span.first, path);
+                    continue;
+                }
                 Err(Fault::Name(text)) => (statement.name_span.first, text),
                 Err(Fault::Value(text)) => (statement.value_span.first, text),
             };
@@ -218,13 +266,14 @@ impl<'a> Interpreter<'a> {
         self.pool.file(self.built.id).source.text()
     }
 
+    /// Sets what a statement says; returns the numbers of the fields it named, and whether the last is repeated.
     fn statement(
         &mut self,
         base: MessageId,
         scope: &str,
         statement: &OptionAssign,
         value: &mut OptionMessage,
-    ) -> Result<(), Fault> {
+    ) -> Result<(Vec<u32>, bool), Fault> {
         if statement.name[0].name == "uninterpreted_option" && !statement.name[0].is_extension {
             let text = "Option must not use reserved name \"uninterpreted_option\".";
             return Err(Fault::Name(text.to_owned()));
@@ -232,6 +281,7 @@ impl<'a> Interpreter<'a> {
         let mut message = base;
         let mut target = value;
         let mut shown = String::new();
+        let mut numbers = Vec::new();
         let (last, path) = statement.name.split_last().ok_or_else(|| Fault::Name(String::new()))?;
         for part in path {
             let field = self.part(part, message, scope, &mut shown)?;
@@ -244,6 +294,7 @@ impl<'a> Interpreter<'a> {
                      using an aggregate value."
                 )));
             }
+            numbers.push(field.number as u32);
             target = target.enter(field.number as u32, matches!(field.ty, Type::Group(_)));
             message = inner;
         }
@@ -253,18 +304,13 @@ impl<'a> Interpreter<'a> {
         }
         let scalar = self.value(field, &statement.value, &shown).map_err(Fault::Value)?;
         self.put(target, field, scalar);
-        Ok(())
+        numbers.push(field.number as u32);
+        Ok((numbers, field.is_repeated()))
     }
 
     pub(super) fn put(&self, target: &mut OptionMessage, field: &Field, value: OptionScalar) {
-        let packed = is_packed(field, self.syntax_of(field));
-        let new = || OptionField { values: Vec::new(), packed, source_only: false };
+        let new = || OptionField { values: Vec::new(), packed: false, source_only: false };
         target.fields.entry(field.number as u32).or_insert_with(new).values.push(value);
-    }
-
-    fn syntax_of(&self, field: &Field) -> Syntax {
-        let file = self.pool.symbols.get(&field.full_name).map(|entry| entry.file);
-        file.map_or(Syntax::Proto2, |file| self.pool.file(file).syntax)
     }
 
     fn part(

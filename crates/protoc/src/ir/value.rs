@@ -62,8 +62,9 @@ impl OptionMessage {
         }
     }
 
+    /// Whether there is nothing to write.
     pub(crate) fn is_empty(&self) -> bool {
-        self.fields.is_empty()
+        self.fields.values().all(|field| field.source_only)
     }
 
     pub(crate) fn varint(&self, number: u32) -> Option<u64> {

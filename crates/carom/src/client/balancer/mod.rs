@@ -7,6 +7,7 @@
 mod pick_first;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use carom_wire::Status;
 
@@ -40,6 +41,8 @@ pub(crate) trait Policy: Send {
     );
     /// Somebody wants a connection: a call came while the state was IDLE, or the user asked.
     fn exit_idle(&mut self, controller: &mut dyn Controller);
+    /// The timer that the policy set is due.
+    fn timer_expired(&mut self, controller: &mut dyn Controller);
 }
 
 /// What a policy may do.
@@ -52,6 +55,8 @@ pub(crate) trait Controller {
     fn connect(&mut self, subchannel: &Arc<Subchannel>);
     /// Sets the state of the channel and what calls ask from now on.
     fn publish(&mut self, state: ConnectivityState, picker: Arc<dyn Picker>);
+    /// Sets the policy's one timer, or stops it.
+    fn set_timer(&mut self, after: Option<Duration>);
     /// Tells the resolver that the addresses may be out of date.
     fn request_resolution(&mut self);
 }

@@ -1,4 +1,4 @@
-//! `pick_first`: one connection, to the first address that takes it (gRFC A61 without its races between addresses).
+//! `pick_first`: one connection, to the first address that takes it (gRFC A61).
 //!
 //! ```text
 //!            exit_idle / addresses               an address is READY
@@ -10,8 +10,12 @@
 //! ```
 //! In `Failed` every subchannel tries again when its own wait is over, whether calls come or not; the channel stays in
 //! TRANSIENT_FAILURE until one of them is READY.
+//!
+//! While `Passing`, the next address is tried when the one before failed, or has not answered for
+//! [`ATTEMPT_DELAY`] (RFC 8305, "Happy Eyeballs"): a name whose first address is a black hole connects all the same.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use carom_wire::Status;
 
@@ -19,6 +23,9 @@ use super::{Controller, FailPicker, Policy, QueuePicker, SinglePicker, Subchanne
 use crate::client::connectivity::ConnectivityState;
 use crate::client::resolver::Address;
 use crate::client::subchannel::Subchannel;
+
+/// How long an address may stay silent before the next one is tried beside it (RFC 8305 §5).
+const ATTEMPT_DELAY: Duration = Duration::from_millis(250);
 
 /// The policy of a channel that was not told otherwise.
 pub(crate) struct PickFirst {
@@ -40,8 +47,8 @@ enum Phase {
     Idle,
     /// Asked for one before the resolver answered.
     AwaitingAddresses,
-    /// Trying `members[next]`, those before it having failed.
-    Passing { next: usize },
+    /// Trying. `members[latest]` is the last that was begun; past the end, all were.
+    Passing { latest: usize },
     /// `members` is that one.
     Selected,
     /// All addresses failed, or there are none.
@@ -75,37 +82,41 @@ impl PickFirst {
         self.pass_from(0, controller);
     }
 
+    /// Tries the next address from `start` on.
     fn pass_from(&mut self, start: usize, controller: &mut dyn Controller) {
-        // Sticky: a channel that failed stays so until it is READY, although it goes on trying.
-        let failed_before = matches!(self.phase, Phase::Failed);
+        if matches!(self.phase, Phase::Failed) {
+            return self.connect_idle(controller);
+        }
         for (at, member) in self.members.iter().enumerate().skip(start) {
             match member.state {
-                SubchannelState::TransientFailure(_) => {}
-                SubchannelState::Idle => {
-                    controller.connect(&member.subchannel);
-                    if !failed_before {
-                        self.phase = Phase::Passing { next: at };
-                        return;
-                    }
-                }
-                SubchannelState::Connecting | SubchannelState::Ready => {
-                    if !failed_before {
-                        self.phase = Phase::Passing { next: at };
-                        return;
-                    }
-                }
+                SubchannelState::TransientFailure(_) => continue,
+                SubchannelState::Idle => controller.connect(&member.subchannel),
+                SubchannelState::Connecting | SubchannelState::Ready => {}
             }
+            self.phase = Phase::Passing { latest: at };
+            controller.set_timer(Some(ATTEMPT_DELAY));
+            return;
         }
-        if !failed_before {
-            self.fail(start.saturating_sub(1), controller);
-        }
+        self.phase = Phase::Passing { latest: self.members.len() };
+        controller.set_timer(None);
+        self.fail_if_all_did(start.saturating_sub(1), controller);
     }
 
-    /// All addresses failed; `last` is the one that did so last.
-    fn fail(&mut self, last: usize, controller: &mut dyn Controller) {
+    /// Ends the pass unless an address may still answer; `last` is the one that failed last.
+    fn fail_if_all_did(&mut self, last: usize, controller: &mut dyn Controller) {
+        let trying =
+            |member: &Member| matches!(member.state, SubchannelState::Connecting | SubchannelState::Ready);
+        if self.members.iter().any(trying) {
+            return;
+        }
+        // Sticky: a channel that failed stays so until it is READY, although it goes on trying.
         self.phase = Phase::Failed;
         self.publish_failure(last, controller);
         controller.request_resolution();
+        self.connect_idle(controller);
+    }
+
+    fn connect_idle(&self, controller: &mut dyn Controller) {
         for member in &self.members {
             if matches!(member.state, SubchannelState::Idle) {
                 controller.connect(&member.subchannel);
@@ -129,6 +140,7 @@ impl PickFirst {
     }
 
     fn select(&mut self, index: usize, controller: &mut dyn Controller) {
+        controller.set_timer(None);
         let selected = self.members.swap_remove(index);
         for member in self.members.drain(..) {
             controller.remove_subchannel(&member.subchannel);
@@ -151,6 +163,7 @@ impl Policy for PickFirst {
         self.addresses = addresses.to_vec();
         if addresses.is_empty() {
             self.drop_members(controller);
+            controller.set_timer(None);
             self.phase = Phase::Failed;
             let status =
                 Status::unavailable(format!("name resolution gave no addresses (target: {})", self.target));
@@ -191,14 +204,18 @@ impl Policy for PickFirst {
         self.members[index].state = state.clone();
         match (&self.phase, state) {
             (Phase::Passing { .. } | Phase::Failed, SubchannelState::Ready) => self.select(index, controller),
-            (Phase::Passing { next }, SubchannelState::TransientFailure(_)) if *next == index => {
-                self.pass_from(index + 1, controller);
+            (Phase::Passing { latest }, SubchannelState::TransientFailure(_)) => {
+                if *latest == index {
+                    self.pass_from(index + 1, controller);
+                } else if *latest == self.members.len() {
+                    self.fail_if_all_did(index, controller);
+                }
             }
             (Phase::Failed, SubchannelState::TransientFailure(_)) => {
                 self.publish_failure(index, controller);
                 controller.request_resolution();
             }
-            (Phase::Passing { next }, SubchannelState::Idle) if *next == index => {
+            (Phase::Passing { latest }, SubchannelState::Idle) if *latest == index => {
                 controller.connect(subchannel);
             }
             (Phase::Failed, SubchannelState::Idle) => controller.connect(subchannel),
@@ -210,6 +227,12 @@ impl Policy for PickFirst {
                 controller.request_resolution();
             }
             _ => {}
+        }
+    }
+
+    fn timer_expired(&mut self, controller: &mut dyn Controller) {
+        if let Phase::Passing { latest } = self.phase {
+            self.pass_from(latest + 1, controller);
         }
     }
 

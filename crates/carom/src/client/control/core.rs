@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::client::backoff::BackoffConfig;
 use crate::client::balancer::{Controller, Picker, Policy, SubchannelState};
@@ -42,6 +42,7 @@ struct Desk {
     backoff: BackoffConfig,
     random: Random,
     next_id: u64,
+    policy_timer: Option<Instant>,
     members: Vec<Member>,
     /// What the policy is still to be told.
     notices: VecDeque<(Arc<Subchannel>, SubchannelState)>,
@@ -60,6 +61,7 @@ impl Core {
             backoff,
             random,
             next_id: 0,
+            policy_timer: None,
             members: Vec::new(),
             notices: VecDeque::new(),
             actions: VecDeque::new(),
@@ -130,7 +132,8 @@ impl Core {
     }
 
     pub(super) fn poll_timeout(&self) -> Option<Instant> {
-        self.desk.members.iter().filter_map(|member| member.machine.poll_timeout()).min()
+        let machines = self.desk.members.iter().filter_map(|member| member.machine.poll_timeout());
+        machines.chain(self.desk.policy_timer).min()
     }
 
     pub(super) fn handle_timeout(&mut self, now: Instant) {
@@ -146,6 +149,11 @@ impl Core {
             self.desk.carry_out(&subchannel, outcome);
         }
         self.settle();
+        if self.desk.policy_timer.is_some_and(|at| at <= now) {
+            self.desk.policy_timer = None;
+            self.policy.timer_expired(&mut self.desk);
+            self.settle();
+        }
     }
 
     /// Tells the policy what it does not know yet, until it has nothing to say to it.
@@ -199,6 +207,10 @@ impl Controller for Desk {
 
     fn publish(&mut self, state: ConnectivityState, picker: Arc<dyn Picker>) {
         self.actions.push_back(Action::Publish { state, picker });
+    }
+
+    fn set_timer(&mut self, after: Option<Duration>) {
+        self.policy_timer = after.map(|after| self.now + after);
     }
 
     fn request_resolution(&mut self) {

@@ -203,15 +203,42 @@ fn waits_that_are_not_over_are_not_skipped_by_asking() {
 }
 
 #[test]
+fn a_silent_address_does_not_hold_up_the_next() {
+    let mut rig = Rig::new();
+    rig.resolve(&[1, 2, 3]);
+    rig.exit_idle();
+    rig.pass(Duration::from_millis(249));
+    assert_eq!(rig.attempts.len(), 1);
+    rig.pass(Duration::from_millis(1));
+    assert_eq!(rig.attempts.len(), 2, "a quarter of a second later the second is tried beside the first");
+    let second = rig.attempts.pop_back().expect("two");
+    rig.fail(second, "refused");
+    assert_eq!(rig.attempts.len(), 2, "it failed: the third at once");
+    let third = rig.attempts.pop_back().expect("two");
+    rig.ready(&third);
+    assert_eq!(rig.states(), [Connecting, Ready]);
+    assert!(rig.attempts.is_empty(), "the first was given up");
+    rig.pass(Duration::from_secs(60));
+    assert!(rig.attempts.is_empty());
+}
+
+#[test]
 fn attempts_time_out() {
     let mut rig = Rig::new();
     rig.resolve(&[1, 2]);
     rig.exit_idle();
-    assert_eq!(rig.attempts.len(), 1);
-    rig.pass(Duration::from_secs(20));
-    let second = rig.take(2);
+    rig.pass(Duration::from_secs(19));
     assert_eq!(rig.states(), [Connecting]);
-    rig.ready(&second);
+    rig.pass(Duration::from_millis(1200));
+    assert_eq!(rig.states(), [Connecting; 0], "the second, begun later, may still answer");
+    rig.pass(Duration::from_millis(100));
+    assert_eq!(rig.states(), [TransientFailure]);
+    assert!(rig.failure().message().contains("ipv4:127.0.0.1:2: connection attempt timed out after 20 s"));
+    // Waits count from the start of the attempts: they are over, and both are tried anew.
+    assert_eq!(rig.attempts.len(), 2);
+    let first = rig.attempts.pop_front().expect("two");
+    rig.ready(&first);
+    assert_eq!(rig.states(), [Ready]);
 }
 
 #[test]

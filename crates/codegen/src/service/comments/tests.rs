@@ -20,6 +20,7 @@ fn prose_stays_prose() {
 fn code_is_never_a_test() {
     assert_eq!(lines(" A:\n\n      let x;\n"), [" A:", "", "    let x;"]);
     assert_eq!(lines(" ```\n [x]\n ```\n"), [" ```text", " [x]", " ```"]);
+    assert_eq!(lines(" ```rust\n x();\n ```\n"), [" ```text", " x();", " ```"]);
     assert_eq!(lines(" ```\n open"), [" ```text", " open", " ```"]);
 }
 

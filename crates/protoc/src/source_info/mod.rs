@@ -1,0 +1,240 @@
+//! `SourceCodeInfo`: where each element stands, and its comments, in the order in which protoc records them.
+
+mod comments;
+mod walk;
+
+use std::collections::HashMap;
+
+use comments::{After, Gap};
+
+use crate::{
+    ast,
+    source::Source,
+    tokens::{Kind, Token},
+    wire::Writer,
+};
+
+/// The locations of a file. Where an option stands is known before what it means, so its path is completed when the
+/// locations are encoded.
+#[derive(Debug, Default)]
+pub(crate) struct SourceInfo {
+    locations: Vec<Location>,
+    /// The paths of all locations, one behind the other.
+    paths: Vec<u32>,
+    comments: Vec<Comments>,
+}
+
+#[derive(Debug)]
+struct Location {
+    path_start: u32,
+    path_length: u32,
+    /// Start line and column, end line and column, from 0.
+    span: [u32; 4],
+    /// One more than the index of its comments, or 0.
+    comments: u32,
+    /// The first token of an option, whose own path follows that of the options.
+    option: Option<u32>,
+    /// The brackets of options: gone where none of the options has a place in descriptors.
+    brackets: Option<ast::Span>,
+}
+
+#[derive(Debug, Default)]
+struct Comments {
+    leading: String,
+    trailing: String,
+    detached: Vec<String>,
+}
+
+/// The interpreted paths of options by their first token.
+pub(crate) type OptionPaths = HashMap<u32, Vec<u32>>;
+
+impl SourceInfo {
+    /// The locations of a parsed file.
+    pub(crate) fn new(source: &Source, tokens: &[Token], tree: &ast::File) -> Self {
+        let mut recorder = Recorder::new(source, tokens);
+        walk::file(&mut recorder, tree);
+        recorder.info
+    }
+
+    /// The encoded `SourceCodeInfo`.
+    pub(crate) fn encode(&self, option_paths: &OptionPaths, out: &mut Writer) {
+        // Options for the source only have no path here.
+        let kept = |location: &&Location| match (location.option, location.brackets) {
+            (Some(token), _) => option_paths.contains_key(&token),
+            (None, Some(span)) => (span.first..span.last).any(|token| option_paths.contains_key(&token)),
+            (None, None) => true,
+        };
+        for location in self.locations.iter().filter(kept) {
+            out.message(1, |out| self.encode_location(location, option_paths, out));
+        }
+    }
+
+    fn encode_location(&self, location: &Location, option_paths: &OptionPaths, out: &mut Writer) {
+        let start = location.path_start as usize;
+        let path = &self.paths[start..start + location.path_length as usize];
+        let option = location.option.and_then(|token| option_paths.get(&token));
+        if !path.is_empty() || option.is_some() {
+            out.message(1, |out| {
+                path.iter().chain(option.into_iter().flatten()).for_each(|part| out.varint(u64::from(*part)));
+            });
+        }
+        let [line, column, end_line, end_column] = location.span;
+        out.message(2, |out| {
+            out.varint(u64::from(line));
+            out.varint(u64::from(column));
+            if end_line != line {
+                out.varint(u64::from(end_line));
+            }
+            out.varint(u64::from(end_column));
+        });
+        let Some(comments) = location.comments.checked_sub(1).map(|index| &self.comments[index as usize]) else {
+            return;
+        };
+        if !comments.leading.is_empty() {
+            out.string(3, &comments.leading);
+        }
+        if !comments.trailing.is_empty() {
+            out.string(4, &comments.trailing);
+        }
+        comments.detached.iter().for_each(|comment| out.string(6, comment));
+    }
+}
+
+/// An index into [`SourceInfo::locations`].
+#[derive(Clone, Copy)]
+pub(crate) struct LocationId(usize);
+
+/// Records locations and gives comments to them as declarations end.
+struct Recorder<'a> {
+    source: &'a Source,
+    tokens: &'a [Token],
+    /// Start line, start column and end column of each token, from 0.
+    places: Vec<[u32; 3]>,
+    info: SourceInfo,
+    /// The path of the element that is being walked.
+    path: Vec<u32>,
+    /// The comments before the next declaration.
+    upcoming_leading: String,
+    upcoming_detached: Vec<String>,
+    /// The token after the last end of a declaration.
+    next: u32,
+}
+
+impl<'a> Recorder<'a> {
+    fn new(source: &'a Source, tokens: &'a [Token]) -> Self {
+        let mut recorder = Self {
+            source,
+            tokens,
+            places: places(source, tokens),
+            info: SourceInfo::default(),
+            path: Vec::new(),
+            upcoming_leading: String::new(),
+            upcoming_detached: Vec::new(),
+            next: 0,
+        };
+        let gap = recorder.gap_before(0);
+        recorder.upcoming_leading = gap.leading;
+        recorder.upcoming_detached = gap.detached;
+        recorder
+    }
+
+    /// The comments before a token.
+    fn gap_before(&self, token: u32) -> Gap {
+        let next = self.tokens[token as usize];
+        let start = token.checked_sub(1).map_or(0, |previous| self.tokens[previous as usize].end);
+        let text = &self.source.text()[start as usize..next.start as usize];
+        let after = match (next.kind, self.source.text().get(next.start as usize)) {
+            (Kind::End, _) => After::End,
+            (Kind::Symbol, Some(b'}' | b']' | b')')) => After::Closing,
+            _ => After::Token,
+        };
+        comments::read(text, token == 0, after)
+    }
+
+    /// Adds a location at the current path with `parts` behind it.
+    fn add(&mut self, parts: &[u32], span: ast::Span) -> LocationId {
+        let path_start = self.info.paths.len() as u32;
+        self.info.paths.extend_from_slice(&self.path);
+        self.info.paths.extend_from_slice(parts);
+        let [line, column, _] = self.places[span.first as usize];
+        let [end_line, _, end_column] = self.places[span.last as usize];
+        self.info.locations.push(Location {
+            path_start,
+            path_length: (self.path.len() + parts.len()) as u32,
+            span: [line, column, end_line, end_column],
+            comments: 0,
+            option: None,
+            brackets: None,
+        });
+        LocationId(self.info.locations.len() - 1)
+    }
+
+    fn token(&mut self, parts: &[u32], token: u32) -> LocationId {
+        self.add(parts, ast::Span::token(token))
+    }
+
+    /// Walks what stands inside the element at `parts` from the current path.
+    fn inside(&mut self, parts: &[u32], content: impl FnOnce(&mut Self)) {
+        self.path.extend_from_slice(parts);
+        content(self);
+        self.path.truncate(self.path.len() - parts.len());
+    }
+
+    /// Passes empty statements up to a token: they too end declarations.
+    fn reach(&mut self, token: u32) {
+        while self.next < token {
+            if self.source.text().get(self.tokens[self.next as usize].start as usize) == Some(&b';') {
+                self.end(self.next, None);
+            } else {
+                self.next += 1;
+            }
+        }
+    }
+
+    /// A declaration ends at a token: `;`, `{` or `}`. Its location, if it has one, gets the comments before it and
+    /// those behind the token.
+    fn end(&mut self, token: u32, location: Option<LocationId>) {
+        self.next = token + 1;
+        let gap = self.gap_before(token + 1);
+        let leading = std::mem::replace(&mut self.upcoming_leading, gap.leading);
+        let is_close = self.source.text().get(self.tokens[token as usize].start as usize) == Some(&b'}');
+        match location {
+            Some(location) => {
+                let detached = std::mem::replace(&mut self.upcoming_detached, gap.detached);
+                if !leading.is_empty() || !gap.trailing.is_empty() || !detached.is_empty() {
+                    self.info.comments.push(Comments { leading, trailing: gap.trailing, detached });
+                    self.info.locations[location.0].comments = self.info.comments.len() as u32;
+                }
+            }
+            None if is_close => self.upcoming_detached = gap.detached,
+            None => self.upcoming_detached.extend(gap.detached),
+        }
+    }
+}
+
+/// Lines and columns of all tokens in one pass.
+fn places(source: &Source, tokens: &[Token]) -> Vec<[u32; 3]> {
+    let text = source.text();
+    let (mut at, mut line, mut column) = (0, 0, 0);
+    let mut advance = |to: u32| {
+        for byte in &text[at..to as usize] {
+            match byte {
+                b'\n' => {
+                    line += 1;
+                    column = 0;
+                }
+                b'\t' => column += 8 - column % 8,
+                _ => column += 1,
+            }
+        }
+        at = to as usize;
+        (line, column)
+    };
+    tokens
+        .iter()
+        .map(|token| {
+            let (line, column) = advance(token.start);
+            [line, column, advance(token.end).1]
+        })
+        .collect()
+}
