@@ -6,7 +6,7 @@
 //! grpc_tools    protoc
 //! ```
 //!
-//! One tokio runtime of one thread runs all connections ([`runtime`]). It never takes the interpreter's lock: what it
+//! One tokio runtime of one thread runs all connections (`runtime`). It never takes the interpreter's lock: what it
 //! has to tell goes into queues that threads of the interpreter wait for.
 
 mod aio;
@@ -34,7 +34,8 @@ fn _carom(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<aio::call::AioCall>()?;
     module.add_class::<aio::server::AioServer>()?;
     module.add_class::<aio::server_call::AioServerCall>()?;
-    module.add_function(wrap_pyfunction!(client::callbacks::run_callbacks, module)?)?;
+    module.add_function(wrap_pyfunction!(client::callbacks::next_callbacks, module)?)?;
+    module.add_function(wrap_pyfunction!(signal::before_exit, module)?)?;
     module.add_function(wrap_pyfunction!(after_fork_in_child, module)?)?;
     module.add_function(wrap_pyfunction!(protoc::protoc, module)?)?;
     Ok(())

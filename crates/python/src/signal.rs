@@ -1,6 +1,11 @@
 //! Waiting of interpreter threads for what connections do, without the interpreter's lock.
+//!
+//! Before Python 3.13 a daemon thread that asks for the lock while the interpreter ends is unwound on the spot, and a
+//! thread must not be unwound through Rust. So all that gives the lock back here passes a gate, [`detached`]: once the
+//! interpreter is about to end ([`before_exit`]), threads stay behind it.
 
 use std::cell::RefCell;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, ThreadId};
@@ -10,6 +15,42 @@ use pyo3::prelude::*;
 
 /// How often the main thread looks for signals (Ctrl-C) while it waits.
 const SIGNAL_CHECK: Duration = Duration::from_millis(100);
+
+static FINALIZING: AtomicBool = AtomicBool::new(false);
+static FINALIZER: OnceLock<ThreadId> = OnceLock::new();
+/// Threads that passed the gate and do not have the lock yet.
+static RETURNING: AtomicUsize = AtomicUsize::new(0);
+
+/// Runs `work` without the interpreter's lock.
+pub(crate) fn detached<T: Send>(py: Python<'_>, work: impl FnOnce() -> T + Send) -> T {
+    let result = py.detach(|| {
+        let result = work();
+        RETURNING.fetch_add(1, Ordering::SeqCst);
+        if FINALIZING.load(Ordering::SeqCst) && FINALIZER.get() != Some(&thread::current().id()) {
+            RETURNING.fetch_sub(1, Ordering::SeqCst);
+            loop {
+                thread::park();
+            }
+        }
+        result
+    });
+    RETURNING.fetch_sub(1, Ordering::SeqCst);
+    result
+}
+
+/// Called when the interpreter is about to end, in the thread that ends it: no other thread takes the lock from here
+/// any more.
+#[pyfunction]
+pub(crate) fn before_exit(py: Python<'_>) {
+    /// A thread that has passed the gate needs the lock only for a moment.
+    const PATIENCE: Duration = Duration::from_secs(1);
+    FINALIZER.get_or_init(|| thread::current().id());
+    FINALIZING.store(true, Ordering::SeqCst);
+    let end = Instant::now() + PATIENCE;
+    while RETURNING.load(Ordering::SeqCst) > 0 && Instant::now() < end {
+        py.detach(|| thread::sleep(Duration::from_millis(1)));
+    }
+}
 
 /// Counts wake-ups; threads wait for the next one.
 #[derive(Debug, Default)]
@@ -124,7 +165,7 @@ fn wait_loop<T: Send>(
             (Some(slice), Some(until)) => Some(slice.min(until)),
             (slice, until) => slice.or(until),
         };
-        let result = py.detach(|| {
+        let result = detached(py, || {
             let mut cx = Context::from_waker(waker);
             loop {
                 let seen = *signal.lock();

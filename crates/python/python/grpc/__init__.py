@@ -3,6 +3,7 @@
 Programs, generated code and libraries written for grpcio import this package and run unchanged.
 """
 
+import atexit
 import logging
 import os
 
@@ -279,6 +280,9 @@ __all__ = (
     "xds_channel_credentials",
     "xds_server_credentials",
 )
+
+# Threads that wait inside the extension module stay there when the interpreter ends.
+atexit.register(_carom.before_exit)
 
 # The threads of the parent do not exist in the child of a fork.
 if hasattr(os, "register_at_fork"):

@@ -273,9 +273,39 @@ class _MultiThreadedRendezvous(_Rendezvous, _interfaces.Call, _interfaces.Future
             fn(self)
 
 
+def _send_all(call, request_iterator, serializer):
+    """Feeds a call from the program's iterator, until that or the call ends."""
+    write = call.write
+    code, details = StatusCode.UNKNOWN, "Exception iterating requests!"
+    try:
+        for request in request_iterator:
+            if serializer is not None:
+                try:
+                    request = serializer(request)
+                except Exception:
+                    code, details = StatusCode.INTERNAL, "Exception serializing request!"
+                    raise
+            if not write(request):
+                return
+        call.half_close()
+    except Exception:
+        if call.cancel(code.value[0], details):
+            _LOGGER.exception(details)
+
+
 def _send_requests(call, request_iterator, serializer):
-    """Runs a thread that feeds a call from the program's iterator, which may block."""
-    threading.Thread(target=call.send_all, args=(request_iterator, serializer), daemon=True).start()
+    """Runs a thread that feeds a call, since the program's iterator may block."""
+    threading.Thread(target=_send_all, args=(call, request_iterator, serializer), daemon=True).start()
+
+
+def _run_callbacks():
+    """The thread that calls what was given to `add_done_callback`."""
+    while True:
+        for callback in _carom.next_callbacks():
+            try:
+                callback()
+            except Exception:
+                _LOGGER.exception("Exception calling a call's done callback")
 
 
 class _MultiCallable:

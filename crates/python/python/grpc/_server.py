@@ -124,6 +124,13 @@ def _dispatch(core, submit):
         wanted = core.next_dispatch()
         if wanted is None:
             return
+        if type(wanted) is list:
+            for callback in wanted:
+                try:
+                    callback()
+                except Exception:
+                    _LOGGER.exception("Exception calling a call's callback")
+            continue
         for submitted in range(wanted):
             try:
                 submit(core.drain)

@@ -17,6 +17,7 @@ use crate::convert;
 use crate::options::Options;
 use crate::runtime;
 use crate::server::listen::{self, TlsFiles};
+use crate::signal::detached;
 
 /// A server whose handlers run in an event loop.
 #[pyclass(frozen, module = "grpc._carom")]
@@ -183,6 +184,6 @@ impl AioServer {
     /// Refuses new calls; ends those that run after `grace` seconds.
     fn stop(&self, py: Python<'_>, grace: f64) {
         let grace = convert::timeout(Some(grace)).ok().flatten();
-        py.detach(|| self.inner.shutdown(grace));
+        detached(py, || self.inner.shutdown(grace));
     }
 }

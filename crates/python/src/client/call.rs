@@ -11,9 +11,8 @@ use pyo3::types::{PyBytes, PyTuple};
 
 use super::callbacks;
 use super::core::{CallCore, End};
-use super::requests;
 use crate::convert;
-use crate::signal::{Signal, block_on_shared};
+use crate::signal::{Signal, block_on, block_on_shared};
 
 /// A call under way or ended.
 #[pyclass(frozen, module = "grpc._carom")]
@@ -132,9 +131,22 @@ impl Call {
         Ok(message.flatten().map(|message| PyBytes::new(py, &message)))
     }
 
-    /// Sends all requests of an iterator and half-closes; ends early when the call does. Runs in a thread of its own.
-    fn send_all(&self, py: Python<'_>, requests: &Bound<'_, PyAny>, serializer: Option<&Bound<'_, PyAny>>) {
-        requests::send_all(py, self.core(), requests, serializer);
+    /// Sends a request; waits while there is no room for another. False: the call has ended.
+    fn write(&self, py: Python<'_>, message: &Bound<'_, PyAny>) -> PyResult<bool> {
+        let Some(raw) = self.core().raw() else { return Ok(false) };
+        if raw.has_ended() {
+            return Ok(false);
+        }
+        raw.send_message(convert::payload(message)?);
+        block_on(py, None, |cx| raw.poll_ready(cx))?;
+        Ok(!raw.has_ended())
+    }
+
+    /// Says that no more requests follow.
+    fn half_close(&self) {
+        if let Some(raw) = self.core().raw() {
+            raw.half_close();
+        }
     }
 
     /// Ends the call at this side. False if it had ended.

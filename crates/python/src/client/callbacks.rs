@@ -9,6 +9,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
 use super::call::SharedCall;
+use crate::signal::detached;
 
 static STARTED: AtomicBool = AtomicBool::new(false);
 static CALLS: Mutex<VecDeque<Arc<SharedCall>>> = Mutex::new(VecDeque::new());
@@ -29,7 +30,7 @@ pub(crate) fn start(py: Python<'_>) -> PyResult<()> {
         return Ok(());
     }
     let options = PyDict::new(py);
-    options.set_item("target", py.import("grpc._carom")?.getattr("run_callbacks")?)?;
+    options.set_item("target", py.import("grpc._channel")?.getattr("_run_callbacks")?)?;
     options.set_item("name", "carom-callbacks")?;
     options.set_item("daemon", true)?;
     let thread = py.import("threading")?.getattr("Thread")?.call((), Some(&options));
@@ -45,17 +46,10 @@ pub(crate) fn after_fork_in_child() {
     STARTED.store(false, Ordering::Release);
 }
 
-/// The thread's work; never returns.
+/// Waits for a call that has ended, and returns what is to be called. For the thread.
 #[pyfunction]
-pub(crate) fn run_callbacks(py: Python<'_>) {
-    loop {
-        let due = py.detach(next_ended);
-        for callback in due.take_callbacks() {
-            if let Err(error) = callback.call0(py) {
-                error.write_unraisable(py, Some(callback.bind(py)));
-            }
-        }
-    }
+pub(crate) fn next_callbacks(py: Python<'_>) -> Vec<Py<PyAny>> {
+    detached(py, next_ended).take_callbacks()
 }
 
 /// Waits for a watched call that has ended.

@@ -173,6 +173,7 @@ impl Channel {
 
     /// Makes a call with one request and one response, and waits for it. Returns the response's bytes, or the ended
     /// call where it did not end well.
+    #[allow(clippy::too_many_arguments)] // The interpreter's call, argument for argument.
     fn unary<'py>(
         &self,
         py: Python<'py>,

@@ -4,7 +4,6 @@ mod call;
 pub(crate) mod callbacks;
 mod channel;
 pub(crate) mod core;
-mod requests;
 
 pub(crate) use self::call::Call;
 pub(crate) use self::channel::Channel;

@@ -44,9 +44,13 @@ pub(crate) struct Callbacks {
 }
 
 impl Callbacks {
-    pub(crate) fn run(&self, py: Python<'_>) {
-        let callbacks = std::mem::take(&mut *self.list.lock().unwrap_or_else(PoisonError::into_inner));
-        for callback in callbacks {
+    /// What is to be called, which then is nothing any more.
+    pub(super) fn take(&self) -> Vec<Py<PyAny>> {
+        std::mem::take(&mut *self.list.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn run(&self, py: Python<'_>) {
+        for callback in self.take() {
             if let Err(error) = callback.call0(py) {
                 error.write_unraisable(py, Some(callback.bind(py)));
             }

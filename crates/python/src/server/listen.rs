@@ -10,6 +10,8 @@ use carom::transport::PeerAddr;
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 
+use crate::signal::detached;
+
 /// PEM pairs (private key, certificate chain), PEM roots for clients, and whether a client must show a certificate.
 pub(crate) type TlsFiles = (Vec<(Vec<u8>, Vec<u8>)>, Option<Vec<u8>>, bool);
 
@@ -29,7 +31,7 @@ pub(crate) fn add_port(
 ) -> PyResult<u16> {
     let tls = tls.map(tls_config).transpose()?;
     let options = ListenOptions { reuse_port, ..ListenOptions::default() };
-    py.detach(|| {
+    detached(py, || {
         let failed = |cause: &dyn std::fmt::Display| {
             PyRuntimeError::new_err(format!("Failed to bind to address {address}: {cause}"))
         };

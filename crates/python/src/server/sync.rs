@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use carom::server::Server as Inner;
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
-use pyo3::types::PyDict;
+use pyo3::types::{PyDict, PyList};
 
 use super::handler::Handlers;
 use super::listen::{self, TlsFiles};
@@ -15,6 +15,7 @@ use super::serve::Server;
 use crate::convert;
 use crate::options::Options;
 use crate::runtime;
+use crate::signal::detached;
 
 /// A server whose handlers run in an executor.
 #[pyclass(frozen, module = "grpc._carom")]
@@ -68,15 +69,17 @@ impl SyncServer {
         Ok(())
     }
 
-    /// Waits for work for the dispatcher thread: how many drains to hand to the executor; None at the server's end.
-    fn next_dispatch(&self, py: Python<'_>) -> Option<usize> {
-        loop {
-            match py.detach(|| self.queue.next_dispatch()) {
-                Dispatch::Start(count) => return Some(count),
-                Dispatch::Callbacks(ended) => ended.iter().for_each(|callbacks| callbacks.run(py)),
-                Dispatch::End => return None,
+    /// Waits for work for the dispatcher thread: how many drains to hand to the executor, or callables to call; None at
+    /// the server's end.
+    fn next_dispatch<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
+        Ok(match detached(py, || self.queue.next_dispatch()) {
+            Dispatch::Start(count) => Some(count.into_pyobject(py)?.into_any()),
+            Dispatch::Callbacks(ended) => {
+                let callbacks = ended.iter().flat_map(|callbacks| callbacks.take());
+                Some(PyList::new(py, callbacks.collect::<Vec<_>>())?.into_any())
             }
-        }
+            Dispatch::End => None,
+        })
     }
 
     /// The executor took `drains` work items less than it was to: what waits is answered with UNAVAILABLE.
@@ -95,7 +98,7 @@ impl SyncServer {
         loop {
             let call = match self.queue.take() {
                 Some(call) => call,
-                None => match py.detach(|| self.queue.linger()) {
+                None => match detached(py, || self.queue.linger()) {
                     Some(call) => call,
                     None => return,
                 },
@@ -111,7 +114,7 @@ impl SyncServer {
     /// Refuses new calls; ends those that run after `grace` seconds.
     fn stop(&self, py: Python<'_>, grace: f64) {
         let grace = convert::timeout(Some(grace)).ok().flatten().unwrap_or(Duration::MAX);
-        py.detach(|| {
+        detached(py, || {
             self.queue.stop();
             self.inner.shutdown(if grace == Duration::MAX { None } else { Some(grace) });
         });
