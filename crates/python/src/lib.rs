@@ -6,7 +6,7 @@
 //! grpc_tools    protoc
 //! ```
 //!
-//! One tokio runtime of one thread runs all connections ([`runtime`]). It never takes the interpreter's lock: what it
+//! One tokio runtime of one thread runs all connections (`runtime`). It never takes the interpreter's lock: what it
 //! has to tell goes into queues that threads of the interpreter wait for.
 
 mod aio;
