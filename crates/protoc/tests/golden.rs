@@ -1,0 +1,175 @@
+//! Outputs compared with protoc's, byte for byte.
+//!
+//! What protoc made is committed below `tests/golden`. To make it anew, name a Python that has grpcio-tools:
+//! `CAROM_PROTOC_REFERENCE=.venv/bin/python cargo test -p carom-protoc --test golden`.
+
+use std::{
+    collections::BTreeMap,
+    env,
+    ffi::OsString,
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use carom_protoc::{Compilation, IncludePaths, bundled, compile, driver};
+
+fn tests() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests")
+}
+
+/// The Python of the real tool, where goldens are to be made anew.
+fn reference() -> Option<OsString> {
+    env::var_os("CAROM_PROTOC_REFERENCE")
+}
+
+/// Runs the real protoc in a directory; returns its messages and whether it succeeded.
+fn protoc(python: &OsString, directory: &Path, args: &[String]) -> (String, bool) {
+    let python = fs::canonicalize(Path::new(python).parent().expect("a path")).expect("the Python's directory");
+    let output = Command::new(python.join("python"))
+        .args(["-m", "grpc_tools.protoc"])
+        .args(args)
+        .current_dir(directory)
+        .output()
+        .expect("python runs");
+    (String::from_utf8(output.stderr).expect("messages are UTF-8"), output.status.success())
+}
+
+/// The names of the `.proto` files below a directory.
+fn protos(directory: &Path) -> Vec<String> {
+    fn collect(directory: &Path, prefix: &str, out: &mut Vec<String>) {
+        for entry in fs::read_dir(directory).expect("a directory") {
+            let entry = entry.expect("an entry");
+            let name = format!("{prefix}{}", entry.file_name().to_string_lossy());
+            if entry.path().is_dir() {
+                collect(&entry.path(), &format!("{name}/"), out);
+            } else if name.ends_with(".proto") {
+                out.push(name);
+            }
+        }
+    }
+    let mut out = Vec::new();
+    collect(directory, "", &mut out);
+    out.sort();
+    assert!(!out.is_empty(), "no .proto files in {}", directory.display());
+    out
+}
+
+/// All files below a directory with their content.
+fn tree(directory: &Path) -> BTreeMap<String, Vec<u8>> {
+    fn collect(directory: &Path, prefix: &str, out: &mut BTreeMap<String, Vec<u8>>) {
+        for entry in fs::read_dir(directory).expect("a directory") {
+            let entry = entry.expect("an entry");
+            let name = format!("{prefix}{}", entry.file_name().to_string_lossy());
+            if entry.path().is_dir() {
+                collect(&entry.path(), &format!("{name}/"), out);
+            } else {
+                out.insert(name, fs::read(entry.path()).expect("a file"));
+            }
+        }
+    }
+    let mut out = BTreeMap::new();
+    collect(directory, "", &mut out);
+    out
+}
+
+fn output_args(include: &Path, out: &Path, files: &[String]) -> Vec<String> {
+    let out = out.display();
+    let mut args = vec![
+        format!("-I{}", include.display()),
+        format!("--python_out={out}"),
+        format!("--pyi_out={out}"),
+        format!("--grpc_python_out={out}"),
+        format!("--descriptor_set_out={out}/set.bin"),
+        "--include_imports".to_owned(),
+        "--include_source_info".to_owned(),
+    ];
+    args.extend_from_slice(files);
+    args
+}
+
+/// Compares all outputs for the files of a directory with the goldens of that name.
+fn compare_outputs(name: &str, directory: &Path, files: &[String]) {
+    let golden = tests().join("golden").join(name);
+    if let Some(python) = reference() {
+        if golden.exists() {
+            fs::remove_dir_all(&golden).expect("old goldens go");
+        }
+        fs::create_dir_all(&golden).expect("a directory for goldens");
+        let (messages, done) = protoc(&python, directory, &output_args(directory, &golden, files));
+        assert!(done, "protoc refuses what it should accept: {messages}");
+    }
+    let out = tempfile::tempdir().expect("a directory");
+    let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
+    let args = output_args(directory, out.path(), files).into_iter().map(OsString::from);
+    let code = driver::run(args, &mut stdout, &mut stderr);
+    assert_eq!(code, 0, "{}", String::from_utf8_lossy(&stderr));
+    let (made, wanted) = (tree(out.path()), tree(&golden));
+    let names = |files: &BTreeMap<String, Vec<u8>>| files.keys().cloned().collect::<Vec<_>>();
+    assert_eq!(names(&made), names(&wanted));
+    for (file, content) in &wanted {
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        if file.ends_with(".bin") {
+            assert!(made[file] == *content, "{name}/{file} differs");
+        } else {
+            assert_eq!(text(&made[file]), text(content), "{name}/{file}");
+        }
+    }
+}
+
+#[test]
+fn outputs_for_the_language_are_those_of_protoc() {
+    let directory = tests().join("valid");
+    compare_outputs("valid", &directory, &protos(&directory));
+}
+
+#[test]
+fn outputs_for_the_well_known_types_are_those_of_protoc() {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("proto");
+    // The Python of descriptor.proto is made by the runtime itself; its descriptor is compared as an import.
+    let files: Vec<String> =
+        bundled::names().filter(|name| !name.ends_with("/descriptor.proto")).map(str::to_owned).collect();
+    compare_outputs("well_known", &directory, &files);
+}
+
+#[test]
+fn refusals_are_those_of_protoc() {
+    let directory = tests().join("invalid");
+    let golden = tests().join("golden").join("invalid");
+    for file in protos(&directory) {
+        let golden = golden.join(file.replace(".proto", ".txt"));
+        if let Some(python) = reference() {
+            fs::create_dir_all(golden.parent().expect("a parent")).expect("a directory for goldens");
+            let args = ["-I.".to_owned(), "-o/dev/null".to_owned(), file.clone()];
+            let (messages, done) = protoc(&python, &directory, &args);
+            let verdict = if done { "accepted" } else { "refused" };
+            fs::write(&golden, format!("{messages}{verdict}\n")).expect("a golden is written");
+        }
+        let wanted = fs::read_to_string(&golden).unwrap_or_else(|error| panic!("{}: {error}", golden.display()));
+        let made = match compile([&file], &IncludePaths::directories([&directory])) {
+            Ok(compilation) => format!("{}accepted\n", compilation.warnings()),
+            Err(diagnostics) => format!("{diagnostics}refused\n"),
+        };
+        assert_eq!(made, wanted, "{file}");
+    }
+}
+
+#[test]
+fn descriptors_are_read_and_written_by_the_descriptor_types() {
+    use buffa::Message as _;
+    use buffa_descriptor::generated::descriptor::FileDescriptorSet;
+
+    let directory = tests().join("valid");
+    let compilation: Compilation =
+        compile(protos(&directory), &IncludePaths::directories([&directory])).expect("valid files");
+    let bytes = compilation.file_descriptor_set(true);
+    let set = FileDescriptorSet::decode_from_slice(&bytes).expect("a descriptor set");
+    assert_eq!(set.file.len(), compilation.files().count());
+    let names: Vec<&str> = set.file.iter().filter_map(|file| file.name.as_deref()).collect();
+    let position = |name: &str| names.iter().position(|known| *known == name).expect("a file of the set");
+    for file in compilation.files() {
+        for import in file.imports() {
+            assert!(position(import) < position(file.name()), "{import} comes before {}", file.name());
+        }
+    }
+}
