@@ -14,7 +14,7 @@ pub trait Loader {
     fn load(&self, name: &str) -> io::Result<Option<Vec<u8>>>;
 }
 
-/// Files in memory, by import name.
+/// Files in memory, by import name; the well-known files are there too.
 #[derive(Clone, Debug, Default)]
 pub struct MemoryFiles {
     files: BTreeMap<String, Vec<u8>>,
@@ -30,7 +30,7 @@ impl MemoryFiles {
 
 impl Loader for MemoryFiles {
     fn load(&self, name: &str) -> io::Result<Option<Vec<u8>>> {
-        Ok(self.files.get(name).cloned())
+        Ok(self.files.get(name).cloned().or_else(|| bundled::bundled(name).map(<[u8]>::to_vec)))
     }
 }
 
@@ -88,7 +88,11 @@ impl IncludePaths {
         for mapping in &self.mappings {
             let root = canonical(&mapping.disk_path.to_string_lossy());
             let rest = if root.is_empty() {
-                if disk.starts_with("../") || disk.starts_with('/') || disk == ".." { None } else { Some(disk.as_str()) }
+                if disk.starts_with("../") || disk.starts_with('/') || disk == ".." {
+                    None
+                } else {
+                    Some(disk.as_str())
+                }
             } else if disk == root {
                 Some("")
             } else {
@@ -103,7 +107,9 @@ impl IncludePaths {
             };
             let own = apply(&name, mapping);
             for earlier in self.mappings.iter().take_while(|earlier| *earlier != mapping) {
-                if let Some(path) = apply(&name, earlier).filter(|path| path.exists() && Some(path) != own.as_ref()) {
+                if let Some(path) =
+                    apply(&name, earlier).filter(|path| path.exists() && Some(path) != own.as_ref())
+                {
                     return VirtualName::Shadowed(path);
                 }
             }

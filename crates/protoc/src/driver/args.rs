@@ -79,8 +79,9 @@ const MAX_ARGUMENT_FILES: usize = 16;
 pub(super) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Mode, String> {
     let mut all = Vec::new();
     for argument in arguments {
-        let argument =
-            argument.into_string().map_err(|bad| format!("{}: argument is not UTF-8.", bad.to_string_lossy()))?;
+        let argument = argument
+            .into_string()
+            .map_err(|bad| format!("{}: argument is not UTF-8.", bad.to_string_lossy()))?;
         expand(argument, 0, &mut all)?;
     }
     if all.is_empty() {
@@ -234,7 +235,9 @@ impl Args {
             return Err("Missing output directives.".to_owned());
         }
         if self.include_imports && self.descriptor_set_out.is_none() {
-            return Err("--include_imports only makes sense when combined with --descriptor_set_out.".to_owned());
+            return Err(
+                "--include_imports only makes sense when combined with --descriptor_set_out.".to_owned()
+            );
         }
         if self.include_source_info && self.descriptor_set_out.is_none() {
             return Err(

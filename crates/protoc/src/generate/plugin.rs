@@ -34,11 +34,10 @@ impl Plugin {
 
     fn run(&self, input: Vec<u8>) -> Result<Vec<u8>, String> {
         let name = &self.name;
-        let mut child = Command::new(&self.program)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .map_err(|error| format!("{name}: Plugin {} cannot be run: {error}.", self.program.display()))?;
+        let mut child =
+            Command::new(&self.program).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().map_err(
+                |error| format!("{name}: Plugin {} cannot be run: {error}.", self.program.display()),
+            )?;
         let stdin = child.stdin.take();
         // Written from a thread of its own: a plugin may write before it has read everything.
         let writer = thread::spawn(move || stdin.map_or(Ok(()), |mut stdin| stdin.write_all(&input)));
@@ -48,7 +47,8 @@ impl Plugin {
         let _unread = writer.join();
         let status = child.wait().map_err(|error| format!("{name}: {error}."))?;
         if !status.success() {
-            let code = status.code().map_or_else(|| "a signal".to_owned(), |code| format!("status code {code}"));
+            let code =
+                status.code().map_or_else(|| "a signal".to_owned(), |code| format!("status code {code}"));
             return Err(format!("{name}: Plugin failed with {code}."));
         }
         read.map_err(|error| format!("{name}: {error}."))?;
@@ -75,7 +75,10 @@ impl Generator for Plugin {
                 None => match files.last_mut() {
                     Some(last) => last.content.extend(content),
                     None => {
-                        return Err(format!("{}: First file chunk returned by plugin did not specify a file name.", self.name));
+                        return Err(format!(
+                            "{}: First file chunk returned by plugin did not specify a file name.",
+                            self.name
+                        ));
                     }
                 },
             }
