@@ -74,7 +74,8 @@ impl IncludePaths {
     }
 
     fn candidates<'a>(&'a self, name: &'a str) -> impl Iterator<Item = PathBuf> + 'a {
-        self.mappings.iter().filter_map(move |mapping| apply(name, mapping))
+        let mappings = if is_import_name(name) { self.mappings.as_slice() } else { &[] };
+        mappings.iter().filter_map(move |mapping| apply(name, mapping))
     }
 
     /// Where a file of that import name lies on disk.
@@ -119,6 +120,11 @@ impl IncludePaths {
     }
 }
 
+/// Whether a name is plain: it must mean one place whatever directory it is looked up in.
+fn is_import_name(name: &str) -> bool {
+    !name.contains('\\') && name.split('/').all(|part| !matches!(part, "" | "." | ".."))
+}
+
 /// The path on disk that a mapping gives an import name.
 fn apply(name: &str, mapping: &Mapping) -> Option<PathBuf> {
     if mapping.virtual_path.is_empty() {
@@ -145,6 +151,12 @@ fn canonical(path: &str) -> String {
 
 impl Loader for IncludePaths {
     fn load(&self, name: &str) -> io::Result<Option<Vec<u8>>> {
+        if !is_import_name(name) {
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidInput,
+                "Backslashes, consecutive slashes, \".\", or \"..\" are not allowed in the virtual path",
+            ));
+        }
         for path in self.candidates(name) {
             match fs::read(&path) {
                 Ok(text) => return Ok(Some(text)),

@@ -149,7 +149,7 @@ impl Session<'_> {
                 }
             },
             Err(error) => {
-                self.diagnostics.about(Severity::Error, name, format!("Cannot be read: {error}."));
+                self.diagnostics.about(Severity::Error, name, error.to_string());
                 return None;
             }
         };

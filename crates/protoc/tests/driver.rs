@@ -73,10 +73,6 @@ fn mistakes_on_the_command_line_are_named() {
         (vec!["--python_out=."], "Missing input file.\n"),
         (vec!["x.proto"], "Missing output directives.\n"),
         (
-            vec!["--include_imports", "--python_out=.", "x.proto"],
-            "--include_imports only makes sense when combined with --descriptor_set_out.\n",
-        ),
-        (
             vec!["--python_out=.", "no/such.proto"],
             "Could not make proto path relative: no/such.proto: No such file or directory\n",
         ),

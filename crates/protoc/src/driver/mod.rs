@@ -123,6 +123,9 @@ impl Run<'_> {
 
     /// An empty error has been reported already.
     fn try_compile(&mut self) -> Result<(), String> {
+        for warning in self.args.warnings() {
+            failed(self.stderr, &warning);
+        }
         let paths = self.include_paths();
         let mut names = Vec::new();
         for input in &self.args.inputs {
@@ -213,8 +216,12 @@ impl Run<'_> {
                 &plugin
             }
         };
-        let files =
-            generator.generate(request, &parameter).map_err(|error| format!("--{name}_out: {error}"))?;
+        let built_in = matches!(name, "python" | "pyi" | "grpc_python");
+        let first = request.to_generate.first().filter(|_| built_in).map(|index| &request.files[*index].name);
+        let files = generator.generate(request, &parameter).map_err(|error| match first {
+            Some(file) => format!("--{name}_out: {file}: {error}"),
+            None => format!("--{name}_out: {error}"),
+        })?;
         outputs.add(&directive.location, files).map_err(|error| format!("--{name}_out: {error}"))
     }
 }
