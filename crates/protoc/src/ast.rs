@@ -77,7 +77,6 @@ pub(crate) struct Import {
     /// The token of `public` or `weak`.
     pub(crate) kind_token: Option<u32>,
     pub(crate) path: String,
-    pub(crate) path_token: u32,
     pub(crate) span: Span,
 }
 
@@ -127,7 +126,7 @@ pub(crate) struct Message {
 
 #[derive(Debug)]
 pub(crate) enum MessageItem {
-    Field(Field),
+    Field(Box<Field>),
     Oneof(Oneof),
     Message(Message),
     Enum(Enum),
@@ -242,7 +241,7 @@ pub(crate) struct Oneof {
 
 #[derive(Debug)]
 pub(crate) enum OneofItem {
-    Field(Field),
+    Field(Box<Field>),
     Option(OptionAssign),
 }
 

@@ -24,7 +24,7 @@ pub struct Diagnostic {
     pub position: Option<Position>,
     /// What is wrong, in protoc's words.
     pub message: String,
-    /// The source line at `position`, for display.
+    /// The source line at `position`, for display; `None` where it is too long for that.
     pub source_line: Option<String>,
     /// How far reading had come when it was found, in tokens.
     progress: u32,
@@ -68,9 +68,12 @@ const MAX_PER_FILE: usize = 1000;
 impl Diagnostics {
     /// Adds a message about a byte offset of a file.
     pub(crate) fn at(&mut self, severity: Severity, source: &Source, offset: u32, message: String) {
+        if self.is_full(source.name()) {
+            return;
+        }
         let position = source.position(offset);
-        let source_line = Some(source.line_text(position.line));
-        self.push(Diagnostic {
+        let source_line = source.line_text(position.line);
+        self.list.push(Diagnostic {
             severity,
             file: source.name().to_owned(),
             position: Some(position),
@@ -82,7 +85,10 @@ impl Diagnostics {
 
     /// Adds a message about a file as a whole.
     pub(crate) fn about(&mut self, severity: Severity, file: &str, message: String) {
-        self.push(Diagnostic {
+        if self.is_full(file) {
+            return;
+        }
+        self.list.push(Diagnostic {
             severity,
             file: file.to_owned(),
             position: None,
@@ -92,10 +98,8 @@ impl Diagnostics {
         });
     }
 
-    fn push(&mut self, diagnostic: Diagnostic) {
-        if self.list.iter().rev().take_while(|d| d.file == diagnostic.file).count() < MAX_PER_FILE {
-            self.list.push(diagnostic);
-        }
+    fn is_full(&self, file: &str) -> bool {
+        self.list.iter().rev().take_while(|diagnostic| diagnostic.file == file).count() >= MAX_PER_FILE
     }
 
     /// The diagnostics in order.

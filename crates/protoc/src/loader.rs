@@ -14,7 +14,7 @@ pub trait Loader {
     fn load(&self, name: &str) -> io::Result<Option<Vec<u8>>>;
 }
 
-/// Files in memory, by import name.
+/// Files in memory, by import name; the well-known files are there too.
 #[derive(Clone, Debug, Default)]
 pub struct MemoryFiles {
     files: BTreeMap<String, Vec<u8>>,
@@ -30,7 +30,7 @@ impl MemoryFiles {
 
 impl Loader for MemoryFiles {
     fn load(&self, name: &str) -> io::Result<Option<Vec<u8>>> {
-        Ok(self.files.get(name).cloned())
+        Ok(self.files.get(name).cloned().or_else(|| bundled::bundled(name).map(<[u8]>::to_vec)))
     }
 }
 
@@ -74,7 +74,8 @@ impl IncludePaths {
     }
 
     fn candidates<'a>(&'a self, name: &'a str) -> impl Iterator<Item = PathBuf> + 'a {
-        self.mappings.iter().filter_map(move |mapping| apply(name, mapping))
+        let mappings = if is_import_name(name) { self.mappings.as_slice() } else { &[] };
+        mappings.iter().filter_map(move |mapping| apply(name, mapping))
     }
 
     /// Where a file of that import name lies on disk.
@@ -88,7 +89,11 @@ impl IncludePaths {
         for mapping in &self.mappings {
             let root = canonical(&mapping.disk_path.to_string_lossy());
             let rest = if root.is_empty() {
-                if disk.starts_with("../") || disk.starts_with('/') || disk == ".." { None } else { Some(disk.as_str()) }
+                if disk.starts_with("../") || disk.starts_with('/') || disk == ".." {
+                    None
+                } else {
+                    Some(disk.as_str())
+                }
             } else if disk == root {
                 Some("")
             } else {
@@ -103,7 +108,9 @@ impl IncludePaths {
             };
             let own = apply(&name, mapping);
             for earlier in self.mappings.iter().take_while(|earlier| *earlier != mapping) {
-                if let Some(path) = apply(&name, earlier).filter(|path| path.exists() && Some(path) != own.as_ref()) {
+                if let Some(path) =
+                    apply(&name, earlier).filter(|path| path.exists() && Some(path) != own.as_ref())
+                {
                     return VirtualName::Shadowed(path);
                 }
             }
@@ -111,6 +118,11 @@ impl IncludePaths {
         }
         VirtualName::NoMapping
     }
+}
+
+/// Whether a name is plain: it must mean one place whatever directory it is looked up in.
+fn is_import_name(name: &str) -> bool {
+    !name.contains('\\') && name.split('/').all(|part| !matches!(part, "" | "." | ".."))
 }
 
 /// The path on disk that a mapping gives an import name.
@@ -139,6 +151,12 @@ fn canonical(path: &str) -> String {
 
 impl Loader for IncludePaths {
     fn load(&self, name: &str) -> io::Result<Option<Vec<u8>>> {
+        if !is_import_name(name) {
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidInput,
+                "Backslashes, consecutive slashes, \".\", or \"..\" are not allowed in the virtual path",
+            ));
+        }
         for path in self.candidates(name) {
             match fs::read(&path) {
                 Ok(text) => return Ok(Some(text)),

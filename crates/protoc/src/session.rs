@@ -28,8 +28,8 @@ pub struct Compilation {
     warnings: Diagnostics,
 }
 
-/// Compiles the files of the given import names. What they import is found by the loader, or else among the bundled
-/// well-known files.
+/// Compiles the files of the given import names. They and what they import are found by the loader. Compiling ends
+/// with the first of the files that is refused.
 ///
 /// # Errors
 /// Everything that is wrong with any of the files, and warnings.
@@ -105,7 +105,9 @@ impl Session<'_> {
                 continue;
             };
             match self.states.get(&import) {
-                Some(State::Done(id)) => top.parsed.imports.push(id.map_or(Imported::Refused, Imported::File)),
+                Some(State::Done(id)) => {
+                    top.parsed.imports.push(id.map_or(Imported::Refused, Imported::File));
+                }
                 Some(State::Open) => {
                     let itself = top.name == import;
                     top.parsed.imports.push(if itself { Imported::Itself } else { Imported::Refused });
@@ -147,7 +149,7 @@ impl Session<'_> {
                 }
             },
             Err(error) => {
-                self.diagnostics.about(Severity::Error, name, format!("Cannot be read: {error}."));
+                self.diagnostics.about(Severity::Error, name, error.to_string());
                 return None;
             }
         };

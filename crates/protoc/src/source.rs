@@ -19,9 +19,13 @@ pub struct Source {
     name: String,
     text: Vec<u8>,
     line_starts: Vec<u32>,
+    /// The offsets of all tabs, so that a column does not take a walk over its line.
+    tabs: Vec<u32>,
 }
 
 const TAB_WIDTH: u32 = 8;
+/// Longer lines are not repeated below a message.
+const MAX_SHOWN_BYTES: usize = 400;
 
 impl Source {
     /// Takes the text of the file called `name`. A byte order mark at its start is dropped.
@@ -32,7 +36,8 @@ impl Source {
         text.truncate(MAX_SOURCE_BYTES);
         let mut line_starts = vec![0];
         line_starts.extend(text.iter().enumerate().filter(|(_, b)| **b == b'\n').map(|(i, _)| i as u32 + 1));
-        Self { name: name.into(), text, line_starts }
+        let tabs = text.iter().enumerate().filter(|(_, b)| **b == b'\t').map(|(i, _)| i as u32).collect();
+        Self { name: name.into(), text, line_starts, tabs }
     }
 
     /// The name under which the file is imported.
@@ -48,19 +53,27 @@ impl Source {
     /// The position of a byte offset.
     pub fn position(&self, offset: u32) -> Position {
         let line = self.line_starts.partition_point(|start| *start <= offset).saturating_sub(1);
-        let start = self.line_starts[line] as usize;
-        let end = (offset as usize).min(self.text.len());
-        let column = self.text[start..end]
-            .iter()
-            .fold(0u32, |col, b| if *b == b'\t' { col + TAB_WIDTH - col % TAB_WIDTH } else { col + 1 });
+        let start = self.line_starts[line];
+        let first_tab = self.tabs.partition_point(|tab| *tab < start);
+        let (mut column, mut from) = (0, start);
+        for &tab in self.tabs[first_tab..].iter().take_while(|tab| **tab < offset) {
+            column += tab - from;
+            column += TAB_WIDTH - column % TAB_WIDTH;
+            from = tab + 1;
+        }
+        column += offset.saturating_sub(from);
         Position { line: line as u32 + 1, column: column + 1 }
     }
 
-    /// The text of a line counted from 1, without its end, tabs widened so that columns match.
-    pub fn line_text(&self, line: u32) -> String {
+    /// The text of a line counted from 1, without its end, tabs widened so that columns match. `None` for a line that
+    /// is too long to be shown.
+    pub fn line_text(&self, line: u32) -> Option<String> {
         let index = line.saturating_sub(1) as usize;
-        let Some(start) = self.line_starts.get(index) else { return String::new() };
+        let start = self.line_starts.get(index)?;
         let end = self.line_starts.get(index + 1).map_or(self.text.len(), |next| *next as usize - 1);
+        if end.saturating_sub(*start as usize) > MAX_SHOWN_BYTES {
+            return None;
+        }
         let mut out = String::new();
         let mut column = 0;
         for ch in String::from_utf8_lossy(&self.text[*start as usize..end]).chars() {
@@ -73,6 +86,6 @@ impl Source {
                 column += ch.len_utf8();
             }
         }
-        out
+        Some(out)
     }
 }

@@ -133,10 +133,7 @@ impl Lexer<'_> {
                     return;
                 }
                 (b'/', b'*') => {
-                    self.error(
-                        self.at + 1,
-                        "\"/*\" inside block comment.  Block comments cannot be nested.",
-                    );
+                    self.error(self.at + 1, "\"/*\" inside block comment.  Block comments cannot be nested.");
                     self.at += 1;
                 }
                 _ => self.at += 1,
@@ -260,14 +257,9 @@ impl Lexer<'_> {
                 self.at += 1;
                 let code = self.text.get(self.at..self.at + 8);
                 if !code.is_some_and(|c| {
-                    c.starts_with(b"00")
-                        && matches!(c[2], b'0' | b'1')
-                        && c.iter().all(u8::is_ascii_hexdigit)
+                    c.starts_with(b"00") && matches!(c[2], b'0' | b'1') && c.iter().all(u8::is_ascii_hexdigit)
                 }) {
-                    self.error(
-                        self.at,
-                        "Expected eight hex digits up to 10ffff for \\U escape sequence",
-                    );
+                    self.error(self.at, "Expected eight hex digits up to 10ffff for \\U escape sequence");
                 } else {
                     self.at += 8;
                 }

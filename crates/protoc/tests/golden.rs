@@ -25,7 +25,8 @@ fn reference() -> Option<OsString> {
 
 /// Runs the real protoc in a directory; returns its messages and whether it succeeded.
 fn protoc(python: &OsString, directory: &Path, args: &[String]) -> (String, bool) {
-    let python = fs::canonicalize(Path::new(python).parent().expect("a path")).expect("the Python's directory");
+    let python =
+        fs::canonicalize(Path::new(python).parent().expect("a path")).expect("the Python's directory");
     let output = Command::new(python.join("python"))
         .args(["-m", "grpc_tools.protoc"])
         .args(args)
@@ -145,7 +146,8 @@ fn refusals_are_those_of_protoc() {
             let verdict = if done { "accepted" } else { "refused" };
             fs::write(&golden, format!("{messages}{verdict}\n")).expect("a golden is written");
         }
-        let wanted = fs::read_to_string(&golden).unwrap_or_else(|error| panic!("{}: {error}", golden.display()));
+        let wanted =
+            fs::read_to_string(&golden).unwrap_or_else(|error| panic!("{}: {error}", golden.display()));
         let made = match compile([&file], &IncludePaths::directories([&directory])) {
             Ok(compilation) => format!("{}accepted\n", compilation.warnings()),
             Err(diagnostics) => format!("{diagnostics}refused\n"),

@@ -79,8 +79,9 @@ const MAX_ARGUMENT_FILES: usize = 16;
 pub(super) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Mode, String> {
     let mut all = Vec::new();
     for argument in arguments {
-        let argument =
-            argument.into_string().map_err(|bad| format!("{}: argument is not UTF-8.", bad.to_string_lossy()))?;
+        let argument = argument
+            .into_string()
+            .map_err(|bad| format!("{}: argument is not UTF-8.", bad.to_string_lossy()))?;
         expand(argument, 0, &mut all)?;
     }
     if all.is_empty() {
@@ -95,7 +96,7 @@ pub(super) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Mod
         }
         let (name, mut value) = split(&argument);
         if SWITCHES.contains(&name.as_str()) {
-            if value.is_some() {
+            if value.is_some() && name != "--version" {
                 return Err(format!("{name} does not take a parameter."));
             }
             match name.as_str() {
@@ -154,6 +155,21 @@ fn is_known(name: &str) -> bool {
 }
 
 impl Args {
+    /// What is strange about the arguments but does not keep from doing as they say.
+    pub(super) fn warnings(&self) -> Vec<String> {
+        let idle = |given: bool, flag: &str| {
+            (given && self.descriptor_set_out.is_none())
+                .then(|| format!("{flag} only makes sense when combined with --descriptor_set_out."))
+        };
+        [
+            idle(self.include_imports, "--include_imports"),
+            idle(self.include_source_info, "--include_source_info"),
+        ]
+        .into_iter()
+        .flatten()
+        .collect()
+    }
+
     fn flag(&mut self, name: &str, value: String) -> Result<(), String> {
         match name {
             "-I" | "--proto_path" => self.proto_path(&value),
@@ -232,14 +248,6 @@ impl Args {
         }
         if self.outputs.is_empty() && self.descriptor_set_out.is_none() && !self.free_field_numbers {
             return Err("Missing output directives.".to_owned());
-        }
-        if self.include_imports && self.descriptor_set_out.is_none() {
-            return Err("--include_imports only makes sense when combined with --descriptor_set_out.".to_owned());
-        }
-        if self.include_source_info && self.descriptor_set_out.is_none() {
-            return Err(
-                "--include_source_info only makes sense when combined with --descriptor_set_out.".to_owned()
-            );
         }
         Ok(())
     }

@@ -46,11 +46,7 @@ impl Default for Options {
 
 /// Runs protoc's command line with [`Options::default`]. `args` do not contain the program's name. Returns the exit
 /// code.
-pub fn run(
-    args: impl IntoIterator<Item = OsString>,
-    stdout: &mut dyn Write,
-    stderr: &mut dyn Write,
-) -> i32 {
+pub fn run(args: impl IntoIterator<Item = OsString>, stdout: &mut dyn Write, stderr: &mut dyn Write) -> i32 {
     run_with(Options::default(), args, stdout, stderr)
 }
 
@@ -127,6 +123,9 @@ impl Run<'_> {
 
     /// An empty error has been reported already.
     fn try_compile(&mut self) -> Result<(), String> {
+        for warning in self.args.warnings() {
+            failed(self.stderr, &warning);
+        }
         let paths = self.include_paths();
         let mut names = Vec::new();
         for input in &self.args.inputs {
@@ -199,9 +198,13 @@ impl Run<'_> {
         outputs: &mut Outputs,
     ) -> Result<(), String> {
         let name = directive.name.as_str();
-        let options = self.args.parameters.iter().filter(|(of, _)| of == name).map(|(_, value)| value.as_str());
-        let all: Vec<&str> =
-            [directive.parameter.as_str()].into_iter().chain(options).filter(|part| !part.is_empty()).collect();
+        let options =
+            self.args.parameters.iter().filter(|(of, _)| of == name).map(|(_, value)| value.as_str());
+        let all: Vec<&str> = [directive.parameter.as_str()]
+            .into_iter()
+            .chain(options)
+            .filter(|part| !part.is_empty())
+            .collect();
         let parameter = all.join(",");
         let plugin;
         let generator: &dyn Generator = match name {
@@ -213,14 +216,20 @@ impl Run<'_> {
                 &plugin
             }
         };
-        let files = generator.generate(request, &parameter).map_err(|error| format!("--{name}_out: {error}"))?;
+        let built_in = matches!(name, "python" | "pyi" | "grpc_python");
+        let first = request.to_generate.first().filter(|_| built_in).map(|index| &request.files[*index].name);
+        let files = generator.generate(request, &parameter).map_err(|error| match first {
+            Some(file) => format!("--{name}_out: {file}: {error}"),
+            None => format!("--{name}_out: {error}"),
+        })?;
         outputs.add(&directive.location, files).map_err(|error| format!("--{name}_out: {error}"))
     }
 }
 
 /// A path without `.` parts.
 fn shown(path: &Path) -> String {
-    let plain: std::path::PathBuf = path.components().filter(|part| *part != std::path::Component::CurDir).collect();
+    let plain: std::path::PathBuf =
+        path.components().filter(|part| *part != std::path::Component::CurDir).collect();
     plain.display().to_string()
 }
 

@@ -38,7 +38,10 @@ impl Outputs {
                 Some(point) => insert(directory, &file, point)?,
                 None => {
                     if file.name.split('/').any(|part| part == "..") || file.name.starts_with('/') {
-                        return Err(format!("{}: Generated file names must stay below the output directory.", file.name));
+                        return Err(format!(
+                            "{}: Generated file names must stay below the output directory.",
+                            file.name
+                        ));
                     }
                     if directory.insert(file.name.clone(), file.content).is_some() {
                         return Err(format!("{}: Tried to write the same file twice.", file.name));
@@ -67,12 +70,18 @@ impl Outputs {
     }
 
     fn paths(&self) -> impl Iterator<Item = PathBuf> + '_ {
-        self.directories.iter().flat_map(|(location, files)| files.keys().map(move |name| location.join(name)))
+        self.directories
+            .iter()
+            .flat_map(|(location, files)| files.keys().map(move |name| location.join(name)))
     }
 }
 
 /// Puts text above the line with `@@protoc_insertion_point(point)`, as far in as that line is.
-fn insert(directory: &mut BTreeMap<String, Vec<u8>>, file: &GeneratedFile, point: &str) -> Result<(), String> {
+fn insert(
+    directory: &mut BTreeMap<String, Vec<u8>>,
+    file: &GeneratedFile,
+    point: &str,
+) -> Result<(), String> {
     let Some(target) = directory.get_mut(&file.name) else {
         return Err(format!("{}: Tried to insert into file that doesn't exist.", file.name));
     };

@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use super::{GeneratedFile, Generator, Request, RequestFile, code::Code, python_names as names, raw, types::Types};
+use super::{
+    GeneratedFile, Generator, Request, RequestFile, code::Code, python_names as names, raw, types::Types,
+};
 
 /// The generator of `_pb2_grpc.py` files.
 #[derive(Clone, Copy, Debug, Default)]
@@ -21,7 +23,9 @@ impl Generator for GrpcPython {
         match version {
             "" | "grpc_2_0" => {}
             "grpc_1_0" => {
-                return Err("grpc_1_0, the beta API inside _pb2.py, is not generated: use grpc_2_0.".to_owned());
+                return Err(
+                    "grpc_1_0, the beta API inside _pb2.py, is not generated: use grpc_2_0.".to_owned()
+                );
             }
             other => return Err(format!("Invalid grpc version '{other}'.")),
         }

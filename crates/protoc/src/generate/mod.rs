@@ -2,10 +2,10 @@
 
 mod code;
 mod grpc_python;
-mod python;
-mod python_names;
 mod plugin;
 mod pyi;
+mod python;
+mod python_names;
 mod raw;
 mod types;
 

@@ -10,7 +10,7 @@ use std::{
 use buffa::Message as _;
 use buffa_descriptor::generated::compiler::CodeGeneratorResponse;
 
-use super::{GeneratedFile, Generator, Request};
+use super::{GeneratedFile, Generator, Request, raw};
 use crate::wire::Writer;
 
 /// A generator in a program of its own.
@@ -20,6 +20,9 @@ pub struct Plugin {
     name: String,
     program: PathBuf,
 }
+
+/// `CodeGeneratorResponse.Feature.FEATURE_PROTO3_OPTIONAL`
+const PROTO3_OPTIONAL: u64 = 1;
 
 /// The version that plugins are told: protoc 35.1 calls its C++ runtime 7.35.1.
 const COMPILER_VERSION: (u64, u64, u64) = (7, 35, 1);
@@ -32,13 +35,27 @@ impl Plugin {
         Self { program: program.unwrap_or_else(|| PathBuf::from(&name)), name }
     }
 
+    /// A plugin that does not know proto3 `optional` is not given files that use it.
+    fn check_no_optional(&self, request: &Request) -> Result<(), String> {
+        for file in request.to_generate.iter().map(|index| &request.files[*index]) {
+            if raw::all(&file.descriptor, 4).any(uses_optional) {
+                return Err(format!(
+                    "{}: is a proto3 file that contains optional fields, but code generator {} hasn't been updated \
+                     to support optional fields in proto3. Please ask the owner of this code generator to support \
+                     proto3 optional.",
+                    file.name, self.name
+                ));
+            }
+        }
+        Ok(())
+    }
+
     fn run(&self, input: Vec<u8>) -> Result<Vec<u8>, String> {
         let name = &self.name;
-        let mut child = Command::new(&self.program)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .map_err(|error| format!("{name}: Plugin {} cannot be run: {error}.", self.program.display()))?;
+        let mut child =
+            Command::new(&self.program).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().map_err(
+                |error| format!("{name}: Plugin {} cannot be run: {error}.", self.program.display()),
+            )?;
         let stdin = child.stdin.take();
         // Written from a thread of its own: a plugin may write before it has read everything.
         let writer = thread::spawn(move || stdin.map_or(Ok(()), |mut stdin| stdin.write_all(&input)));
@@ -48,7 +65,8 @@ impl Plugin {
         let _unread = writer.join();
         let status = child.wait().map_err(|error| format!("{name}: {error}."))?;
         if !status.success() {
-            let code = status.code().map_or_else(|| "a signal".to_owned(), |code| format!("status code {code}"));
+            let code =
+                status.code().map_or_else(|| "a signal".to_owned(), |code| format!("status code {code}"));
             return Err(format!("{name}: Plugin failed with {code}."));
         }
         read.map_err(|error| format!("{name}: {error}."))?;
@@ -64,6 +82,9 @@ impl Generator for Plugin {
         if let Some(error) = response.error.filter(|error| !error.is_empty()) {
             return Err(error);
         }
+        if response.supported_features.unwrap_or(0) & PROTO3_OPTIONAL == 0 {
+            self.check_no_optional(request)?;
+        }
         let mut files: Vec<GeneratedFile> = Vec::new();
         for file in response.file {
             let content = file.content.unwrap_or_default().into_bytes();
@@ -75,13 +96,22 @@ impl Generator for Plugin {
                 None => match files.last_mut() {
                     Some(last) => last.content.extend(content),
                     None => {
-                        return Err(format!("{}: First file chunk returned by plugin did not specify a file name.", self.name));
+                        return Err(format!(
+                            "{}: First file chunk returned by plugin did not specify a file name.",
+                            self.name
+                        ));
                     }
                 },
             }
         }
         Ok(files)
     }
+}
+
+/// Whether a message or one in it has a field with `FieldDescriptorProto.proto3_optional`.
+fn uses_optional(message: &[u8]) -> bool {
+    raw::all(message, 2).any(|field| raw::varints(field, 17).last() == Some(1))
+        || raw::all(message, 3).any(uses_optional)
 }
 
 /// The encoded `CodeGeneratorRequest`.
@@ -100,6 +130,11 @@ fn encode(request: &Request, parameter: &str) -> Vec<u8> {
         out.string(4, "");
     });
     request.files.iter().for_each(|file| out.bytes(15, &file.descriptor));
-    to_generate().for_each(|file| out.bytes(17, &file.descriptor));
+    // These come in the order of the files, not of the request.
+    for (index, file) in request.files.iter().enumerate() {
+        if request.to_generate.contains(&index) {
+            out.bytes(17, &file.descriptor);
+        }
+    }
     out.into_bytes()
 }

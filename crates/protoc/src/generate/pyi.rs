@@ -176,10 +176,8 @@ impl<'a> Stub<'a> {
                 }
             };
             needs.union |= matches!(value, Kind::Message(_) | Kind::Enum(_));
-            needs.datetime |= matches!(
-                value,
-                Kind::Message(".google.protobuf.Duration" | ".google.protobuf.Timestamp")
-            );
+            needs.datetime |=
+                matches!(value, Kind::Message(".google.protobuf.Duration" | ".google.protobuf.Timestamp"));
         }
         for nested in raw::all(message, 3) {
             self.needs(&format!("{full_name}.{}", raw::name(nested)), nested, needs);
@@ -221,10 +219,7 @@ impl<'a> Stub<'a> {
 
     fn imports(&mut self) {
         let (request, file) = (self.request, self.file);
-        let mut needs = Needs {
-            enums: raw::all(&file.embedded, 5).next().is_some(),
-            ..Needs::default()
-        };
+        let mut needs = Needs { enums: raw::all(&file.embedded, 5).next().is_some(), ..Needs::default() };
         for message in raw::all(&file.embedded, 4) {
             self.needs(&full_name(package(file), message)[1..], message, &mut needs);
         }
@@ -385,8 +380,7 @@ impl<'a> Stub<'a> {
         match &field.kind {
             Kind::Map(entry) => {
                 let [key, value] = entry.as_ref();
-                let map =
-                    if matches!(value.kind, Kind::Message(_)) { "MessageMap" } else { "ScalarMap" };
+                let map = if matches!(value.kind, Kind::Message(_)) { "MessageMap" } else { "ScalarMap" };
                 let key = self.field_type(key, message, nested);
                 format!("_containers.{map}[{key}, {}]", self.field_type(value, message, nested))
             }

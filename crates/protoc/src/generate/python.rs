@@ -49,11 +49,7 @@ impl Generator for Python {
                 out.push(super::pyi::Pyi.generate_file(request, file));
             }
             let content = Module { request, file, code: Code::default() }.write();
-            out.push(GeneratedFile {
-                name: names::path(&file.name, ".py"),
-                insertion_point: None,
-                content,
-            });
+            out.push(GeneratedFile { name: names::path(&file.name, ".py"), insertion_point: None, content });
         }
         Ok(out)
     }
@@ -76,14 +72,12 @@ impl Module<'_> {
         self.imports();
         let bytes = self.file.embedded.as_slice();
         let serialized = hex_escape(bytes);
-        self.code.line(&format!(
-            "DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'{serialized}')\n"
-        ));
+        self.code
+            .line(&format!("DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'{serialized}')\n"));
         let module = names::module(&self.file.name);
-        self.code.write("_globals = globals()\n_builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)\n");
-        self.code.line(&format!(
-            "_builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, '{module}', _globals)"
-        ));
+        self.code
+            .write("_globals = globals()\n_builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)\n");
+        self.code.line(&format!("_builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, '{module}', _globals)"));
         self.code.line("if not _descriptor._USE_C_DESCRIPTORS:");
         let mut body = Code::default();
         body.indented(2, |body| {

@@ -10,7 +10,7 @@ use crate::{
 };
 
 /// How deep values may nest.
-const MAX_DEPTH: usize = 100;
+pub(super) const MAX_DEPTH: usize = 100;
 const ANY: &str = "google.protobuf.Any";
 
 /// Reads the tokens of `span`, whose end is not included, as a message.
@@ -140,9 +140,8 @@ impl<'b> Reader<'_, 'b> {
         self.expect("]")?;
         self.take(":");
         let inner = self.interpreter.message_named(&name);
-        let inner = inner.ok_or_else(|| {
-            format!("Could not find type \"{host}/{name}\" stored in google.protobuf.Any.")
-        })?;
+        let inner = inner
+            .ok_or_else(|| format!("Could not find type \"{host}/{name}\" stored in google.protobuf.Any."))?;
         let mut content = self.message(inner)?;
         mark(self.interpreter.pool, inner, &mut content);
         let mut out = crate::wire::Writer::default();
@@ -184,10 +183,7 @@ impl<'b> Reader<'_, 'b> {
                     let name = self.identifier()?;
                     let found = definition.values.iter().find(|value| value.name == name);
                     let number = found.map(|value| value.number).ok_or_else(|| {
-                        format!(
-                            "Unknown enumeration value of \"{name}\" for field \"{}\".",
-                            field.name
-                        )
+                        format!("Unknown enumeration value of \"{name}\" for field \"{}\".", field.name)
                     })?;
                     return Ok(OptionScalar::Varint(i64::from(number) as u64));
                 }
@@ -245,7 +241,9 @@ impl<'b> Reader<'_, 'b> {
         let text = self.text();
         let value = match self.kind() {
             Kind::Float => tokens::float_value(text),
-            Kind::Integer => tokens::integer_value(text).map_or_else(|| tokens::float_value(text), |v| v as f64),
+            Kind::Integer => {
+                tokens::integer_value(text).map_or_else(|| tokens::float_value(text), |v| v as f64)
+            }
             Kind::Identifier => match text.to_ascii_lowercase().as_str() {
                 "inf" | "infinity" => f64::INFINITY,
                 "nan" => f64::NAN,

@@ -132,13 +132,13 @@ impl Builder<'_> {
         let (mut statements, mut services) = (Vec::new(), Vec::new());
         for item in parsed.tree.items {
             match item {
-                FileItem::Message(message) => self.add_message(&mut content, message, &package, None),
+                FileItem::Message(message) => self.add_message(&mut content, message, &package),
                 FileItem::Enum(definition) => {
-                    let id = self.enumeration(definition, &package, None);
+                    let id = self.enumeration(definition, &package);
                     content.enums.push(id);
                 }
                 FileItem::Service(service) => services.push(self.service(service, &package)),
-                FileItem::Extend(extend) => self.extend(extend, &mut content, &package, None),
+                FileItem::Extend(extend) => self.extend(extend, &mut content, &package),
                 FileItem::Option(option) => statements.push(option),
                 FileItem::Import(_) | FileItem::Package(_) => {}
             }
@@ -201,27 +201,19 @@ impl Builder<'_> {
         }
     }
 
-    fn add_message(
-        &mut self,
-        content: &mut Content,
-        message: ast::Message,
-        scope: &str,
-        parent: Option<MessageId>,
-    ) {
-        let id = self.reserve_message(&message.name, scope, parent);
+    fn add_message(&mut self, content: &mut Content, message: ast::Message, scope: &str) {
+        let id = self.reserve_message(&message.name, scope);
         content.messages.push(id);
         self.message_content(id, message.items);
     }
 
     /// Makes an empty message.
-    fn reserve_message(&mut self, name: &ast::Ident, scope: &str, parent: Option<MessageId>) -> MessageId {
+    fn reserve_message(&mut self, name: &ast::Ident, scope: &str) -> MessageId {
         let id = MessageId(self.pool.messages.len() as u32);
         let full_name = join(scope, &name.text);
         self.pool.messages.push(Message {
-            file: self.id,
             name: name.text.clone(),
             full_name,
-            parent,
             name_token: name.token,
             fields: Vec::new(),
             oneofs: Vec::new(),
@@ -244,14 +236,14 @@ impl Builder<'_> {
         let (mut extensions, mut reserved, mut statements) = (Vec::new(), Vec::new(), Vec::new());
         for item in items {
             match item {
-                MessageItem::Field(field) => fields.push(self.field(field, &mut content, &scope, Some(id))),
+                MessageItem::Field(field) => fields.push(self.field(*field, &mut content, &scope)),
                 MessageItem::Oneof(oneof) => self.oneof(oneof, &mut content, id, &mut fields, &mut oneofs),
-                MessageItem::Message(message) => self.add_message(&mut content, message, &scope, Some(id)),
+                MessageItem::Message(message) => self.add_message(&mut content, message, &scope),
                 MessageItem::Enum(definition) => {
-                    let enum_id = self.enumeration(definition, &scope, Some(id));
+                    let enum_id = self.enumeration(definition, &scope);
                     content.enums.push(enum_id);
                 }
-                MessageItem::Extend(extend) => self.extend(extend, &mut content, &scope, Some(id)),
+                MessageItem::Extend(extend) => self.extend(extend, &mut content, &scope),
                 MessageItem::Extensions(ranges) => extensions.push(ranges),
                 MessageItem::Reserved(ranges) => reserved.push(ranges),
                 MessageItem::Option(option) => statements.push(option),
@@ -290,7 +282,7 @@ impl Builder<'_> {
         for item in oneof.items {
             match item {
                 OneofItem::Field(field) => {
-                    let mut field = self.field(field, content, &scope, Some(id));
+                    let mut field = self.field(*field, content, &scope);
                     field.oneof = Some(index);
                     field.proto3_optional = false;
                     fields.push(field);
@@ -302,19 +294,12 @@ impl Builder<'_> {
             name: oneof.name.text,
             name_token: oneof.name.token,
             options: Options::new(statements),
-            synthetic: false,
         });
     }
 
-    fn extend(
-        &mut self,
-        extend: ast::Extend,
-        content: &mut Content,
-        scope: &str,
-        parent: Option<MessageId>,
-    ) {
+    fn extend(&mut self, extend: ast::Extend, content: &mut Content, scope: &str) {
         for field in extend.fields {
-            let mut extension = self.field(field, content, scope, parent);
+            let mut extension = self.field(field, content, scope);
             extension.extendee = Some(Extendee {
                 name: extend.extendee.text.clone(),
                 token: extend.extendee.span.first,
@@ -325,13 +310,7 @@ impl Builder<'_> {
     }
 
     /// A field; the message of a group or of a map's entries goes to `content`.
-    fn field(
-        &mut self,
-        field: ast::Field,
-        content: &mut Content,
-        scope: &str,
-        parent: Option<MessageId>,
-    ) -> Field {
+    fn field(&mut self, field: ast::Field, content: &mut Content, scope: &str) -> Field {
         let proto3 = self.pool.file(self.id).syntax == Syntax::Proto3;
         let mut name = field.name.text.clone();
         let mut label = field.label.map_or(Label::Optional, |(label, _)| label);
@@ -342,17 +321,17 @@ impl Builder<'_> {
             ast::FieldType::Map { key, value } => {
                 label = Label::Repeated;
                 type_name = text::map_entry_name(&name);
-                let entry = self.map_entry(&field, [key, value], scope, parent);
+                let entry = self.map_entry(&field, [key, value], scope);
                 content.messages.push(entry);
             }
             ast::FieldType::Group => {
                 type_name.clone_from(&name);
                 name.make_ascii_lowercase();
                 if let Some(group) = field.group {
-                    let id = self.reserve_message(&group.name, scope, parent);
+                    let id = self.reserve_message(&group.name, scope);
                     content.messages.push(id);
                     self.message_content(id, group.items);
-                                ty = Type::Group(id);
+                    ty = Type::Group(id);
                 }
             }
         }
@@ -382,15 +361,9 @@ impl Builder<'_> {
         }
     }
 
-    fn map_entry(
-        &mut self,
-        field: &ast::Field,
-        types: [&TypeName; 2],
-        scope: &str,
-        parent: Option<MessageId>,
-    ) -> MessageId {
+    fn map_entry(&mut self, field: &ast::Field, types: [&TypeName; 2], scope: &str) -> MessageId {
         let name = ast::Ident { text: text::map_entry_name(&field.name.text), token: field.name.token };
-        let id = self.reserve_message(&name, scope, parent);
+        let id = self.reserve_message(&name, scope);
         let scope = self.pool.message(id).full_name.clone();
         let fields = ["key", "value"].into_iter().zip(types).zip(1..).map(|((name, ty), number)| {
             let (ty, type_name) = match ty {
@@ -426,7 +399,7 @@ impl Builder<'_> {
         id
     }
 
-    fn enumeration(&mut self, definition: ast::Enum, scope: &str, parent: Option<MessageId>) -> EnumId {
+    fn enumeration(&mut self, definition: ast::Enum, scope: &str) -> EnumId {
         let id = EnumId(self.pool.enums.len() as u32);
         let name = definition.name.text;
         let full_name = join(scope, &name);
@@ -454,7 +427,6 @@ impl Builder<'_> {
             file: self.id,
             name,
             full_name,
-            parent,
             name_token: definition.name.token,
             values,
             reserved_ranges,
@@ -538,11 +510,6 @@ fn add_synthetic_oneofs(fields: &mut [Field], oneofs: &mut Vec<Oneof>) {
             name.insert(0, 'X');
         }
         field.oneof = Some(oneofs.len() as u32);
-        oneofs.push(Oneof {
-            name,
-            name_token: field.at.name,
-            options: Options::default(),
-            synthetic: true,
-        });
+        oneofs.push(Oneof { name, name_token: field.at.name, options: Options::default() });
     }
 }

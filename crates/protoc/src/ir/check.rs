@@ -1,6 +1,8 @@
 //! Rules of the language that need linked types and interpreted options.
 
-use super::{Enum, Field, File, Message, MessageId, Pool, Syntax, Type, build::BuiltFile, check_names, options};
+use super::{
+    Enum, Field, File, Message, MessageId, Pool, Syntax, Type, build::BuiltFile, check_names, options,
+};
 use crate::{
     ast::{Label, Scalar},
     diagnostics::Diagnostics,
@@ -188,9 +190,9 @@ impl Checker<'_> {
             let full_name = self.value_name(definition, &value.name);
             let Some(other) = seen.insert(value.number, full_name.clone()) else { continue };
             let highest = definition.values.iter().map(|value| value.number).max().unwrap_or(0);
-            let next = highest.checked_add(1).map_or_else(String::new, |next| {
-                format!(" The next available enum value is {next}.")
-            });
+            let next = highest
+                .checked_add(1)
+                .map_or_else(String::new, |next| format!(" The next available enum value is {next}."));
             let text = format!(
                 "\"{full_name}\" uses the same enum value as \"{other}\". If this is intended, set 'option \
                  allow_alias = true;' to the enum definition.{next}"

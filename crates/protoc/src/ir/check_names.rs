@@ -33,7 +33,8 @@ fn check_json(checker: &mut Checker<'_>, message: &Message, custom: bool) {
             continue;
         }
         let word = |is_custom| if is_custom { "custom" } else { "default" };
-        let legacy = !checker.proto3() && !(is_custom && other_custom);
+        let both_custom = is_custom && other_custom;
+        let legacy = !checker.proto3() && !both_custom;
         let existing = if name == text::json_name(&other.name) || other_custom {
             String::new()
         } else {

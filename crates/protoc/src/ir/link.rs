@@ -173,11 +173,7 @@ struct Linked {
 }
 
 /// Resolves all names of a file and checks that numbers are used once.
-pub(super) fn link(
-    pool: &mut Pool,
-    built: &BuiltFile,
-    diagnostics: &mut Diagnostics,
-) -> Visible {
+pub(super) fn link(pool: &mut Pool, built: &BuiltFile, diagnostics: &mut Diagnostics) -> Visible {
     let mut visible = Visible::new(pool, built.id);
     for id in built.messages() {
         let mut linker = Linker { pool, visible: &mut visible, diagnostics };
@@ -223,7 +219,13 @@ impl Linker<'_> {
         self.pool.file(self.visible.file).error(self.diagnostics, token, text);
     }
 
-    fn find_type(&mut self, name: &str, from: &str, token: u32, messages_only: bool) -> Option<(Found, String)> {
+    fn find_type(
+        &mut self,
+        name: &str,
+        from: &str,
+        token: u32,
+        messages_only: bool,
+    ) -> Option<(Found, String)> {
         let text = match self.visible.resolve(self.pool, name, from, true) {
             Ok((full, entry)) => match entry.symbol {
                 Symbol::Message(id) => return Some((Found::Message(id), format!(".{full}"))),
@@ -247,18 +249,17 @@ impl Linker<'_> {
         if let Some((message, _)) = &extendee {
             self.check_extension_number(field, *message);
         }
-        let ty = match field.ty {
-            Type::Group(id) => Some((field.ty, format!(".{}", self.pool.message(id).full_name))),
-            Type::Unresolved => {
-                self.find_type(&field.type_name, &field.full_name, field.at.ty, false).map(|(found, name)| {
-                    match found {
+        let ty =
+            match field.ty {
+                Type::Group(id) => Some((field.ty, format!(".{}", self.pool.message(id).full_name))),
+                Type::Unresolved => self
+                    .find_type(&field.type_name, &field.full_name, field.at.ty, false)
+                    .map(|(found, name)| match found {
                         Found::Message(id) => (Type::Message(id), name),
                         Found::Enum(id) => (Type::Enum(id), name),
-                    }
-                })
-            }
-            _ => None,
-        };
+                    }),
+                _ => None,
+            };
         self.check_default(field, ty.as_ref().map_or(field.ty, |(ty, _)| *ty));
         Linked { ty, extendee }
     }
@@ -289,8 +290,10 @@ impl Linker<'_> {
         let message = self.pool.message(message);
         let declared = |range: &Range| range.start <= field.number && field.number < range.end;
         if field.number > 0 && !message.extension_ranges.iter().any(declared) {
-            let text =
-                format!("\"{}\" does not declare {} as an extension number.", message.full_name, field.number);
+            let text = format!(
+                "\"{}\" does not declare {} as an extension number.",
+                message.full_name, field.number
+            );
             self.error(field.at.number, text);
         }
     }

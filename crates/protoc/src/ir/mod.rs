@@ -140,10 +140,8 @@ impl Options {
 
 #[derive(Debug)]
 pub(crate) struct Message {
-    pub(crate) file: FileId,
     pub(crate) name: String,
     pub(crate) full_name: String,
-    pub(crate) parent: Option<MessageId>,
     pub(crate) name_token: u32,
     pub(crate) fields: Vec<Field>,
     pub(crate) oneofs: Vec<Oneof>,
@@ -255,8 +253,6 @@ pub(crate) struct Oneof {
     pub(crate) name: String,
     pub(crate) name_token: u32,
     pub(crate) options: Options,
-    /// Made for a proto3 `optional` field.
-    pub(crate) synthetic: bool,
 }
 
 #[derive(Debug)]
@@ -264,7 +260,6 @@ pub(crate) struct Enum {
     pub(crate) file: FileId,
     pub(crate) name: String,
     pub(crate) full_name: String,
-    pub(crate) parent: Option<MessageId>,
     pub(crate) name_token: u32,
     pub(crate) values: Vec<EnumValue>,
     pub(crate) reserved_ranges: Vec<Range>,

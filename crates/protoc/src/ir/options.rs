@@ -213,7 +213,9 @@ pub(super) fn is_packed(field: &Field, syntax: Syntax) -> bool {
         Type::Enum(_) => true,
         _ => false,
     };
-    packable && field.is_repeated() && field.options.value.varint(PACKED).map_or(syntax == Syntax::Proto3, |p| p == 1)
+    packable
+        && field.is_repeated()
+        && field.options.value.varint(PACKED).map_or(syntax == Syntax::Proto3, |p| p == 1)
 }
 
 pub(super) struct Interpreter<'a> {
@@ -277,6 +279,10 @@ impl<'a> Interpreter<'a> {
         if statement.name[0].name == "uninterpreted_option" && !statement.name[0].is_extension {
             let text = "Option must not use reserved name \"uninterpreted_option\".";
             return Err(Fault::Name(text.to_owned()));
+        }
+        if statement.name.len() > aggregate::MAX_DEPTH {
+            let text = format!("Option name has more than {} parts.", aggregate::MAX_DEPTH);
+            return Err(Fault::Name(text));
         }
         let mut message = base;
         let mut target = value;

@@ -50,9 +50,8 @@ impl OptionMessage {
             packed: false,
             source_only: false,
         });
-        let is_message = |value: &OptionScalar| {
-            matches!(value, OptionScalar::Message(_) | OptionScalar::Group(_))
-        };
+        let is_message =
+            |value: &OptionScalar| matches!(value, OptionScalar::Message(_) | OptionScalar::Group(_));
         if !field.values.last().is_some_and(is_message) {
             let empty = Self::default();
             field.values.push(if group { OptionScalar::Group(empty) } else { OptionScalar::Message(empty) });

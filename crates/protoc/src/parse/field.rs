@@ -41,12 +41,7 @@ impl Parser<'_> {
         self.field_after_label(self.index(), None, Place::Oneof)
     }
 
-    fn field_after_label(
-        &mut self,
-        first: u32,
-        label: Option<(Label, u32)>,
-        place: Place,
-    ) -> Parsed<Field> {
+    fn field_after_label(&mut self, first: u32, label: Option<(Label, u32)>, place: Place) -> Parsed<Field> {
         let type_first = self.index();
         let ty = self.field_type(label.is_some(), place)?;
         let type_span = self.since(type_first);
@@ -100,9 +95,7 @@ impl Parser<'_> {
             return self.fail("Map fields are not allowed in oneofs.");
         }
         if labelled {
-            return self.fail(
-                "Field labels (required/optional/repeated) are not allowed on map fields.",
-            );
+            return self.fail("Field labels (required/optional/repeated) are not allowed on map fields.");
         }
         if place == Place::Extension {
             return self.fail("Map fields are not allowed to be extensions.");
@@ -215,7 +208,8 @@ impl Parser<'_> {
             Scalar::Float | Scalar::Double => {
                 let negative = self.try_consume("-");
                 let value = self.number("Expected number.")?;
-                let text = if scalar == Scalar::Float { float_text(value as f32) } else { double_text(value) };
+                let text =
+                    if scalar == Scalar::Float { float_text(value as f32) } else { double_text(value) };
                 format!("{}{text}", if negative { "-" } else { "" }).into_bytes()
             }
             Scalar::Bool if self.looking_at("true") || self.looking_at("false") => {

@@ -66,7 +66,7 @@ impl Parser<'_> {
             "extend" => MessageItem::Extend(self.extend()?),
             "option" => MessageItem::Option(self.message_option()?),
             "oneof" => MessageItem::Oneof(self.oneof()?),
-            _ => MessageItem::Field(self.field(false)?),
+            _ => MessageItem::Field(Box::new(self.field(false)?)),
         })
     }
 
@@ -117,7 +117,7 @@ impl Parser<'_> {
                 items.push(OneofItem::Option(self.option_statement()?));
             } else {
                 match self.oneof_field() {
-                    Ok(field) => items.push(OneofItem::Field(field)),
+                    Ok(field) => items.push(OneofItem::Field(Box::new(field))),
                     Err(GaveUp) => self.skip_statement(),
                 }
             }

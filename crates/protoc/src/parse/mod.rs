@@ -240,7 +240,9 @@ impl Parser<'_> {
                 Err(GaveUp) => return file,
             }
         } else if self.looking_at("edition") {
-            self.error("Editions are not supported by this version of carom-protoc: use syntax = \"proto3\".");
+            self.error(
+                "Editions are not supported by this version of carom-protoc: use syntax = \"proto3\".",
+            );
             return file;
         }
         while !self.at_end() {
@@ -315,11 +317,10 @@ impl Parser<'_> {
             ImportKind::Plain
         };
         let kind_token = (kind != ImportKind::Plain).then_some(kind_token);
-        let path_token = self.index();
         let path = self.string("Expected a string naming the file to import.")?;
         self.consume(";")?;
         let path = String::from_utf8_lossy(&path).into_owned();
-        Ok(Import { kind, kind_token, path, path_token, span: self.since(first) })
+        Ok(Import { kind, kind_token, path, span: self.since(first) })
     }
 
     fn package(&mut self) -> Parsed<Package> {

@@ -28,8 +28,13 @@ pub(super) enum After {
 /// lines separate.
 pub(super) fn read(text: &[u8], at_start: bool, after: After) -> Gap {
     let mut reader = Reader { text, at: 0, newlines: 0 };
-    let mut collector =
-        Collector { gap: Gap::default(), buffer: None, attach_to_previous: !at_start, trailed: false, count: 0 };
+    let mut collector = Collector {
+        gap: Gap::default(),
+        buffer: None,
+        attach_to_previous: !at_start,
+        trailed: false,
+        count: 0,
+    };
     let mut trailing_end = None;
     if !at_start {
         reader.skip_blanks();

@@ -87,7 +87,8 @@ impl SourceInfo {
             }
             out.varint(u64::from(end_column));
         });
-        let Some(comments) = location.comments.checked_sub(1).map(|index| &self.comments[index as usize]) else {
+        let Some(comments) = location.comments.checked_sub(1).map(|index| &self.comments[index as usize])
+        else {
             return;
         };
         if !comments.leading.is_empty() {

@@ -178,7 +178,9 @@ fn field_options(r: &mut Recorder<'_>, field: &Field) {
     }
     let mut parts: Vec<(u32, Part<'_>)> =
         field.options.iter().map(|option| (option.span.first, Part::Option(option))).collect();
-    parts.extend(field.default.iter().map(|default| (default.value_span.first, Part::Default(default.value_span))));
+    parts.extend(
+        field.default.iter().map(|default| (default.value_span.first, Part::Default(default.value_span))),
+    );
     parts.extend(
         field.json_name.iter().map(|json| (json.span.first, Part::JsonName(json.span, json.value_span))),
     );
