@@ -156,7 +156,7 @@ fn passed_in(line: &str) -> Option<usize> {
 
 fn python_tests(state: &mut State) -> Result<String, String> {
     let environment = state.carom()?;
-    environment.ensure_packages("tests", &["pytest", "pytest-timeout"])?;
+    environment.ensure_packages("tests", &["pytest", "pytest-timeout", "cryptography"])?;
     let tests = project::root().join("crates/python/tests");
     let mut pytest = environment.python();
     pytest.current_dir(project::root().join("crates/python"));

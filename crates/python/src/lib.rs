@@ -13,6 +13,7 @@ mod aio;
 mod certificate;
 mod client;
 mod convert;
+mod log;
 mod options;
 mod protoc;
 mod runtime;
@@ -24,6 +25,7 @@ use pyo3::prelude::*;
 /// The call path of Carom's Python packages. The API is in the packages themselves.
 #[pymodule]
 fn _carom(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    log::start();
     signal::note_main_thread();
     module.add("InvalidMetadata", module.py().get_type::<convert::InvalidMetadata>())?;
     module.add_class::<client::Channel>()?;

@@ -196,8 +196,8 @@ impl Server {
     }
 
     /// Stops the server. It takes no more connections, tells its clients to go elsewhere (GOAWAY), and lets the calls
-    /// that run go on. When `grace` is over, those that still run end with CANCELLED; `None` waits for all of them, zero
-    /// for none. May be called again; the shortest grace counts.
+    /// that run go on. When `grace` is over, those that still run end with UNAVAILABLE and their handlers are cancelled;
+    /// `None` waits for all of them, zero for none. May be called again; the shortest grace counts.
     pub fn shutdown(&self, grace: Option<Duration>) {
         let first = !std::mem::replace(&mut self.shared.lock().stopping, true);
         if first {

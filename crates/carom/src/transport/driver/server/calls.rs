@@ -661,12 +661,13 @@ impl Calls {
         }
     }
 
-    /// Ends all calls with CANCELLED, and the connection.
+    /// Ends all calls, and the connection. Their clients may try elsewhere, so the status is UNAVAILABLE; here the
+    /// handlers are cancelled.
     fn abort(&mut self) {
         self.aborted = true;
         for index in 0..self.slots.len() {
             if self.slots[index].call.is_some() {
-                let status = Status::cancelled("the server is shutting down");
+                let status = Status::unavailable("the server is shutting down");
                 self.cut_off(index, status, Cancelled::ServerShutdown);
             }
         }
@@ -687,7 +688,7 @@ fn dismiss(head: &RequestHead, work: Work, watchers: Vec<Arc<CancelCell>>, reaso
             Cancelled::DeadlineExceeded => deadline_exceeded(),
             Cancelled::ByPeer => Status::cancelled("the client cancelled the call"),
             Cancelled::ConnectionLost => Status::cancelled("the connection was lost"),
-            Cancelled::ServerShutdown => Status::cancelled("the server is shutting down"),
+            Cancelled::ServerShutdown => Status::unavailable("the server is shutting down"),
             Cancelled::Finished => Status::cancelled("the call has ended"),
         });
     }
