@@ -14,6 +14,8 @@ pub use plugin::Plugin;
 pub use pyi::Pyi;
 pub use python::Python;
 
+use std::collections::HashMap;
+
 use crate::session::Compilation;
 
 /// What a generator works on: files in dependency order, and which of them to generate for.
@@ -23,6 +25,8 @@ pub struct Request {
     pub files: Vec<RequestFile>,
     /// Indices into `files` of those to generate for, in the order in which they were asked for.
     pub to_generate: Vec<usize>,
+    /// Indices into `files` by name.
+    by_name: HashMap<String, usize>,
 }
 
 /// One file of a request.
@@ -47,14 +51,16 @@ impl Request {
                 embedded: file.embedded_descriptor(),
             })
             .collect();
-        let index = |name: &str| files.iter().position(|file| file.name == name);
-        let to_generate = compilation.requested().filter_map(|file| index(file.name())).collect();
-        Self { files, to_generate }
+        let by_name: HashMap<String, usize> =
+            files.iter().enumerate().map(|(index, file)| (file.name.clone(), index)).collect();
+        let to_generate =
+            compilation.requested().filter_map(|file| by_name.get(file.name()).copied()).collect();
+        Self { files, to_generate, by_name }
     }
 
     /// The file of that import name.
     pub fn file(&self, name: &str) -> Option<&RequestFile> {
-        self.files.iter().find(|file| file.name == name)
+        self.by_name.get(name).map(|index| &self.files[*index])
     }
 }
 

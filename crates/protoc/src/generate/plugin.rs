@@ -131,10 +131,8 @@ fn encode(request: &Request, parameter: &str) -> Vec<u8> {
     });
     request.files.iter().for_each(|file| out.bytes(15, &file.descriptor));
     // These come in the order of the files, not of the request.
-    for (index, file) in request.files.iter().enumerate() {
-        if request.to_generate.contains(&index) {
-            out.bytes(17, &file.descriptor);
-        }
-    }
+    let mut indices = request.to_generate.clone();
+    indices.sort_unstable();
+    indices.iter().for_each(|index| out.bytes(17, &request.files[*index].descriptor));
     out.into_bytes()
 }

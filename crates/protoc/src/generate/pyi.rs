@@ -24,9 +24,10 @@ impl Generator for Pyi {
                 other => return Err(format!("Unknown generator option: {other}")),
             }
         }
+        let types = Types::new(request);
         let mut out = Vec::new();
         for &index in &request.to_generate {
-            let mut file = self.generate_file(request, &request.files[index]);
+            let mut file = self.generate_file(request, &types, &request.files[index]);
             if let Some(name) = &name {
                 file.name.clone_from(name);
             }
@@ -37,9 +38,13 @@ impl Generator for Pyi {
 }
 
 impl Pyi {
-    pub(super) fn generate_file(&self, request: &Request, file: &RequestFile) -> GeneratedFile {
-        let types = Types::new(request);
-        let mut stub = Stub { request, file, types: &types, aliases: HashMap::new(), code: Code::default() };
+    pub(super) fn generate_file(
+        &self,
+        request: &Request,
+        types: &Types<'_>,
+        file: &RequestFile,
+    ) -> GeneratedFile {
+        let mut stub = Stub { request, file, types, aliases: HashMap::new(), code: Code::default() };
         stub.write();
         let content = stub.code.into_bytes();
         GeneratedFile { name: names::path(&file.name, ".pyi"), insertion_point: None, content }

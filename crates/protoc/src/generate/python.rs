@@ -43,10 +43,11 @@ impl Generator for Python {
                 other => return Err(format!("Unknown generator option: {other}")),
             }
         }
+        let types = with_stubs.then(|| super::types::Types::new(request));
         for &index in &request.to_generate {
             let file = &request.files[index];
-            if with_stubs {
-                out.push(super::pyi::Pyi.generate_file(request, file));
+            if let Some(types) = &types {
+                out.push(super::pyi::Pyi.generate_file(request, types, file));
             }
             let content = Module { request, file, code: Code::default() }.write();
             out.push(GeneratedFile { name: names::path(&file.name, ".py"), insertion_point: None, content });

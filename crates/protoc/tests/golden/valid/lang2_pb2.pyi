@@ -115,7 +115,7 @@ class Opt(_message.Message):
     def __init__(self, name: _Optional[str] = ..., inner: _Optional[_Union[Opt.Inner, _Mapping]] = ..., c1: _Optional[int] = ..., c2: _Optional[str] = ...) -> None: ...
 
 class Everything(_message.Message):
-    __slots__ = ("a", "s", "by", "f", "d", "d2", "d3", "c", "packed", "mygroup", "m", "m2", "o1", "og", "o3", "p", "pi", "big", "small", "hex", "yes", "fooBar_baz", "_x_y", "UPPER_case9_z", "f2", "f3", "d4")
+    __slots__ = ("a", "s", "by", "f", "d", "d2", "d3", "c", "packed", "mygroup", "m", "m2", "o1", "og", "o3", "p", "pi", "big", "small", "hex", "yes", "fooBar_baz", "_x_y", "UPPER_case9_z", "f2", "d4")
     Extensions: _python_message._ExtensionDict
     class Inner(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
         __slots__ = ()
@@ -182,7 +182,6 @@ class Everything(_message.Message):
     _X_Y_FIELD_NUMBER: _ClassVar[int]
     UPPER_CASE9_Z_FIELD_NUMBER: _ClassVar[int]
     F2_FIELD_NUMBER: _ClassVar[int]
-    F3_FIELD_NUMBER: _ClassVar[int]
     D4_FIELD_NUMBER: _ClassVar[int]
     a: int
     s: str
@@ -209,9 +208,8 @@ class Everything(_message.Message):
     _x_y: int
     UPPER_case9_z: int
     f2: float
-    f3: float
     d4: float
-    def __init__(self, a: _Optional[int] = ..., s: _Optional[str] = ..., by: _Optional[bytes] = ..., f: _Optional[float] = ..., d: _Optional[float] = ..., d2: _Optional[float] = ..., d3: _Optional[float] = ..., c: _Optional[_Union[Color, str]] = ..., packed: _Optional[_Iterable[int]] = ..., mygroup: _Optional[_Union[Everything.MyGroup, _Mapping]] = ..., m: _Optional[_Mapping[int, Everything]] = ..., m2: _Optional[_Mapping[str, _lang_public_pb2.PE]] = ..., o1: _Optional[str] = ..., og: _Optional[_Union[Everything.OG, _Mapping]] = ..., o3: _Optional[_Union[Everything, _Mapping]] = ..., p: _Optional[_Union[_lang_public_pb2.Pub, _Mapping]] = ..., pi: _Optional[_Union[_lang_public_pb2.Pub.In, _Mapping]] = ..., big: _Optional[int] = ..., small: _Optional[int] = ..., hex: _Optional[int] = ..., yes: _Optional[bool] = ..., fooBar_baz: _Optional[int] = ..., _x_y: _Optional[int] = ..., UPPER_case9_z: _Optional[int] = ..., f2: _Optional[float] = ..., f3: _Optional[float] = ..., d4: _Optional[float] = ...) -> None: ...
+    def __init__(self, a: _Optional[int] = ..., s: _Optional[str] = ..., by: _Optional[bytes] = ..., f: _Optional[float] = ..., d: _Optional[float] = ..., d2: _Optional[float] = ..., d3: _Optional[float] = ..., c: _Optional[_Union[Color, str]] = ..., packed: _Optional[_Iterable[int]] = ..., mygroup: _Optional[_Union[Everything.MyGroup, _Mapping]] = ..., m: _Optional[_Mapping[int, Everything]] = ..., m2: _Optional[_Mapping[str, _lang_public_pb2.PE]] = ..., o1: _Optional[str] = ..., og: _Optional[_Union[Everything.OG, _Mapping]] = ..., o3: _Optional[_Union[Everything, _Mapping]] = ..., p: _Optional[_Union[_lang_public_pb2.Pub, _Mapping]] = ..., pi: _Optional[_Union[_lang_public_pb2.Pub.In, _Mapping]] = ..., big: _Optional[int] = ..., small: _Optional[int] = ..., hex: _Optional[int] = ..., yes: _Optional[bool] = ..., fooBar_baz: _Optional[int] = ..., _x_y: _Optional[int] = ..., UPPER_case9_z: _Optional[int] = ..., f2: _Optional[float] = ..., d4: _Optional[float] = ...) -> None: ...
 
 class Empty(_message.Message):
     __slots__ = ()
