@@ -12,13 +12,13 @@ use super::channel::Channel;
 use super::connectivity::ConnectivityState;
 use super::control::Control;
 use super::error::ConnectError;
-use super::interceptor::Interceptor;
 use super::resolver::{Resolver, for_target};
 use super::shared::{Defaults, Shared};
 use super::target::Target;
 use crate::codec::CompressionEncoding;
 #[cfg(feature = "tls")]
 use crate::credentials::ClientTlsConfig;
+use crate::interceptor::Interceptor;
 use crate::transport::connect::Connector;
 
 /// Received messages are limited to this unless told otherwise, as in all gRPC implementations.

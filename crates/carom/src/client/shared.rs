@@ -11,8 +11,8 @@ use tokio::sync::{Notify, watch};
 
 use super::balancer::{Pick, Picker, QueuePicker};
 use super::connectivity::ConnectivityState;
-use super::interceptor::Interceptor;
 use crate::codec::CompressionEncoding;
+use crate::interceptor::Interceptor;
 use crate::transport::connect::Connector;
 use crate::transport::driver::client::Close;
 use crate::transport::driver::slot::{CallOwner, CallSlot};

@@ -8,7 +8,6 @@ use carom_wire::conn::Config;
 use tokio::runtime::Handle;
 
 use super::call::DetachedHandler;
-use super::interceptor::Interceptor;
 use super::lifecycle::{Server, ServerShared};
 use super::router::Router;
 use super::service::Service;
@@ -16,6 +15,7 @@ use super::{ListenAddr, ListenOptions, ServeError};
 use crate::codec::CompressionEncoding;
 #[cfg(feature = "tls")]
 use crate::credentials::ServerTlsConfig;
+use crate::interceptor::Interceptor;
 
 /// Received messages of more than this many bytes are refused by default, as gRPC implementations do.
 const DEFAULT_MAX_RECV: usize = 4 * 1024 * 1024;

@@ -8,7 +8,6 @@
 mod builder;
 pub(crate) mod call;
 mod error;
-mod interceptor;
 pub(crate) mod lifecycle;
 pub(crate) mod router;
 pub(crate) mod running;
@@ -21,7 +20,6 @@ pub use builder::Builder;
 pub(crate) use builder::Settings;
 pub use call::{CallFacts, DetachedHandler, IncomingCall, MessageReceiver, RequestMode, Responder};
 pub use error::ServeError;
-pub use interceptor::Interceptor;
 pub use lifecycle::Server;
 pub use service::{Method, Service, ServiceOptions};
 

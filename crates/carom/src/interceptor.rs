@@ -1,23 +1,26 @@
-//! What looks at calls before they leave.
+//! Code that sees every call of a server or a channel.
 
 use carom_wire::Status;
 
 use crate::request::Request;
 
-/// Sees each call of a channel before it starts: may change its metadata, timeout and other options, or refuse it with
-/// a status. Interceptors run in the order in which the builder was given them, in the caller's task; they must not
-/// block.
+/// Looks at each call before its handler (server) or before it leaves (channel): refuses it by a status, or lets it
+/// pass, with metadata, options and extensions changed as it likes. Several run in the order in which the builder was
+/// given them. They must not block: a server's run in the connection's task, a channel's in the caller's.
 ///
 /// Functions are interceptors:
 /// ```
-/// # use carom::{Request, Status, client::Channel};
+/// # use carom::{Channel, Request, Status};
 /// let builder = Channel::builder("localhost:50051").intercept(|mut request: Request<()>| {
 ///     request.metadata_mut().insert("x-team", "blue").map_err(|error| Status::internal(error.to_string()))?;
 ///     Ok(request)
 /// });
 /// ```
 pub trait Interceptor: Send + Sync + 'static {
-    /// Looks at a call. An error ends it.
+    /// Takes the call without its messages.
+    ///
+    /// # Errors
+    /// The status that the call ends with.
     fn intercept(&self, request: Request<()>) -> Result<Request<()>, Status>;
 }
 
