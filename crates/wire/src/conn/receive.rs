@@ -122,8 +122,10 @@ impl Connection {
                 Err(error) if error.connection || head.stream == 0 => Err(error.into()),
                 Err(error) => self.stream_error(head.stream, error.code, error.reason, now),
             };
-            self.input = input;
-            self.input.advance(total);
+            if self.state != State::Closed {
+                self.input = input;
+                self.input.advance(total);
+            }
             handled
         };
         handled.map(Some)
