@@ -2,7 +2,7 @@
 //!
 //! * [`Server::builder`] puts a server together; [`Server`] is the handle of one that runs.
 //! * [`Service`] and [`Method`] are what generated code gives; they can be written by hand just as well.
-//! * [`Interceptor`] sees each call before its handler.
+//! * [`Interceptor`](crate::Interceptor) sees each call before its handler.
 //! * [`DetachedHandler`] takes raw calls and answers them from any thread.
 
 mod builder;
