@@ -48,8 +48,9 @@ impl RecvWindow {
     /// message larger than the window would never arrive. Returns the increment to send, if one is needed.
     pub(crate) fn expect(&mut self, wanted: usize) -> Option<u32> {
         let wanted = i64::try_from(wanted).unwrap_or(i64::MAX).min(i64::from(MAX_WINDOW));
-        let missing = wanted - self.available - i64::from(self.pending);
-        (missing > 0).then(|| self.grant(missing as u32))
+        // Credit that is due counts only once it is given: the peer waits, and nothing else would make it worth telling.
+        let missing = (wanted - self.available - i64::from(self.pending)).max(0);
+        (wanted > self.available).then(|| self.grant(missing as u32))
     }
 
     /// Makes the window larger for good. Returns the increment to send.

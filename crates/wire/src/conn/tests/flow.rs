@@ -54,6 +54,24 @@ fn credit_beyond_the_window_is_not_given_twice() {
     assert_eq!(received(&events), 1000, "the window is what it was");
 }
 
+/// Credit that was due, but too little to be worth a WINDOW_UPDATE of its own, once counted as given; then both sides
+/// waited for ever.
+#[test]
+fn credit_that_is_due_is_given_with_what_is_expected() {
+    let server = Config { initial_stream_window: 1000, ..Config::default() };
+    let mut pair = Pair::with(Config::default(), server);
+    let (ours, theirs) = pair.open(false);
+    pair.client.send_data(ours, Bytes::from(vec![7; 400]), false);
+    pair.run();
+    pair.server.release(theirs, 400);
+    pair.client.send_data(ours, Bytes::from(vec![7; 900]), false);
+    let (_, events) = pair.run();
+    assert_eq!(received(&events), 600, "400 more are due, and not told");
+    pair.server.expect(theirs, 300);
+    let (_, events) = pair.run();
+    assert_eq!(received(&events), 300);
+}
+
 #[test]
 fn settings_can_make_windows_negative() {
     let mut attacked = Attacked::client(Config::default());
