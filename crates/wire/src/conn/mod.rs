@@ -220,6 +220,12 @@ impl Connection {
         self.output.has_remaining() || !self.schedule.is_empty()
     }
 
+    /// Whether something waits to be told that no more input is needed for: what the application did itself, and what
+    /// time brought, make events too.
+    pub fn has_events(&self) -> bool {
+        !self.events.is_empty()
+    }
+
     /// Streams that have not ended.
     pub fn active_streams(&self) -> usize {
         self.streams.len()

@@ -629,6 +629,10 @@ impl<R: FnMut(ConnectionEvent)> Driver<R> {
             }
             progress |= self.look_at_inbox(cx, now);
             self.handle_due(cx, now);
+            if self.conn.has_events() {
+                // A call that was cancelled, or that ran out of time, makes room for one that waits for a stream.
+                self.handle_events(now);
+            }
             progress |= self.write(cx, now, &mut write_budget);
             self.wake_callers();
             if self.closed {
