@@ -99,6 +99,8 @@ pub struct Connection {
     send_window: SendWindow,
     /// Our own limits on streams, after probing has widened them.
     stream_window: u32,
+    /// The peer has read our first SETTINGS; until then the defaults hold for it.
+    settings_acknowledged: bool,
     peer: PeerSettings,
     /// The last stream that the peer opened (server).
     last_peer_stream: u32,
@@ -157,6 +159,7 @@ impl Connection {
             recv_window: RecvWindow::new(DEFAULT_WINDOW, DEFAULT_WINDOW),
             send_window: SendWindow::new(DEFAULT_WINDOW),
             stream_window: config.initial_stream_window,
+            settings_acknowledged: false,
             peer: PeerSettings {
                 initial_window: DEFAULT_WINDOW,
                 max_frame_size: frame::MIN_MAX_FRAME_SIZE,
@@ -293,13 +296,18 @@ impl Connection {
         self.next_stream += 2;
         let key = self.streams.insert(Stream {
             id,
-            recv: RecvHalf::new(RecvState::AwaitingHead, self.stream_window),
+            recv: RecvHalf::new(RecvState::AwaitingHead, self.new_stream_window()),
             send: SendHalf::new(self.peer.initial_window),
             priority: crate::stream::Priority::default(),
         });
         self.start_keepalive();
         self.send_headers(key, fields, end_stream);
         Ok(key)
+    }
+
+    /// What the peer may send on a new stream: at least the default until it has read that it is less (§6.9.3).
+    fn new_stream_window(&self) -> u32 {
+        if self.settings_acknowledged { self.stream_window } else { self.stream_window.max(DEFAULT_WINDOW) }
     }
 
     /// Bytes queued on the stream that no window or turn has let go yet. From

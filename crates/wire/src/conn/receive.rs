@@ -204,6 +204,7 @@ impl Connection {
             Frame::SettingsAck => {
                 self.count_idle_frame(now)?;
                 self.decoder.settings_acknowledged();
+                self.narrow_windows();
                 Ok(None)
             }
             Frame::Priority | Frame::Unknown => {
@@ -311,7 +312,7 @@ impl Connection {
         if self.streams.len() >= self.config.max_concurrent_streams as usize {
             return self.stream_error(id, ErrorCode::REFUSED_STREAM, "too many streams at once", now);
         }
-        let mut recv = RecvHalf::new(RecvState::Open, self.stream_window);
+        let mut recv = RecvHalf::new(RecvState::Open, self.new_stream_window());
         recv.content_left = facts.content_length;
         if end_stream {
             if let Err((code, reason)) = recv.count(0, true) {
@@ -602,6 +603,19 @@ impl Connection {
         }
     }
 
+    /// Our first SETTINGS were read: streams that began with more than they allow are back within (§6.9.3).
+    fn narrow_windows(&mut self) {
+        if std::mem::replace(&mut self.settings_acknowledged, true) {
+            return;
+        }
+        let surplus = frame::DEFAULT_WINDOW.saturating_sub(self.stream_window);
+        if surplus > 0 {
+            for (_, stream) in self.streams.iter_mut() {
+                stream.recv.window.narrow(surplus);
+            }
+        }
+    }
+
     /// The probe came back: the path may carry more than the windows allow.
     fn widen_windows(&mut self, now: Instant) {
         let Some(window) = self.probe.on_answer(self.recv_window.target(), self.config.max_window, now)
@@ -613,7 +627,7 @@ impl Connection {
         }
         // A stream gets a part of it; new ones begin with the same by SETTINGS (§6.9.2), old ones by credit.
         let stream_window = (window / 2).max(self.stream_window);
-        if stream_window > self.stream_window {
+        if stream_window > self.stream_window && self.settings_acknowledged {
             self.stream_window = stream_window;
             let settings = Settings { initial_window_size: Some(stream_window), ..Settings::default() };
             settings.encode(&mut self.output.tail);

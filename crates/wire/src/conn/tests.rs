@@ -6,3 +6,4 @@ mod goaway;
 mod pair;
 mod protocol;
 mod scheduling;
+mod simulation;

@@ -26,6 +26,12 @@ impl RecvWindow {
         self.target
     }
 
+    /// Bytes that the peer may send at this moment.
+    #[cfg(test)]
+    pub(crate) fn available(&self) -> i64 {
+        self.available
+    }
+
     /// Takes `n` received bytes, padding included, off the window.
     pub(crate) fn consume(&mut self, n: u32) -> Result<(), WindowError> {
         if i64::from(n) > self.available {
@@ -67,6 +73,12 @@ impl RecvWindow {
         self.available += i64::from(more);
     }
 
+    /// The peer makes the window smaller by itself, because SETTINGS told it so (§6.9.3): it may be overdrawn now.
+    pub(crate) fn narrow(&mut self, by: u32) {
+        self.target = self.target.saturating_sub(by);
+        self.available -= i64::from(by);
+    }
+
     fn grant(&mut self, extra: u32) -> u32 {
         let room = (i64::from(MAX_WINDOW) - self.available).max(0);
         let increment = (i64::from(self.pending) + i64::from(extra)).min(room);
@@ -87,6 +99,12 @@ impl SendWindow {
 
     pub(crate) fn available(&self) -> usize {
         usize::try_from(self.0).unwrap_or(0)
+    }
+
+    /// What may be sent, or how far it is overdrawn.
+    #[cfg(test)]
+    pub(crate) fn balance(&self) -> i64 {
+        self.0
     }
 
     pub(crate) fn consume(&mut self, n: usize) {
