@@ -4,6 +4,7 @@ mod bench;
 mod console;
 mod demo;
 mod fuzz;
+mod instructions;
 mod interop;
 mod packages;
 mod process;
@@ -25,6 +26,9 @@ usage: cargo xtask COMMAND
            --only LIST   only these steps (names by commas, as the summary shows them)
   python   builds the wheel, optimised, and installs it into .venv
            --dev         the quick build instead, into .cache/venv-dev, which `test` uses
+  instructions
+           counts what a call costs the engine, under callgrind, and compares with what is written down
+           --refresh     writes the figures down
   bench    builds bench-server and bench-client and runs them beside the peers
            --peers DIR   the harness that compares gRPC servers and clients (or CAROM_PEERS)
            --pybench DIR the harness that compares Python packages (or CAROM_PYBENCH)
@@ -39,6 +43,7 @@ fn main() -> ExitCode {
         "demo" => demo::Options::parse(options).map(demo::run),
         "test" => test::Options::parse(options).map(test::run),
         "python" => python::Options::parse(options).map(python::run),
+        "instructions" => instructions::Options::parse(options).map(instructions::run),
         "bench" => bench::Options::parse(options).map(bench::run),
         "help" | "--help" | "-h" => {
             println!("{USAGE}");

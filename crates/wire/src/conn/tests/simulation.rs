@@ -296,8 +296,8 @@ impl World {
         }
         let waking = [self.links[link][0].waking, self.links[link][1].waking];
         self.links[link] = self.ends();
-        for at in 0..2 {
-            self.links[link][at].waking = waking[at];
+        for (at, waking) in waking.into_iter().enumerate() {
+            self.links[link][at].waking = waking;
             self.wake(link, at);
         }
     }
