@@ -256,6 +256,7 @@ impl Connection {
             self.input = BytesMut::new();
         }
         self.output.shrink();
+        self.encoder.shrink();
         if self.streams.len() == 0 {
             self.streams.shrink();
             self.schedule.shrink();
