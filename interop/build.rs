@@ -2,12 +2,7 @@
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     carom_codegen::compile_protos(
-        &[
-            "rig.proto",
-            "grpc/testing/empty.proto",
-            "grpc/testing/messages.proto",
-            "grpc/testing/test.proto",
-        ],
+        &["rig.proto", "grpc/testing/empty.proto", "grpc/testing/messages.proto", "grpc/testing/test.proto"],
         &["proto"],
     )?;
     Ok(())

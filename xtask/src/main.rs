@@ -5,6 +5,7 @@ mod console;
 mod demo;
 mod fuzz;
 mod interop;
+mod official;
 mod packages;
 mod process;
 mod programs;
@@ -23,6 +24,11 @@ usage: cargo xtask COMMAND
                          5 UserRecommend, 6 Rust, 7 grpcio crosswise, 8 bad input)
   test     format, clippy, docs, dependency rules, Rust tests, Python tests, interop, fuzz smoke
            --only LIST   only these steps (names by commas, as the summary shows them)
+  interop  the official gRPC interop cases with each peer, h2spec, misbehaving servers, proxies in between
+           --only LIST   only these of cases, h2spec, negative, proxies
+           --peers LIST  only these peers (carom, grpc-go, grpcio, ...)
+           --cases LIST  only these cases
+           --short       what the test command runs: Carom, grpcio, h2spec
   python   builds the wheel, optimised, and installs it into .venv
            --dev         the quick build instead, into .cache/venv-dev, which `test` uses
   bench    builds bench-server and bench-client and runs them beside the peers
@@ -38,6 +44,7 @@ fn main() -> ExitCode {
     let outcome = match command.as_str() {
         "demo" => demo::Options::parse(options).map(demo::run),
         "test" => test::Options::parse(options).map(test::run),
+        "interop" => official::Options::parse(options).map(official::run),
         "python" => python::Options::parse(options).map(python::run),
         "bench" => bench::Options::parse(options).map(bench::run),
         "help" | "--help" | "-h" => {

@@ -146,7 +146,8 @@ impl Accounts {
     /// UNAUTHENTICATED: the token is not one of those that are known here.
     pub fn caller(&self, metadata: &MetadataMap) -> Result<Option<Caller>, Status> {
         let Some(value) = metadata.get("authorization") else { return Ok(None) };
-        let token = std::str::from_utf8(value.as_bytes()).ok().and_then(|value| value.strip_prefix("Bearer "));
+        let token =
+            std::str::from_utf8(value.as_bytes()).ok().and_then(|value| value.strip_prefix("Bearer "));
         let token = token.ok_or_else(|| Status::unauthenticated("authorization is no bearer token"))?;
         if let Some(known) = self.access_token.as_ref().filter(|known| known.token == token) {
             return Ok(Some(Caller { email: known.email.clone(), scope: known.scope.clone() }));

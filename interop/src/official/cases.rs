@@ -420,12 +420,7 @@ impl Interop<'_> {
         try_join_all((0..1000).map(|_| self.large_unary())).await.map(drop)
     }
 
-    async fn expect_caller(
-        &self,
-        response: &SimpleResponse,
-        email: &str,
-        scope: Option<&str>,
-    ) -> Outcome {
+    async fn expect_caller(&self, response: &SimpleResponse, email: &str, scope: Option<&str>) -> Outcome {
         expect(response.username.as_str(), email, "username")?;
         if let Some(account) = self.flags.text("default_service_account") {
             expect(response.username.as_str(), account, "username")?;
@@ -462,8 +457,7 @@ impl Interop<'_> {
         let token = AccessToken::from_json(&self.flags.file("oauth_token_file")?)?;
         let credentials = Arc::new(token.clone());
         let channel = channel(self.flags, |builder| builder.call_credentials(credentials))?;
-        let request =
-            SimpleRequest { fill_username: true, fill_oauth_scope: true, ..Default::default() };
+        let request = SimpleRequest { fill_username: true, fill_oauth_scope: true, ..Default::default() };
         let response = TestServiceClient::new(channel).unary_call(patient(request)).await?;
         self.expect_caller(response.get_ref(), &token.email, Some(&token.scope)).await
     }

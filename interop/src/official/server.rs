@@ -168,8 +168,7 @@ impl TestService for InteropService {
     ) -> Result<Response<SimpleResponse>, Status> {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_nanos());
         let payload = Payload { body: now.to_string().into_bytes(), ..Default::default() };
-        let mut response =
-            Response::new(SimpleResponse { payload: payload.into(), ..Default::default() });
+        let mut response = Response::new(SimpleResponse { payload: payload.into(), ..Default::default() });
         let kept = response.metadata_mut().insert("cache-control", "max-age=60, public");
         kept.map_err(|error| Status::internal(error.to_string()))?;
         Ok(response)
@@ -230,7 +229,9 @@ impl TestService for InteropService {
             wanted_status(request.response_status.as_option(), &answering.trailing)?;
             answering.waiting.extend(request.response_parameters);
             if answering.waiting.len() > MAX_WAITING {
-                return Err(Status::resource_exhausted(format!("more than {MAX_WAITING} answers in one call")));
+                return Err(Status::resource_exhausted(format!(
+                    "more than {MAX_WAITING} answers in one call"
+                )));
             }
         }
         Ok(answering.into_response(initial))

@@ -75,9 +75,7 @@ pub(super) async fn run(flags: &Flags, new_channel_each: bool) -> Outcome {
                 let next = tokio::time::Instant::now() + soak.pause;
                 let outcome = match new_channel_each {
                     false => soak.call(shared).await,
-                    true => {
-                        soak.call(&TestServiceClient::new(channel(flags, |builder| builder)?)).await
-                    }
+                    true => soak.call(&TestServiceClient::new(channel(flags, |builder| builder)?)).await,
                 };
                 if let Err(reason) = outcome {
                     eprintln!("worker {worker}, iteration {iteration}: {reason}");

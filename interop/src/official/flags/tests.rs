@@ -7,7 +7,9 @@ fn parse(line: &str) -> Result<Flags, String> {
 
 #[test]
 fn every_way_to_write_a_flag() {
-    for line in ["--port=5 --use_tls=true", "-port 5 -use_tls", "--use_tls --port 5", "--use_tls true --port=5"] {
+    for line in
+        ["--port=5 --use_tls=true", "-port 5 -use_tls", "--use_tls --port 5", "--use_tls true --port=5"]
+    {
         let flags = parse(line).unwrap();
         assert_eq!(flags.number("port", 0).unwrap(), 5, "{line}");
         assert!(flags.on("use_tls").unwrap(), "{line}");
