@@ -1,4 +1,7 @@
-//! What the rig's two programs share: the generated code, the command line, the certificates.
+//! What the programs share: the generated code; of the crosswise rig the command line and the certificates; the official
+//! interop cases of the gRPC project.
+
+pub mod official;
 
 use std::error::Error;
 use std::path::PathBuf;

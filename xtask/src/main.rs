@@ -6,6 +6,7 @@ mod demo;
 mod fuzz;
 mod instructions;
 mod interop;
+mod official;
 mod packages;
 mod process;
 mod programs;
@@ -24,6 +25,11 @@ usage: cargo xtask COMMAND
                          5 UserRecommend, 6 Rust, 7 grpcio crosswise, 8 bad input)
   test     format, clippy, docs, dependency rules, Rust tests, Python tests, interop, fuzz smoke
            --only LIST   only these steps (names by commas, as the summary shows them)
+  interop  the official gRPC interop cases with each peer, h2spec, misbehaving servers, proxies in between
+           --only LIST   only these of cases, h2spec, negative, proxies
+           --peers LIST  only these peers (carom, grpc-go, grpcio, ...)
+           --cases LIST  only these cases
+           --short       what the test command runs: Carom, grpcio, h2spec
   python   builds the wheel, optimised, and installs it into .venv
            --dev         the quick build instead, into .cache/venv-dev, which `test` uses
   instructions
@@ -42,6 +48,7 @@ fn main() -> ExitCode {
     let outcome = match command.as_str() {
         "demo" => demo::Options::parse(options).map(demo::run),
         "test" => test::Options::parse(options).map(test::run),
+        "interop" => official::Options::parse(options).map(official::run),
         "python" => python::Options::parse(options).map(python::run),
         "instructions" => instructions::Options::parse(options).map(instructions::run),
         "bench" => bench::Options::parse(options).map(bench::run),

@@ -182,27 +182,7 @@ pub(crate) struct Server {
 impl Server {
     /// Starts it and waits for a line on its standard output that contains `ready`.
     pub(crate) fn start(command: &mut Command, ready: &str, limit: Duration) -> Result<Self, String> {
-        let typed = typed(command);
-        let mut child = command
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .map_err(|error| cannot_start(command, &error))?;
-        let stdout = child.stdout.take();
-        let (Some(stdout), Some(stderr)) = (stdout, child.stderr.take()) else {
-            return Err(format!("`{typed}` has no output to read"));
-        };
-        let stderr = keep_in_background(stderr);
-        let (sender, lines) = mpsc::channel();
-        thread::spawn(move || {
-            for line in BufReader::new(stdout).lines().map_while(Result::ok) {
-                // Once nobody listens the lines are still read, so that the server never blocks.
-                let _ = sender.send(line);
-            }
-        });
-        let watchdog = watch(child.id());
-        let mut server = Self { child, watchdog, typed, stderr, ready_line: String::new() };
+        let (mut server, lines) = Self::spawn(command)?;
         let deadline = Instant::now() + limit;
         loop {
             match lines.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
@@ -223,6 +203,51 @@ impl Server {
                 }
             }
         }
+    }
+
+    /// Starts it, with the lines of its standard output as they come.
+    fn spawn(command: &mut Command) -> Result<(Self, Receiver<String>), String> {
+        let typed = typed(command);
+        let mut child = command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .map_err(|error| cannot_start(command, &error))?;
+        let stdout = child.stdout.take();
+        let (Some(stdout), Some(stderr)) = (stdout, child.stderr.take()) else {
+            return Err(format!("`{typed}` has no output to read"));
+        };
+        let stderr = keep_in_background(stderr);
+        let (sender, lines) = mpsc::channel();
+        thread::spawn(move || {
+            for line in BufReader::new(stdout).lines().map_while(Result::ok) {
+                // Once nobody listens the lines are still read, so that the server never blocks.
+                let _ = sender.send(line);
+            }
+        });
+        let watchdog = watch(child.id());
+        Ok((Self { child, watchdog, typed, stderr, ready_line: String::new() }, lines))
+    }
+
+    /// Starts one that says nothing when it is ready, and waits until something listens on its port of the loopback
+    /// interface.
+    pub(crate) fn start_on(command: &mut Command, port: u16, limit: Duration) -> Result<Self, String> {
+        /// Accepting connections is all that such a server shows of its being ready.
+        const LOOK_AGAIN: Duration = Duration::from_millis(20);
+        let mut server = Self::spawn(command)?.0;
+        let deadline = Instant::now() + limit;
+        while std::net::TcpStream::connect((std::net::Ipv4Addr::LOCALHOST, port)).is_err() {
+            if !server.is_running() {
+                let _ = server.stderr.ended.recv_timeout(STOP_PATIENCE);
+                return Err(server.failure("ended before it was ready"));
+            }
+            if Instant::now() > deadline {
+                return Err(server.failure(&format!("was not ready within {} s", limit.as_secs())));
+            }
+            thread::sleep(LOOK_AGAIN);
+        }
+        Ok(server)
     }
 
     /// A message that names the server and holds what it wrote to its standard error so far.

@@ -16,8 +16,8 @@
 //! together. Nothing on that path takes a lock, sends over a channel or starts a task.
 //!
 //! # Features
-//! `tls` (rustls), `gzip` (the `gzip` and `deflate` message encodings) and `buffa` (the codec of generated code); all
-//! are on by default.
+//! `tls` (rustls), `gzip` (the `gzip` and `deflate` message encodings) and `buffa` (the codec of generated code) are on by
+//! default; `zstd` (the `zstd` message encoding, by the C library, which is compiled along) is not.
 
 mod cancellation;
 pub mod client;
@@ -38,7 +38,7 @@ pub use futures_core::Stream;
 
 pub use cancellation::{Cancellation, Cancelled};
 pub use client::Channel;
-pub use codec::{Codec, CompressionEncoding};
+pub use codec::{Codec, CompressionEncoding, CompressionSwitch};
 pub use extensions::Extensions;
 pub use interceptor::Interceptor;
 pub use request::{IntoRequest, IntoStreamingRequest, Request};

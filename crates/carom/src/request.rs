@@ -10,7 +10,9 @@ use futures_core::Stream;
 use rustls_pki_types::CertificateDer;
 
 use crate::cancellation::{CancelCell, CancelSource, Cancellation};
-use crate::codec::CompressionEncoding;
+use crate::codec::{CompressionEncoding, CompressionSwitch};
+use crate::credentials::CallCredentials;
+use crate::credentials::call::SharedCallCredentials;
 use crate::extensions::Extensions;
 use crate::transport::{ConnectionInfo, PeerAddr};
 
@@ -32,6 +34,8 @@ pub(crate) struct RequestContext {
     extensions: Extensions,
     options: Option<Box<RequestOptions>>,
     origin: Option<Origin>,
+    /// Whether the one message that came was compressed.
+    pub(crate) message_compressed: bool,
 }
 
 /// What a client asks of one call. `None` leaves it to the channel's defaults.
@@ -39,10 +43,12 @@ pub(crate) struct RequestContext {
 pub(crate) struct RequestOptions {
     pub(crate) timeout: Option<Duration>,
     pub(crate) wait_for_ready: Option<bool>,
-    pub(crate) compression: Option<CompressionEncoding>,
+    pub(crate) compression: Option<Option<CompressionEncoding>>,
+    pub(crate) compression_switch: Option<CompressionSwitch>,
     pub(crate) max_recv_message_size: Option<usize>,
     pub(crate) max_send_message_size: Option<usize>,
     pub(crate) authority: Option<String>,
+    pub(crate) credentials: Option<SharedCallCredentials>,
 }
 
 /// Where a received request came from.
@@ -159,7 +165,7 @@ impl<T> Request<T> {
         let options = self.options_mut();
         options.max_recv_message_size = options.max_recv_message_size.or(max_recv_message_size);
         options.max_send_message_size = options.max_send_message_size.or(max_send_message_size);
-        options.compression = options.compression.or(compression);
+        options.compression = options.compression.or(compression.map(Some));
     }
 
     fn options_mut(&mut self) -> &mut RequestOptions {
@@ -187,9 +193,15 @@ impl<T> Request<T> {
         self.options_mut().wait_for_ready = Some(wait);
     }
 
-    /// How the call's messages are compressed. Default: the channel's, else not at all.
-    pub fn set_compression(&mut self, encoding: CompressionEncoding) {
-        self.options_mut().compression = Some(encoding);
+    /// How the call's messages are compressed, whatever the channel's default is: an encoding, or `None` for not at all.
+    pub fn set_compression(&mut self, encoding: impl Into<Option<CompressionEncoding>>) {
+        self.options_mut().compression = Some(encoding.into());
+    }
+
+    /// What says for each message of a request stream whether it is compressed. Default: all are, if the call has an
+    /// encoding. One message alone goes by [`set_compression`](Self::set_compression).
+    pub fn set_compression_switch(&mut self, switch: &CompressionSwitch) {
+        self.options_mut().compression_switch = Some(switch.clone());
     }
 
     /// The largest message, decompressed, in bytes, that this call takes; a larger one ends it with
@@ -202,6 +214,12 @@ impl<T> Request<T> {
     /// RESOURCE_EXHAUSTED. Default: the channel's, else without limit.
     pub fn set_max_send_message_size(&mut self, bytes: usize) {
         self.options_mut().max_send_message_size = Some(bytes);
+    }
+
+    /// What this call proves itself by, beside the channel's own call credentials. Only over secure connections; on
+    /// others the call ends with UNAUTHENTICATED.
+    pub fn set_call_credentials(&mut self, credentials: Arc<dyn CallCredentials>) {
+        self.options_mut().credentials = Some(SharedCallCredentials(credentials));
     }
 
     /// The `:authority` of this call in place of the channel's.
@@ -220,6 +238,12 @@ impl<T> Request<T> {
     /// The address of this server that the call came to.
     pub fn local_addr(&self) -> Option<&PeerAddr> {
         self.connection().map(|connection| &connection.local)
+    }
+
+    /// Whether the request's one message came compressed. Of a stream's messages
+    /// [`Streaming::message_compressed`](crate::Streaming::message_compressed) tells it.
+    pub fn message_compressed(&self) -> bool {
+        self.context.message_compressed
     }
 
     /// All that is known of the connection.

@@ -2,7 +2,7 @@
 
 use carom_wire::MetadataMap;
 
-use crate::codec::CompressionEncoding;
+use crate::codec::{CompressionEncoding, CompressionSwitch};
 use crate::extensions::Extensions;
 
 /// A message, or a stream of messages, with initial and trailing metadata.
@@ -13,6 +13,9 @@ pub struct Response<T> {
     trailers: MetadataMap,
     extensions: Extensions,
     compression: Option<Option<CompressionEncoding>>,
+    compression_switch: Option<CompressionSwitch>,
+    /// Whether the one message that came was compressed.
+    pub(crate) message_compressed: bool,
 }
 
 impl<T> Response<T> {
@@ -24,6 +27,8 @@ impl<T> Response<T> {
             trailers: MetadataMap::new(),
             extensions: Extensions::new(),
             compression: None,
+            compression_switch: None,
+            message_compressed: false,
         }
     }
 
@@ -60,6 +65,8 @@ impl<T> Response<T> {
             trailers: self.trailers,
             extensions: self.extensions,
             compression: self.compression,
+            compression_switch: self.compression_switch,
+            message_compressed: self.message_compressed,
         }
     }
 
@@ -101,12 +108,25 @@ impl<T> Response<T> {
         self.compression = Some(encoding);
     }
 
+    /// What says for each message of a response stream whether it is compressed. Default: all are, if the call has an
+    /// encoding. One message alone goes by [`set_compression`](Self::set_compression).
+    pub fn set_compression_switch(&mut self, switch: &CompressionSwitch) {
+        self.compression_switch = Some(switch.clone());
+    }
+
+    /// Whether the response's one message came compressed. Of a stream's messages
+    /// [`Streaming::message_compressed`](crate::Streaming::message_compressed) tells it.
+    pub fn message_compressed(&self) -> bool {
+        self.message_compressed
+    }
+
     pub(crate) fn into_answer(self) -> Answer<T> {
         Answer {
             message: self.message,
             metadata: self.metadata,
             trailers: self.trailers,
             compression: self.compression,
+            compression_switch: self.compression_switch,
         }
     }
 }
@@ -117,6 +137,7 @@ pub(crate) struct Answer<T> {
     pub(crate) metadata: MetadataMap,
     pub(crate) trailers: MetadataMap,
     pub(crate) compression: Option<Option<CompressionEncoding>>,
+    pub(crate) compression_switch: Option<CompressionSwitch>,
 }
 
 impl<T> From<T> for Response<T> {

@@ -16,6 +16,9 @@ pub(crate) trait MessageSource: Send + 'static {
     /// The next message, decompressed; `None` after the last one. An error ends the stream.
     fn poll_message(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Bytes>, Status>>;
 
+    /// Whether the message that came last was compressed.
+    fn message_compressed(&self) -> bool;
+
     /// The metadata that came after the last message (only a client's calls have some). Asked only after the end.
     fn take_trailers(&mut self) -> Option<MetadataMap> {
         None
@@ -25,6 +28,7 @@ pub(crate) trait MessageSource: Send + 'static {
 /// A source together with the codec that its messages are decoded by.
 trait DecodedSource<T>: Send {
     fn poll_decoded(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<T>, Status>>;
+    fn message_compressed(&self) -> bool;
     fn take_trailers(&mut self) -> Option<MetadataMap>;
 }
 
@@ -39,6 +43,10 @@ impl<C: Codec, S: MessageSource> DecodedSource<C::Decode> for Decoding<C, S> {
             Some(payload) => Poll::Ready(self.codec.decode(payload).map(Some)),
             None => Poll::Ready(Ok(None)),
         }
+    }
+
+    fn message_compressed(&self) -> bool {
+        self.source.message_compressed()
     }
 
     fn take_trailers(&mut self) -> Option<MetadataMap> {
@@ -73,6 +81,11 @@ impl<T> Streaming<T> {
     /// The next message; `Ok(None)` after the last one.
     pub async fn message(&mut self) -> Result<Option<T>, Status> {
         poll_fn(|cx| self.poll_message(cx)).await
+    }
+
+    /// Whether the message that was taken last had come compressed; `false` before the first.
+    pub fn message_compressed(&self) -> bool {
+        self.source.message_compressed()
     }
 
     /// The trailing metadata of a call that ended well. Messages not yet taken are read and dropped first. A server's

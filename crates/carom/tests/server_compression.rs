@@ -6,8 +6,8 @@ mod support;
 use bytes::{Bytes, BytesMut};
 use carom::codec::BytesCodec;
 use carom::server::{Method, Server};
-use carom::{Code, CompressionEncoding, Request, Response, Streaming};
-use futures_util::StreamExt;
+use carom::{Channel, Code, CompressionEncoding, CompressionSwitch, Request, Response, Streaming};
+use futures_util::{StreamExt, stream};
 
 use support::{Client, Head, TestService, framed, serve, start};
 
@@ -70,6 +70,70 @@ async fn gzip_both_ways() {
     let reply = client.unary("Echo", &payload).await;
     assert!(!reply.messages[0].compressed);
     assert_eq!(reply.head.unwrap().encoding, None);
+}
+
+#[tokio::test]
+async fn each_message_of_a_stream_is_compressed_or_not() {
+    // Tells of each request message whether it came compressed, and compresses the answers that say so.
+    let flags =
+        Method::bidi_streaming("Flags", BytesCodec, |request: Request<Streaming<Bytes>>| async move {
+            let switch = CompressionSwitch::new(true);
+            let setter = switch.clone();
+            let answers = stream::unfold(request.into_inner(), |mut messages| async move {
+                let answer = match messages.message().await {
+                    Ok(None) => return None,
+                    Ok(Some(_)) if messages.message_compressed() => Ok(Bytes::from_static(b"compressed")),
+                    Ok(Some(_)) => Ok(Bytes::from_static(b"plain")),
+                    Err(status) => Err(status),
+                };
+                Some((answer, messages))
+            });
+            let answers = answers.inspect(move |answer| {
+                setter.set(answer.as_ref().is_ok_and(|answer| answer == "compressed"))
+            });
+            let mut response = Response::new(answers);
+            response.set_compression(Some(CompressionEncoding::Gzip));
+            response.set_compression_switch(&switch);
+            Ok(response)
+        });
+    let flag = Method::unary("Flag", BytesCodec, |request: Request<Bytes>| async move {
+        Ok(Response::new(Bytes::from(request.message_compressed().to_string())))
+    });
+    let (_server, addr) = start(Server::builder().add_service(TestService(vec![flags, flag])));
+    let channel = Channel::connect(addr.to_string()).await.unwrap();
+
+    let switch = CompressionSwitch::new(false);
+    let setter = switch.clone();
+    let pattern = [true, false, false, true];
+    let messages = stream::iter(pattern)
+        .inspect(move |compressed| setter.set(*compressed))
+        .map(|_| Bytes::from_static(b"a message of some length, some length"));
+    let mut request = Request::new(messages);
+    request.set_compression(CompressionEncoding::Deflate);
+    request.set_compression_switch(&switch);
+    let response = channel.bidi_streaming("/test.Test/Flags", BytesCodec, request).await.unwrap();
+    let mut answers = response.into_inner();
+    for compressed in pattern {
+        let answer = answers.message().await.unwrap().unwrap();
+        assert_eq!(answer, if compressed { "compressed" } else { "plain" });
+        assert_eq!(answers.message_compressed(), compressed);
+    }
+    assert!(answers.message().await.unwrap().is_none());
+
+    // A call overrides the channel, also with nothing at all.
+    let builder = Channel::builder(addr.to_string()).compression(Some(CompressionEncoding::Gzip));
+    let channel = builder.connect().await.unwrap();
+    for (wish, compressed) in
+        [(None, true), (Some(None), false), (Some(Some(CompressionEncoding::Deflate)), true)]
+    {
+        let mut request = Request::new(Bytes::from_static(b"abc"));
+        if let Some(encoding) = wish {
+            request.set_compression(encoding);
+        }
+        let response = channel.unary("/test.Test/Flag", BytesCodec, request).await.unwrap();
+        assert_eq!(response.get_ref(), compressed.to_string().as_bytes());
+        assert!(!response.message_compressed());
+    }
 }
 
 #[tokio::test]

@@ -16,8 +16,10 @@ use super::resolver::{Resolver, for_target};
 use super::shared::{Defaults, Shared};
 use super::target::Target;
 use crate::codec::CompressionEncoding;
+use crate::credentials::CallCredentials;
 #[cfg(feature = "tls")]
 use crate::credentials::ClientTlsConfig;
+use crate::credentials::call::SharedCallCredentials;
 use crate::interceptor::Interceptor;
 use crate::transport::Connect;
 use crate::transport::connect::Connector;
@@ -59,6 +61,7 @@ impl ChannelBuilder {
                 compression: None,
                 max_recv_message_size: MAX_RECV_MESSAGE_SIZE,
                 max_send_message_size: usize::MAX,
+                credentials: None,
             },
             interceptors: Vec::new(),
             resolver: None,
@@ -132,6 +135,13 @@ impl ChannelBuilder {
     /// Whether calls that do not say it themselves wait while the channel cannot connect. Default `false`.
     pub fn wait_for_ready(mut self, wait: bool) -> Self {
         self.defaults.wait_for_ready = wait;
+        self
+    }
+
+    /// What all calls prove themselves by, before the credentials of each call. Only over secure connections: a call
+    /// of a channel without TLS ends with UNAUTHENTICATED.
+    pub fn call_credentials(mut self, credentials: Arc<dyn CallCredentials>) -> Self {
+        self.defaults.credentials = Some(SharedCallCredentials(credentials));
         self
     }
 

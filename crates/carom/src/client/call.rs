@@ -79,6 +79,8 @@ pub struct UnaryOutcome {
     pub status: Status,
     /// The server's message.
     pub message: Option<Bytes>,
+    /// Whether the message had come compressed.
+    pub compressed: bool,
     /// The server's initial metadata.
     pub initial_metadata: MetadataMap,
     /// The server's trailing metadata.
@@ -150,6 +152,7 @@ impl RawCall {
             None => (MetadataMap::new(), None),
         };
         let mut status = outcome.end.status;
+        let compressed = outcome.first.as_ref().is_some_and(|first| first.compressed);
         let mut message = None;
         if status.code() == Code::Ok {
             match unary_message(outcome.first, outcome.surplus, encoding.as_deref(), self.limits.max_recv) {
@@ -160,6 +163,7 @@ impl RawCall {
         Poll::Ready(UnaryOutcome {
             status,
             message,
+            compressed,
             initial_metadata,
             trailing_metadata: outcome.end.metadata,
         })

@@ -150,15 +150,17 @@ impl Channel {
         };
         let owner = Arc::clone(shared) as Arc<dyn CallOwner>;
         let slot = CallSlot::new(spec, owner, metadata, first.0, first.1);
-        match (refused, options.credentials) {
-            (Some(status), _) => end_call(&slot, status),
-            (None, None) => shared.place(Arc::clone(&slot)),
-            (None, Some(credentials)) => self.start_with_credentials(Arc::clone(&slot), credentials),
+        let of_channel = defaults.credentials.as_ref().map(|credentials| Arc::clone(&credentials.0));
+        let credentials: Credentials = of_channel.into_iter().chain(options.credentials).collect();
+        match refused {
+            Some(status) => end_call(&slot, status),
+            None if credentials.is_empty() => shared.place(Arc::clone(&slot)),
+            None => self.start_with_credentials(Arc::clone(&slot), credentials),
         }
         RawCall { slot, limits }
     }
 
-    fn start_with_credentials(&self, call: Arc<CallSlot>, credentials: Arc<dyn CallCredentials>) {
+    fn start_with_credentials(&self, call: Arc<CallSlot>, credentials: Credentials) {
         let shared = Arc::clone(self.shared());
         if !shared.connector.is_secure() {
             let reason = "call credentials go only over a secure channel; this one has no TLS";
@@ -169,7 +171,13 @@ impl Channel {
             let service = path.rsplit_once('/').map_or("", |(service, _)| service);
             let authority = call.spec.authority.as_deref().unwrap_or(&shared.connector.authority);
             let url = format!("https://{}{service}", authority.strip_suffix(":443").unwrap_or(authority));
-            let made = credentials.metadata(CallContext::new(&url, &path));
+            let made = async {
+                let mut all = MetadataMap::new();
+                for credentials in &credentials {
+                    all.merge(&credentials.metadata(CallContext::new(&url, &path)).await?);
+                }
+                Ok(all)
+            };
             let made = match call.spec.deadline {
                 None => made.await,
                 Some(at) => match tokio::time::timeout_at(at.into(), made).await {
@@ -202,6 +210,9 @@ impl Channel {
         Ok(Request::join(context, message))
     }
 }
+
+/// What one call proves itself by: the channel's credentials, then its own.
+type Credentials = SmallVec<[Arc<dyn CallCredentials>; 2]>;
 
 fn check_spec(spec: &CallSpec, expired: bool) -> Result<(), Status> {
     let visible = |text: &[u8]| text.iter().all(|byte| (0x21..0x7f).contains(byte));

@@ -12,7 +12,7 @@ use smallvec::SmallVec;
 
 use super::call::{CallOptions, Limits, RawCall, append_framed, encode_framed, inflate};
 use super::channel::Channel;
-use crate::codec::Codec;
+use crate::codec::{Codec, CompressionSwitch};
 use crate::request::{Request, RequestOptions};
 use crate::response::Response;
 use crate::streaming::{MessageSource, Streaming};
@@ -107,9 +107,11 @@ impl Channel {
         S: Stream<Item = C::Encode> + Send + 'static,
     {
         let (context, stream) = self.intercept(request)?.split();
-        let (metadata, options, _) = context.into_outgoing();
+        let (metadata, mut options, _) = context.into_outgoing();
+        let switch = options.compression_switch.take();
         let call = self.start_call(Bytes::from_static(method.as_bytes()), options.into(), metadata);
-        self.shared().runtime.spawn(send_all(Arc::clone(&call.slot), call.limits, codec.clone(), stream));
+        let slot = Arc::clone(&call.slot);
+        self.shared().runtime.spawn(send_all(slot, call.limits, switch, codec.clone(), stream));
         Ok(call)
     }
 }
@@ -119,10 +121,11 @@ impl From<RequestOptions> for CallOptions {
         Self {
             timeout: options.timeout,
             wait_for_ready: options.wait_for_ready,
-            compression: options.compression.map(Some),
+            compression: options.compression,
             authority: options.authority,
             max_recv_message_size: options.max_recv_message_size,
             max_send_message_size: options.max_send_message_size,
+            credentials: options.credentials.map(|credentials| credentials.0),
             ..Self::default()
         }
     }
@@ -132,16 +135,17 @@ impl From<RequestOptions> for CallOptions {
 async fn send_all<C: Codec>(
     call: Arc<CallSlot>,
     limits: Limits,
+    switch: Option<CompressionSwitch>,
     codec: C,
     stream: impl Stream<Item = C::Encode> + Send,
 ) {
     let mut stream = pin!(stream);
-    poll_fn(|cx| poll_send(&call, &limits, &codec, stream.as_mut(), cx)).await;
+    poll_fn(|cx| poll_send(&call, (&limits, switch.as_ref()), &codec, stream.as_mut(), cx)).await;
 }
 
 fn poll_send<C: Codec, S: Stream<Item = C::Encode>>(
     call: &Arc<CallSlot>,
-    limits: &Limits,
+    (limits, switch): (&Limits, Option<&CompressionSwitch>),
     codec: &C,
     mut stream: Pin<&mut S>,
     cx: &mut Context<'_>,
@@ -163,7 +167,9 @@ fn poll_send<C: Codec, S: Stream<Item = C::Encode>>(
         while chunk.len() < TOGETHER && next.is_ready() && !last {
             match stream.as_mut().poll_next(cx) {
                 Poll::Ready(Some(message)) => {
-                    if let Err(status) = append_framed(codec, &message, limits, &mut chunk) {
+                    let compression = CompressionSwitch::apply(switch, limits.compression);
+                    let limits = Limits { compression, ..*limits };
+                    if let Err(status) = append_framed(codec, &message, &limits, &mut chunk) {
                         call.cancel(|| status);
                         return Poll::Ready(());
                     }
@@ -192,6 +198,7 @@ async fn unary_response<C: Codec>(call: &RawCall, codec: &C) -> Result<Response<
             let mut response = Response::new(codec.decode(payload)?);
             *response.metadata_mut() = outcome.initial_metadata;
             *response.trailers_mut() = outcome.trailing_metadata;
+            response.message_compressed = outcome.compressed;
             Ok(response)
         }
         None => Err(outcome.status),
@@ -216,7 +223,8 @@ async fn streaming_response<C: Codec>(
             MetadataMap::new()
         }
     };
-    let mut response = Response::new(Streaming::new(codec, Received { call, batch: Batch::default() }));
+    let mut response =
+        Response::new(Streaming::new(codec, Received { call, batch: Batch::default(), compressed: false }));
     *response.metadata_mut() = metadata;
     Ok(response)
 }
@@ -225,6 +233,8 @@ async fn streaming_response<C: Codec>(
 struct Received {
     call: RawCall,
     batch: Batch,
+    /// Whether the message that came last was compressed.
+    compressed: bool,
 }
 
 impl MessageSource for Received {
@@ -236,6 +246,7 @@ impl MessageSource for Received {
             next = self.batch.next(slot);
         }
         if let Some((message, encoding)) = next {
+            self.compressed = message.compressed;
             let payload = inflate(message, encoding.map(|name| &name[..]), self.call.limits.max_recv);
             return Poll::Ready(payload.map(Some).inspect_err(|status| slot.fail(status.clone())));
         }
@@ -243,6 +254,10 @@ impl MessageSource for Received {
             Code::Ok => Ok(None),
             _ => Err(end.status.clone()),
         })
+    }
+
+    fn message_compressed(&self) -> bool {
+        self.compressed
     }
 
     fn take_trailers(&mut self) -> Option<MetadataMap> {

@@ -12,6 +12,7 @@ use tokio::sync::{Notify, watch};
 use super::balancer::{Pick, Picker, QueuePicker};
 use super::connectivity::ConnectivityState;
 use crate::codec::CompressionEncoding;
+use crate::credentials::call::SharedCallCredentials;
 use crate::interceptor::Interceptor;
 use crate::transport::connect::Connector;
 use crate::transport::driver::client::Close;
@@ -25,6 +26,7 @@ pub(super) struct Defaults {
     pub(super) compression: Option<CompressionEncoding>,
     pub(super) max_recv_message_size: usize,
     pub(super) max_send_message_size: usize,
+    pub(super) credentials: Option<SharedCallCredentials>,
 }
 
 /// See the module's documentation.

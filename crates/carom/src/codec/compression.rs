@@ -1,6 +1,14 @@
 //! Message encodings (`grpc-encoding`): each message is compressed for itself, with a fresh context
 //! (`doc/compression.md` of the gRPC specification).
 
+use std::io;
+#[cfg(any(feature = "gzip", feature = "zstd"))]
+use std::io::Write;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+#[cfg(any(feature = "gzip", feature = "zstd"))]
+use bytes::BufMut;
 use bytes::{Bytes, BytesMut};
 use carom_wire::Status;
 
@@ -14,6 +22,9 @@ pub enum CompressionEncoding {
     /// `deflate`, which is the zlib format (RFC 1950), not a bare DEFLATE stream.
     #[cfg(feature = "gzip")]
     Deflate,
+    /// `zstd` (RFC 8878).
+    #[cfg(feature = "zstd")]
+    Zstd,
 }
 
 impl CompressionEncoding {
@@ -23,6 +34,8 @@ impl CompressionEncoding {
         Self::Gzip,
         #[cfg(feature = "gzip")]
         Self::Deflate,
+        #[cfg(feature = "zstd")]
+        Self::Zstd,
     ];
 
     /// The name on the wire.
@@ -32,6 +45,8 @@ impl CompressionEncoding {
             Self::Gzip => "gzip",
             #[cfg(feature = "gzip")]
             Self::Deflate => "deflate",
+            #[cfg(feature = "zstd")]
+            Self::Zstd => "zstd",
         }
     }
 
@@ -42,8 +57,63 @@ impl CompressionEncoding {
 }
 
 /// The value of `grpc-accept-encoding`: what this build can decode.
-pub(crate) const ACCEPT_ENCODING: &str =
-    if cfg!(feature = "gzip") { "identity,gzip,deflate" } else { "identity" };
+pub(crate) const ACCEPT_ENCODING: &str = match (cfg!(feature = "gzip"), cfg!(feature = "zstd")) {
+    (false, false) => "identity",
+    (true, false) => "identity,gzip,deflate",
+    (false, true) => "identity,zstd",
+    (true, true) => "identity,gzip,deflate,zstd",
+};
+
+/// Says for each message of a stream whether it is compressed, while the call is under way.
+///
+/// A call names its encoding once, in its head; whether a message uses it is a flag of that message. A switch is handed
+/// to the call ([`Request::set_compression_switch`](crate::Request::set_compression_switch),
+/// [`Response::set_compression_switch`](crate::Response::set_compression_switch)) and kept by whoever makes the messages:
+/// a message is compressed if the switch is on when the stream yields it. Without an encoding of the call it does nothing.
+///
+/// ```
+/// # use carom::{CompressionEncoding, CompressionSwitch, Request};
+/// # use futures_util::{StreamExt, stream};
+/// let switch = CompressionSwitch::new(true);
+/// let setter = switch.clone();
+/// // What is short is not worth the work.
+/// let messages = stream::iter(["short".to_owned(), "long".repeat(1000)])
+///     .inspect(move |message: &String| setter.set(message.len() > 1024));
+/// let mut request = Request::new(messages);
+/// # #[cfg(feature = "gzip")]
+/// request.set_compression(CompressionEncoding::Gzip);
+/// request.set_compression_switch(&switch);
+/// ```
+#[derive(Debug, Clone)]
+pub struct CompressionSwitch {
+    on: Arc<AtomicBool>,
+}
+
+impl CompressionSwitch {
+    /// A switch; its clones are the same switch.
+    pub fn new(on: bool) -> Self {
+        Self { on: Arc::new(AtomicBool::new(on)) }
+    }
+
+    /// Turns it for the messages that come from here on.
+    pub fn set(&self, on: bool) {
+        // Messages are encoded by the task that polls the stream; no other memory depends on this.
+        self.on.store(on, Ordering::Relaxed);
+    }
+
+    /// Whether messages are compressed now.
+    pub fn is_on(&self) -> bool {
+        self.on.load(Ordering::Relaxed)
+    }
+
+    /// The encoding for the next message of a call.
+    pub(crate) fn apply(
+        switch: Option<&Self>,
+        encoding: Option<CompressionEncoding>,
+    ) -> Option<CompressionEncoding> {
+        encoding.filter(|_| switch.is_none_or(Self::is_on))
+    }
+}
 
 /// A set of encodings, as a peer lists them in `grpc-accept-encoding`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -68,72 +138,90 @@ pub(crate) fn compress(
     payload: &[u8],
     out: &mut BytesMut,
 ) -> Result<(), Status> {
-    #[cfg(feature = "gzip")]
-    {
-        use std::io::Write;
+    deflate(encoding, payload, out).map_err(|error| {
+        Status::internal(format!("cannot compress the message by {}: {error}", encoding.as_str()))
+    })
+}
 
-        use bytes::BufMut;
-        use flate2::Compression;
-        use flate2::write::{GzEncoder, ZlibEncoder};
-
-        let result = match encoding {
-            CompressionEncoding::Gzip => {
-                let mut encoder = GzEncoder::new(out.writer(), Compression::default());
-                encoder.write_all(payload).and_then(|()| encoder.finish().map(drop))
-            }
-            CompressionEncoding::Deflate => {
-                let mut encoder = ZlibEncoder::new(out.writer(), Compression::default());
-                encoder.write_all(payload).and_then(|()| encoder.finish().map(drop))
-            }
-        };
-        result.map_err(|error| {
-            Status::internal(format!("cannot compress the message by {}: {error}", encoding.as_str()))
-        })
-    }
-    #[cfg(not(feature = "gzip"))]
-    {
-        let _ = (payload, out);
-        match encoding {}
+#[cfg_attr(
+    not(any(feature = "gzip", feature = "zstd")),
+    expect(unused_variables, reason = "there is no encoding")
+)]
+fn deflate(encoding: CompressionEncoding, payload: &[u8], out: &mut BytesMut) -> io::Result<()> {
+    match encoding {
+        #[cfg(feature = "gzip")]
+        CompressionEncoding::Gzip => {
+            let mut encoder = flate2::write::GzEncoder::new(out.writer(), flate2::Compression::default());
+            encoder.write_all(payload)?;
+            encoder.finish().map(drop)
+        }
+        #[cfg(feature = "gzip")]
+        CompressionEncoding::Deflate => {
+            let mut encoder = flate2::write::ZlibEncoder::new(out.writer(), flate2::Compression::default());
+            encoder.write_all(payload)?;
+            encoder.finish().map(drop)
+        }
+        #[cfg(feature = "zstd")]
+        CompressionEncoding::Zstd => {
+            let level = zstd::DEFAULT_COMPRESSION_LEVEL;
+            let mut encoder = zstd::stream::write::Encoder::new(out.writer(), level)?;
+            // The size stands in the frame's header, and the tables are made no larger than it needs.
+            encoder.set_pledged_src_size(Some(payload.len() as u64))?;
+            encoder.write_all(payload)?;
+            encoder.finish().map(drop)
+        }
     }
 }
 
-/// Decompresses one message of at most `max` bytes. The limit holds while inflating: no more than `max` bytes are ever
-/// held, whatever the compressed bytes promise.
-pub(crate) fn decompress(encoding: CompressionEncoding, payload: &[u8], max: usize) -> Result<Bytes, Status> {
-    #[cfg(feature = "gzip")]
-    {
-        use flate2::bufread::{MultiGzDecoder, ZlibDecoder};
+/// The largest window of a zstd frame that is taken, as a power of two: 8 MiB, what RFC 8878 section 3.1.1.1.2 asks
+/// every decoder for. A frame that asks for more memory is refused.
+#[cfg(feature = "zstd")]
+const ZSTD_WINDOW_LOG_MAX: u32 = 23;
 
-        let inflated = match encoding {
-            CompressionEncoding::Gzip => read_limited(MultiGzDecoder::new(payload), payload.len(), max),
-            CompressionEncoding::Deflate => read_limited(ZlibDecoder::new(payload), payload.len(), max),
-        };
-        match inflated {
-            Ok(Some(bytes)) => Ok(bytes),
-            Ok(None) => Err(Status::resource_exhausted(format!(
-                "Received message larger than max: more than {max} bytes after decompression by {}",
-                encoding.as_str()
-            ))),
-            Err(error) => Err(Status::internal(format!(
-                "cannot decompress the message by {}: {error}",
-                encoding.as_str()
-            ))),
+/// Decompresses one message of at most `max` bytes. The limit holds while inflating: no more than `max` bytes are ever
+/// held, whatever the compressed bytes promise; with zstd one window more.
+pub(crate) fn decompress(encoding: CompressionEncoding, payload: &[u8], max: usize) -> Result<Bytes, Status> {
+    match inflate(encoding, payload, max) {
+        Ok(Some(bytes)) => Ok(bytes),
+        Ok(None) => Err(Status::resource_exhausted(format!(
+            "Received message larger than max: more than {max} bytes after decompression by {}",
+            encoding.as_str()
+        ))),
+        Err(error) => {
+            Err(Status::internal(format!("cannot decompress the message by {}: {error}", encoding.as_str())))
         }
     }
-    #[cfg(not(feature = "gzip"))]
-    {
-        let _ = (payload, max);
-        match encoding {}
+}
+
+#[cfg_attr(
+    not(any(feature = "gzip", feature = "zstd")),
+    expect(unused_variables, reason = "there is no encoding")
+)]
+fn inflate(encoding: CompressionEncoding, payload: &[u8], max: usize) -> io::Result<Option<Bytes>> {
+    match encoding {
+        #[cfg(feature = "gzip")]
+        CompressionEncoding::Gzip => {
+            read_limited(flate2::bufread::MultiGzDecoder::new(payload), payload.len(), max)
+        }
+        #[cfg(feature = "gzip")]
+        CompressionEncoding::Deflate => {
+            read_limited(flate2::bufread::ZlibDecoder::new(payload), payload.len(), max)
+        }
+        #[cfg(feature = "zstd")]
+        CompressionEncoding::Zstd => {
+            if payload.is_empty() {
+                return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "there is no zstd frame"));
+            }
+            let mut decoder = zstd::stream::read::Decoder::with_buffer(payload)?;
+            decoder.window_log_max(ZSTD_WINDOW_LOG_MAX)?;
+            read_limited(decoder, payload.len(), max)
+        }
     }
 }
 
 /// Reads to the end, but no more than `max` bytes: `None` if there are more. Grows with what has really come out.
-#[cfg(feature = "gzip")]
-fn read_limited(
-    mut reader: impl std::io::Read,
-    compressed_len: usize,
-    max: usize,
-) -> std::io::Result<Option<Bytes>> {
+#[cfg(any(feature = "gzip", feature = "zstd"))]
+fn read_limited(mut reader: impl io::Read, compressed_len: usize, max: usize) -> io::Result<Option<Bytes>> {
     /// The first guess is this many times the compressed size.
     const EXPECTED_RATIO: usize = 4;
     let mut out = vec![0; compressed_len.saturating_mul(EXPECTED_RATIO).clamp(64, max.max(64))];
@@ -149,7 +237,7 @@ fn read_limited(
         match reader.read(&mut out[filled..]) {
             Ok(0) => break,
             Ok(n) => filled += n,
-            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) => return Err(error),
         }
     }

@@ -11,8 +11,8 @@ use carom_wire::Status;
 #[cfg(feature = "buffa")]
 pub use self::buffa::BuffaCodec;
 pub use self::bytes::BytesCodec;
-pub use self::compression::CompressionEncoding;
 pub(crate) use self::compression::{ACCEPT_ENCODING, Encodings, compress, decompress};
+pub use self::compression::{CompressionEncoding, CompressionSwitch};
 
 /// Bytes in, messages out, and back. Cheap to clone; one is cloned for each call.
 pub trait Codec: Clone + Send + Sync + 'static {

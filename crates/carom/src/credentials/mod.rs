@@ -1,6 +1,6 @@
 //! Who this side is and whom it trusts: certificates, keys and TLS settings.
 
-mod call;
+pub(crate) mod call;
 #[cfg(feature = "tls")]
 mod client;
 #[cfg(feature = "tls")]

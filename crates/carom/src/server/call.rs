@@ -77,6 +77,8 @@ pub struct MessageReceiver {
     source: Source,
     encoding: Option<CompressionEncoding>,
     max_message_size: usize,
+    /// Whether the message that came last was compressed.
+    compressed: bool,
 }
 
 enum Source {
@@ -86,8 +88,14 @@ enum Source {
 }
 
 impl MessageReceiver {
-    pub(crate) fn whole(message: Bytes) -> Self {
-        Self { source: Source::Whole(Some(message)), encoding: None, max_message_size: usize::MAX }
+    /// `compressed`: whether the message was, on the wire.
+    pub(crate) fn whole(message: Bytes, compressed: bool) -> Self {
+        Self {
+            source: Source::Whole(Some(message)),
+            encoding: None,
+            max_message_size: usize::MAX,
+            compressed,
+        }
     }
 
     pub(crate) fn streaming(
@@ -95,7 +103,7 @@ impl MessageReceiver {
         encoding: Option<CompressionEncoding>,
         max_message_size: usize,
     ) -> Self {
-        Self { source: Source::Inbox(inbox), encoding, max_message_size }
+        Self { source: Source::Inbox(inbox), encoding, max_message_size, compressed: false }
     }
 
     /// The next message; `None` after the last one. An error means that the call is over: the client cancelled it,
@@ -107,6 +115,7 @@ impl MessageReceiver {
         };
         match inbox.poll_message(cx) {
             Poll::Ready(Ok(Some(message))) => {
+                self.compressed = message.compressed;
                 Poll::Ready(match open(message, self.encoding, self.max_message_size) {
                     Ok(payload) => Ok(Some(payload)),
                     Err(status) => {
@@ -119,6 +128,11 @@ impl MessageReceiver {
             Poll::Ready(Err(status)) => Poll::Ready(Err(status)),
             Poll::Pending => Poll::Pending,
         }
+    }
+
+    /// Whether the message that was taken last had come compressed.
+    pub fn message_compressed(&self) -> bool {
+        self.compressed
     }
 
     /// The next message if it is here, without waiting; `None` if it is not, or if there is none.
@@ -144,6 +158,10 @@ impl MessageReceiver {
 impl MessageSource for MessageReceiver {
     fn poll_message(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Bytes>, Status>> {
         Self::poll_message(self, cx)
+    }
+
+    fn message_compressed(&self) -> bool {
+        self.compressed
     }
 }
 

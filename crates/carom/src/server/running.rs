@@ -16,7 +16,7 @@ use pin_project_lite::pin_project;
 use tokio::sync::mpsc;
 
 use super::call::MessageReceiver;
-use crate::codec::{Codec, CompressionEncoding, Encodings, compress};
+use crate::codec::{Codec, CompressionEncoding, CompressionSwitch, Encodings, compress};
 use crate::request::{Request, RequestContext};
 use crate::response::{Answer, Response};
 use crate::streaming::Streaming;
@@ -173,7 +173,8 @@ where
     F: Fn(Request<Req::Message>) -> Fut + Send + Sync,
     Fut: Future<Output = Result<Response<C::Encode>, Status>> + Send + 'static,
 {
-    fn start(&self, input: CallInput, _occupied: &Arc<()>) -> Result<Pin<Box<dyn Running>>, Status> {
+    fn start(&self, mut input: CallInput, _occupied: &Arc<()>) -> Result<Pin<Box<dyn Running>>, Status> {
+        input.context.message_compressed = input.body.message_compressed();
         let message = self.request.make(&self.codec, input.body)?;
         let future = (self.handler)(Request::join(input.context, message));
         Ok(Box::pin(OneResponseRunning { codec: self.codec.clone(), sending: input.sending, future }))
@@ -188,7 +189,8 @@ where
     Fut: Future<Output = Result<Response<S>, Status>> + Send + 'static,
     S: Stream<Item = Result<C::Encode, Status>> + Send + 'static,
 {
-    fn start(&self, input: CallInput, _occupied: &Arc<()>) -> Result<Pin<Box<dyn Running>>, Status> {
+    fn start(&self, mut input: CallInput, _occupied: &Arc<()>) -> Result<Pin<Box<dyn Running>>, Status> {
+        input.context.message_compressed = input.body.message_compressed();
         let message = self.request.make(&self.codec, input.body)?;
         let future = (self.handler)(Request::join(input.context, message));
         Ok(Box::pin(StreamResponseRunning {
@@ -219,7 +221,7 @@ where
             Ok(response) => response.into_answer(),
             Err(status) => return Poll::Ready(Step::End(Err(status))),
         };
-        let Answer { message, metadata, trailers, compression } = answer;
+        let Answer { message, metadata, trailers, compression, .. } = answer;
         let encoding = this.sending.encoding(compression);
         Poll::Ready(match this.sending.frame(this.codec, &message, encoding, buffer) {
             Ok(framed) => Step::Unary { metadata, encoding, framed, trailers },
@@ -241,7 +243,13 @@ pin_project! {
     #[project = StreamStateProj]
     enum StreamState<Fut, S> {
         Starting { #[pin] future: Fut },
-        Streaming { #[pin] stream: S, encoding: Option<CompressionEncoding>, trailers: MetadataMap },
+        Streaming {
+            #[pin]
+            stream: S,
+            encoding: Option<CompressionEncoding>,
+            switch: Option<CompressionSwitch>,
+            trailers: MetadataMap,
+        },
     }
 }
 
@@ -259,17 +267,21 @@ where
                     Ok(response) => response.into_answer(),
                     Err(status) => return Poll::Ready(Step::End(Err(status))),
                 };
-                let Answer { message: stream, metadata, trailers, compression } = answer;
+                let Answer { message: stream, metadata, trailers, compression, compression_switch: switch } =
+                    answer;
                 let encoding = this.sending.encoding(compression);
-                this.state.set(StreamState::Streaming { stream, encoding, trailers });
+                this.state.set(StreamState::Streaming { stream, encoding, switch, trailers });
                 Poll::Ready(Step::Head { metadata, encoding })
             }
-            StreamStateProj::Streaming { stream, encoding, trailers } => {
+            StreamStateProj::Streaming { stream, encoding, switch, trailers } => {
                 Poll::Ready(match ready!(stream.poll_next(cx)) {
-                    Some(Ok(message)) => match this.sending.frame(this.codec, &message, *encoding, buffer) {
-                        Ok(framed) => Step::Message(framed),
-                        Err(status) => Step::End(Err(status)),
-                    },
+                    Some(Ok(message)) => {
+                        let encoding = CompressionSwitch::apply(switch.as_ref(), *encoding);
+                        match this.sending.frame(this.codec, &message, encoding, buffer) {
+                            Ok(framed) => Step::Message(framed),
+                            Err(status) => Step::End(Err(status)),
+                        }
+                    }
                     Some(Err(status)) => Step::End(Err(status)),
                     None => Step::End(Ok(std::mem::take(trailers))),
                 })

@@ -91,6 +91,27 @@ async fn call_credentials_go_over_tls() {
 }
 
 #[tokio::test]
+async fn a_channel_and_a_call_have_credentials() {
+    let ca = Authority::new("one");
+    let (_server, port) = serve_tls(ServerTlsConfig::new(ca.identity(&["localhost"])));
+    let builder = Channel::builder(format!("localhost:{port}")).tls(ca.trusting());
+    let channel = builder.call_credentials(Arc::new(Token)).connect_lazy().unwrap();
+    for own in 0..2 {
+        let mut request = bytes("x");
+        if own == 1 {
+            request.set_call_credentials(Arc::new(Token));
+        }
+        let response = soon(channel.unary("/test.Kinds/Echo", BytesCodec, request)).await.unwrap();
+        assert_eq!(response.metadata().get_all("authorization").count(), 1 + own);
+    }
+    let (_server, address) = serve_with(Server::builder(), None);
+    let builder = Channel::builder(address).call_credentials(Arc::new(Token));
+    let plain = builder.connect_lazy().unwrap();
+    let status = soon(plain.unary("/test.Kinds/Echo", BytesCodec, bytes("x"))).await.unwrap_err();
+    assert_eq!(status.code(), Code::Unauthenticated);
+}
+
+#[tokio::test]
 async fn servers_that_are_not_trusted() {
     let (ca, other) = (Authority::new("one"), Authority::new("other"));
     let (_server, port) = serve_tls(ServerTlsConfig::new(ca.identity(&["service.example"])));

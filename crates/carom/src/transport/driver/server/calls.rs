@@ -392,9 +392,11 @@ impl Calls {
                     None => break Status::unimplemented("no message in a call that takes one"),
                     Some(message) => {
                         let max = call.plan.max_recv_message_size;
+                        let compressed = message.compressed;
                         match call::open(message, call.plan.encoding.known(), max) {
                             Ok(payload) => {
-                                return self.start(index, MessageReceiver::whole(payload), None);
+                                let body = MessageReceiver::whole(payload, compressed);
+                                return self.start(index, body, None);
                             }
                             Err(status) => break status,
                         }
