@@ -5,9 +5,11 @@ mod config;
 mod error;
 mod event;
 mod output;
+mod ping_policy;
 mod probe;
 mod receive;
 mod shutdown;
+mod stall;
 #[cfg(test)]
 mod tests;
 mod timers;
@@ -26,12 +28,13 @@ use crate::{
     },
 };
 
-pub use config::{Config, Keepalive};
+pub use config::{Config, Keepalive, PingPolicy};
 pub use error::{Blame, ConnectionError};
 pub use event::{Event, ResetBy};
 pub use output::Output;
 
 use budget::Budget;
+use ping_policy::PingPolice;
 use probe::BandwidthProbe;
 use receive::{HeaderAssembly, KnownHeads};
 use shutdown::Drain;
@@ -89,6 +92,8 @@ pub struct Connection {
     input: BytesMut,
     output: Output,
     events: VecDeque<Event>,
+    /// Bytes that wait on all streams for a window or a turn.
+    queued: usize,
     decoder: hpack::Decoder,
     encoder: hpack::Encoder,
     streams: Streams,
@@ -115,6 +120,9 @@ pub struct Connection {
     peer_goaway: Option<u32>,
     timers: Timers,
     last_received: Instant,
+    /// Since when no stream is open; `None` while one is, or until the next look at the clock.
+    idle_since: Option<Instant>,
+    pings: PingPolice,
     probe: BandwidthProbe,
     resets: Budget,
     idle_frames: Budget,
@@ -148,6 +156,7 @@ impl Connection {
             input: BytesMut::new(),
             output: Output::default(),
             events: VecDeque::new(),
+            queued: 0,
             decoder: hpack::Decoder::new(
                 config.header_table_size as usize,
                 config.max_header_list_size as usize,
@@ -175,6 +184,8 @@ impl Connection {
             peer_goaway: None,
             timers: Timers::default(),
             last_received: now,
+            idle_since: None,
+            pings: PingPolice::default(),
             probe: BandwidthProbe::new(),
             resets: Budget::new(config.reset_burst, config.reset_rate, now),
             idle_frames: Budget::new(config.idle_frame_burst, config.idle_frame_rate, now),
@@ -227,6 +238,13 @@ impl Connection {
     /// time brought, make events too.
     pub fn has_events(&self) -> bool {
         !self.events.is_empty()
+    }
+
+    /// Bytes held for this connection: input that makes no whole frame yet, a header block in pieces, data that no
+    /// window or turn has let go, and output that the socket has not taken.
+    pub fn buffered(&self) -> usize {
+        let assembled = self.assembly.as_ref().map_or(0, HeaderAssembly::len);
+        self.input.len() + assembled + self.queued + self.output.remaining()
     }
 
     /// Streams that have not ended.
@@ -332,7 +350,13 @@ impl Connection {
             self.forget(key);
         }
         // What was told of the stream and not taken yet, were it its end, is of no interest any more.
-        self.events.retain(|event| event.stream() != Some(key));
+        let streams = &mut self.streams;
+        self.events.retain(|event| {
+            if matches!(event, Event::Finished { key: finished } if *finished == key) {
+                streams.vacate(key);
+            }
+            event.stream() != Some(key)
+        });
     }
 
     /// The application is done with `n` received bytes of the stream: the peer may send as many more.
@@ -379,35 +403,56 @@ impl Connection {
                     "a header block was begun and not finished in time",
                 )),
                 Timer::KeepaliveIdle => self.keepalive_due(now),
-                Timer::KeepaliveAck => self.fail(ConnectionError {
-                    blame: Blame::Network,
-                    code: ErrorCode::NO_ERROR,
-                    reason: "the peer did not answer a keepalive ping in time".into(),
-                }),
+                Timer::KeepaliveAck => self.keepalive_unanswered(now),
                 Timer::Drain => self.finish_drain(),
+                Timer::Idle => self.idle_due(now),
+                Timer::Age => self.age_due(now),
+                Timer::AgeGrace => self.fail(ConnectionError {
+                    blame: Blame::Local,
+                    code: ErrorCode::NO_ERROR,
+                    reason: "max_connection_age_grace has passed".into(),
+                }),
+                Timer::Stall => self.look_for_stalls(now),
             }
         }
     }
 
     /// Removes a stream and whatever waits for it.
     fn forget(&mut self, key: StreamKey) {
-        let Some(stream) = self.streams.remove(key) else {
-            return;
-        };
-        if stream.send.scheduled {
-            self.schedule.remove(key.index, stream.priority);
-            self.stalled.retain(|&index| index != key.index);
+        if self.dequeue(key) {
+            self.streams.remove(key);
+            self.stream_ended();
         }
-        if self.open_refused && self.can_open() {
-            self.open_refused = false;
-            self.events.push_back(Event::StreamsAvailable);
-        }
-        self.close_if_drained();
     }
 
     /// Removes a stream whose two halves have ended.
     fn finish(&mut self, key: StreamKey) {
         self.events.push_back(Event::Finished { key });
-        self.forget(key);
+        if self.dequeue(key) {
+            self.streams.retire(key);
+            self.stream_ended();
+        }
+    }
+
+    /// Takes a stream out of the queues. `false`: there is none such.
+    fn dequeue(&mut self, key: StreamKey) -> bool {
+        let Some(stream) = self.streams.get(key) else {
+            return false;
+        };
+        self.queued -= stream.send.queued();
+        if stream.send.scheduled {
+            self.schedule.remove(key.index, stream.priority);
+            self.stalled.retain(|&index| index != key.index);
+        }
+        true
+    }
+
+    fn stream_ended(&mut self) {
+        self.idle_since = None;
+        if self.open_refused && self.can_open() {
+            self.open_refused = false;
+            self.events.push_back(Event::StreamsAvailable);
+        }
+        self.close_if_drained();
     }
 }
