@@ -146,7 +146,7 @@ impl End {
         let before = self.engine.send_buffered(key);
         let length = input.int_in_range(0..=3000usize)? * if input.ratio(1u8, 8u8)? { 30 } else { 1 };
         let data: Vec<u8> = (known.sent..known.sent + length).map(|at| byte(id, at)).collect();
-        self.engine.send_data(key, data.into(), false);
+        self.engine.send_data(key, Bytes::from(data), false);
         // A server that has sent no head, or has ended, is not heard.
         if self.engine.send_buffered(key) == before + length {
             known.sent += length;

@@ -89,7 +89,7 @@ async fn each_message_of_a_stream_is_compressed_or_not() {
                 Some((answer, messages))
             });
             let answers = answers.inspect(move |answer| {
-                setter.set(answer.as_ref().is_ok_and(|answer| answer == "compressed"))
+                setter.set(answer.as_ref().is_ok_and(|answer| answer == "compressed"));
             });
             let mut response = Response::new(answers);
             response.set_compression(Some(CompressionEncoding::Gzip));

@@ -8,8 +8,8 @@ use std::time::Instant;
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use carom_wire::call::{ClientCall, ClientEvent, HeadCache, RequestFields, ServerCall};
 use carom_wire::conn::{Config, Connection, Event, Side};
-use carom_wire::message::{self, PREFIX_LEN};
-use carom_wire::stream::StreamKey;
+use carom_wire::message;
+use carom_wire::stream::{Payload, StreamKey};
 use carom_wire::{Code, MetadataMap};
 
 /// Calls under way at once on the one connection.
@@ -26,6 +26,7 @@ struct Pair {
     served: Vec<Option<ServerCall>>,
     heads: HeadCache,
     metadata: MetadataMap,
+    buffer: BytesMut,
     /// Calls that ended well.
     ended: usize,
     /// Messages that the client took.
@@ -52,6 +53,7 @@ impl Pair {
             served: Vec::new(),
             heads: HeadCache::default(),
             metadata: MetadataMap::new(),
+            buffer: BytesMut::new(),
             ended: 0,
             messages: 0,
         };
@@ -110,12 +112,18 @@ impl Pair {
                     let nothing = MetadataMap::new();
                     match answer {
                         Answer::Echo => {
-                            let framed = framed(&message.payload);
+                            frame(&message.payload, &mut self.buffer);
+                            let framed = Payload::in_buffer(&mut self.buffer);
                             call.send_unary(&mut self.server, key, &self.metadata, None, framed, nothing);
                         }
                         Answer::Stream(count) => {
                             for _ in 0..count {
-                                call.send_message(&mut self.server, key, framed(&[7; 16]));
+                                frame(&[7; 16], &mut self.buffer);
+                                call.send_message(
+                                    &mut self.server,
+                                    key,
+                                    Payload::in_buffer(&mut self.buffer),
+                                );
                             }
                             call.send_status(&mut self.server, key, None, nothing);
                         }
@@ -176,11 +184,16 @@ impl Pair {
     }
 }
 
+fn frame(payload: &[u8], buffer: &mut BytesMut) {
+    buffer.clear();
+    buffer.put_slice(&message::prefix(false, payload.len() as u32));
+    buffer.put_slice(payload);
+}
+
 fn framed(payload: &[u8]) -> Bytes {
-    let mut out = BytesMut::with_capacity(PREFIX_LEN + payload.len());
-    out.put_slice(&message::prefix(false, payload.len() as u32));
-    out.put_slice(payload);
-    out.freeze()
+    let mut buffer = BytesMut::new();
+    frame(payload, &mut buffer);
+    buffer.freeze()
 }
 
 fn place<T>(slots: &mut Vec<Option<T>>, key: StreamKey) -> &mut Option<T> {

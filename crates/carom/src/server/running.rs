@@ -7,7 +7,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use bytes::{BufMut, Bytes, BytesMut};
+use bytes::{BufMut, BytesMut};
 use carom_wire::call::RequestHead;
 use carom_wire::message::{self, PREFIX_LEN};
 use carom_wire::{MetadataMap, Status};
@@ -21,24 +21,21 @@ use crate::request::{Request, RequestContext};
 use crate::response::{Answer, Response};
 use crate::streaming::Streaming;
 
-/// A piece of an answer, in the order in which it is to be sent.
+/// A piece of an answer, in the order in which it is to be sent. A message stands in the buffer that was given to
+/// [`Running::poll_step`], behind its prefix, so that a small one costs no allocation.
 pub(crate) enum Step {
     /// The whole answer of a call with one response message. Ends the call.
-    Unary {
-        metadata: MetadataMap,
-        encoding: Option<CompressionEncoding>,
-        framed: Bytes,
-        trailers: MetadataMap,
-    },
+    Unary { metadata: MetadataMap, encoding: Option<CompressionEncoding>, trailers: MetadataMap },
     /// The head; messages follow.
     Head { metadata: MetadataMap, encoding: Option<CompressionEncoding> },
-    /// One message with its prefix.
-    Message(Bytes),
+    /// One message.
+    Message,
     /// Ends the call: trailing metadata of a good end, or the status of a bad one.
     End(Result<MetadataMap, Status>),
 }
 
-/// Gives an answer step by step. Not polled any more after a step that ends the call.
+/// Gives an answer step by step. Not polled any more after a step that ends the call. `buffer` is shared by all calls of a
+/// connection; what a step does not say is in it means nothing.
 pub(crate) trait Running: Send {
     fn poll_step(self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut BytesMut) -> Poll<Step>;
 }
@@ -75,30 +72,25 @@ impl Sending {
         wish.unwrap_or(self.preferred).filter(|encoding| self.accepted.contains(*encoding))
     }
 
-    /// Encodes a message behind its prefix. `buffer` is shared by the messages of a connection and holds nothing before
-    /// and after.
+    /// Encodes a message behind its prefix, as all that is in `buffer`.
     fn frame<C: Codec>(
         &self,
         codec: &C,
         message: &C::Encode,
         encoding: Option<CompressionEncoding>,
         buffer: &mut BytesMut,
-    ) -> Result<Bytes, Status> {
+    ) -> Result<(), Status> {
         buffer.clear();
         buffer.put_bytes(0, PREFIX_LEN);
-        if let Err(status) = codec.encode(message, buffer) {
-            buffer.clear();
-            return Err(status);
+        codec.encode(message, buffer)?;
+        self.check_size(buffer.len() - PREFIX_LEN)?;
+        if let Some(encoding) = encoding {
+            let plain = buffer.split();
+            buffer.put_bytes(0, PREFIX_LEN);
+            compress(encoding, &plain[PREFIX_LEN..], buffer)?;
         }
-        if let Err(status) = self.check_size(buffer.len() - PREFIX_LEN) {
-            buffer.clear();
-            return Err(status);
-        }
-        let Some(encoding) = encoding else { return Ok(seal(buffer, false)) };
-        let plain = buffer.split();
-        buffer.put_bytes(0, PREFIX_LEN);
-        compress(encoding, &plain[PREFIX_LEN..], buffer)?;
-        Ok(seal(buffer, true))
+        fill_in_prefix(buffer, encoding.is_some());
+        Ok(())
     }
 
     pub(crate) fn check_size(&self, len: usize) -> Result<(), Status> {
@@ -113,13 +105,12 @@ impl Sending {
     }
 }
 
-/// Fills in the prefix before a message and takes both out of the buffer.
-fn seal(buffer: &mut BytesMut, compressed: bool) -> Bytes {
+/// Fills in the prefix before a message.
+fn fill_in_prefix(buffer: &mut BytesMut, compressed: bool) {
     // Sizes were checked to fit into 32 bits; what compression adds to an incompressible message near 4 GiB is the one
     // exception, and no peer takes such a message.
     let len = u32::try_from(buffer.len() - PREFIX_LEN).unwrap_or(u32::MAX);
     buffer[..PREFIX_LEN].copy_from_slice(&message::prefix(compressed, len));
-    buffer.split().freeze()
 }
 
 /// The handler of a method with one response message; `Req` makes its argument.
@@ -224,7 +215,7 @@ where
         let Answer { message, metadata, trailers, compression, .. } = answer;
         let encoding = this.sending.encoding(compression);
         Poll::Ready(match this.sending.frame(this.codec, &message, encoding, buffer) {
-            Ok(framed) => Step::Unary { metadata, encoding, framed, trailers },
+            Ok(()) => Step::Unary { metadata, encoding, trailers },
             Err(status) => Step::End(Err(status)),
         })
     }
@@ -278,7 +269,7 @@ where
                     Some(Ok(message)) => {
                         let encoding = CompressionSwitch::apply(switch.as_ref(), *encoding);
                         match this.sending.frame(this.codec, &message, encoding, buffer) {
-                            Ok(framed) => Step::Message(framed),
+                            Ok(()) => Step::Message,
                             Err(status) => Step::End(Err(status)),
                         }
                     }
@@ -311,7 +302,7 @@ impl StartCall for Elsewhere {
                 match inner.start(input, &occupied) {
                     Ok(running) => hand_over(running, &steps).await,
                     // If nobody listens any more, nobody wants the answer.
-                    Err(status) => drop(steps.send(Step::End(Err(status))).await),
+                    Err(status) => drop(steps.send((Step::End(Err(status)), BytesMut::new())).await),
                 }
             };
             // The call's end is seen at the handler's next await and drops it there, as it does in place.
@@ -333,25 +324,35 @@ impl StartCall for Elsewhere {
     }
 }
 
-async fn hand_over(mut running: Pin<Box<dyn Running>>, steps: &mpsc::Sender<Step>) {
+/// A step, and what it left in the buffer.
+type StepAndMessage = (Step, BytesMut);
+
+async fn hand_over(mut running: Pin<Box<dyn Running>>, steps: &mpsc::Sender<StepAndMessage>) {
     let mut buffer = BytesMut::new();
     loop {
+        buffer.clear();
         let step = std::future::poll_fn(|cx| running.as_mut().poll_step(cx, &mut buffer)).await;
         let last = matches!(step, Step::Unary { .. } | Step::End(_));
-        if steps.send(step).await.is_err() || last {
+        if steps.send((step, buffer.split())).await.is_err() || last {
             return;
         }
     }
 }
 
 struct ElsewhereRunning {
-    receiver: mpsc::Receiver<Step>,
+    receiver: mpsc::Receiver<StepAndMessage>,
 }
 
 impl Running for ElsewhereRunning {
-    fn poll_step(mut self: Pin<&mut Self>, cx: &mut Context<'_>, _buffer: &mut BytesMut) -> Poll<Step> {
-        // Without an end the sender is gone because the handler panicked; the runtime has reported where.
-        self.receiver.poll_recv(cx).map(|step| step.unwrap_or_else(|| Step::End(Err(panicked()))))
+    fn poll_step(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut BytesMut) -> Poll<Step> {
+        match ready!(self.receiver.poll_recv(cx)) {
+            Some((step, message)) => {
+                *buffer = message;
+                Poll::Ready(step)
+            }
+            // Without an end the sender is gone because the handler panicked; the runtime has reported where.
+            None => Poll::Ready(Step::End(Err(panicked()))),
+        }
     }
 }
 

@@ -4,7 +4,13 @@ use super::{
     Inbound,
     response::{OkTrailers, ResponseFields, StatusTrailers, TrailersOnly},
 };
-use crate::{conn::Connection, message::Message, metadata::MetadataMap, status::Status, stream::StreamKey};
+use crate::{
+    conn::Connection,
+    message::Message,
+    metadata::MetadataMap,
+    status::Status,
+    stream::{Payload, StreamKey},
+};
 
 /// One call at the server.
 ///
@@ -106,7 +112,12 @@ impl ServerCall {
     }
 
     /// Sends one message, with its prefix.
-    pub fn send_message(&mut self, conn: &mut Connection, key: StreamKey, framed: Bytes) {
+    pub fn send_message<'a>(
+        &mut self,
+        conn: &mut Connection,
+        key: StreamKey,
+        framed: impl Into<Payload<'a>>,
+    ) {
         self.send_headers(conn, key, &MetadataMap::new(), None);
         if self.outbound == Outbound::Answering {
             conn.send_data(key, framed, false);
@@ -141,13 +152,13 @@ impl ServerCall {
     }
 
     /// Head, the one message (with its prefix) and OK in one go.
-    pub fn send_unary(
+    pub fn send_unary<'a>(
         &mut self,
         conn: &mut Connection,
         key: StreamKey,
         metadata: &MetadataMap,
         encoding: Option<&'static str>,
-        framed: Bytes,
+        framed: impl Into<Payload<'a>>,
         trailing: MetadataMap,
     ) {
         if self.outbound != Outbound::Silent {

@@ -2,6 +2,8 @@ use std::{collections::VecDeque, io::IoSlice};
 
 use bytes::{Buf, Bytes, BytesMut};
 
+use crate::stream::Payload;
+
 /// Bytes on their way to the socket: small ones copied into one buffer, large ones by reference, in order.
 ///
 /// It is a [`Buf`]: write what [`Buf::chunks_vectored`] shows, then [`Buf::advance`] by what went out.
@@ -16,16 +18,12 @@ pub struct Output {
 }
 
 impl Output {
-    /// Payloads below this are copied behind their frame head: cheaper than a vector entry and its
-    /// reference count, and it keeps system calls at one buffer.
-    const COPY_BELOW: usize = 4096;
-
-    /// Appends payload bytes.
-    pub(crate) fn push(&mut self, data: Bytes) {
-        if data.len() < Self::COPY_BELOW {
-            self.tail.extend_from_slice(&data);
-            return;
-        }
+    /// Appends payload bytes. Small ones go behind their frame head, which keeps system calls at one buffer.
+    pub(crate) fn push<'a>(&mut self, data: impl Into<Payload<'a>>) {
+        let data = match data.into().into_large() {
+            Ok(data) => data,
+            Err(small) => return self.tail.extend_from_slice(small.as_slice()),
+        };
         if !self.tail.is_empty() {
             let tail = self.tail.split().freeze();
             self.closed += tail.len();

@@ -2,12 +2,12 @@
 
 use std::time::Instant;
 
-use bytes::{Buf, Bytes};
+use bytes::Buf;
 
 use super::{Connection, Event, Side};
 use crate::{
     frame::{self, ErrorCode, FrameHead, HEAD_LEN, flag, kind},
-    stream::{Ending, Fields, RecvState, SendState, StreamKey},
+    stream::{Ending, Fields, Payload, RecvState, SendState, StreamKey},
 };
 
 impl Connection {
@@ -32,19 +32,52 @@ impl Connection {
 
     /// Queues data behind what the stream has already. `end_stream`: nothing follows. Before the head, or
     /// after the end, nothing happens.
-    pub fn send_data(&mut self, key: StreamKey, data: Bytes, end_stream: bool) {
+    pub fn send_data<'a>(&mut self, key: StreamKey, data: impl Into<Payload<'a>>, end_stream: bool) {
         let Some(stream) = self.streams.get_mut(key) else {
             return;
         };
         if !stream.send.takes_data() {
             return;
         }
-        self.queued += data.len();
+        let data = data.into();
+        let len = data.len();
+        if end_stream && stream.send.queued() == 0 && len < Payload::COPY_BELOW && self.fits(key, len) {
+            // The one message of a call, as a rule: it goes at once.
+            return self.write_last(key, data);
+        }
+        let Some(stream) = self.streams.get_mut(key) else {
+            return;
+        };
+        self.queued += len;
         stream.send.push(data);
         if end_stream {
             stream.send.ending = Some(Ending::Data);
         }
         self.make_ready(key);
+    }
+
+    /// Whether the peer's windows and the output have room for a frame of `len` bytes that need not take its turn.
+    fn fits(&self, key: StreamKey, len: usize) -> bool {
+        self.streams.get(key).is_some_and(|stream| len <= stream.send.window.available())
+            && len <= self.send_window.available()
+            && len <= self.peer.max_frame_size as usize
+            && self.output.remaining() < Self::DIRECT_OUTPUT_LIMIT
+    }
+
+    /// Writes a stream's last data; see [`fits`](Self::fits).
+    fn write_last(&mut self, key: StreamKey, data: Payload<'_>) {
+        let Some(stream) = self.streams.get_mut(key) else {
+            return;
+        };
+        let len = data.len();
+        stream.send.window.consume(len);
+        stream.send.state = SendState::Ended;
+        self.send_window.consume(len);
+        self.pings.forgiven = true;
+        FrameHead { len: len as u32, kind: kind::DATA, flags: flag::END_STREAM, stream: key.id.0 }
+            .encode(&mut self.output.tail);
+        self.output.push(data);
+        self.send_half_ended(key);
     }
 
     /// Ends the stream with trailers, after the data that is queued.
@@ -61,27 +94,29 @@ impl Connection {
 
     /// Head, data and trailers in one go: a whole unary response. Where windows allow it goes straight into
     /// the output, without queue or allocation.
-    pub fn respond<T>(&mut self, key: StreamKey, head: &impl Fields, data: Bytes, trailers: T)
-    where
+    pub fn respond<'a, T>(
+        &mut self,
+        key: StreamKey,
+        head: &impl Fields,
+        data: impl Into<Payload<'a>>,
+        trailers: T,
+    ) where
         T: Fields + Send + 'static,
     {
-        let Some(stream) = self.streams.get_mut(key) else {
-            return;
-        };
-        if stream.send.state != SendState::Idle {
+        let data = data.into();
+        let len = data.len();
+        if self.streams.get(key).is_none_or(|stream| stream.send.state != SendState::Idle) {
             return;
         }
-        let len = data.len();
-        let direct = len <= stream.send.window.available()
-            && len <= self.send_window.available()
-            && len <= self.peer.max_frame_size as usize
-            && self.output.remaining() < Self::DIRECT_OUTPUT_LIMIT;
-        if !direct {
+        if !self.fits(key, len) {
             self.send_headers(key, head, false);
             self.send_data(key, data, false);
             self.send_trailers(key, Box::new(trailers));
             return;
         }
+        let Some(stream) = self.streams.get_mut(key) else {
+            return;
+        };
         stream.send.window.consume(len);
         stream.send.state = SendState::Ended;
         self.send_window.consume(len);

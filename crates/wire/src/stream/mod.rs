@@ -20,6 +20,7 @@ use crate::hpack::FieldWriter;
 pub use priority::Priority;
 pub(crate) use recv::{RecvHalf, RecvState};
 pub(crate) use schedule::Schedule;
+pub use send::Payload;
 pub(crate) use send::{Ending, SendHalf, SendState};
 pub(crate) use window::{RecvWindow, SendWindow, WindowError};
 

@@ -1,8 +1,65 @@
 use std::collections::VecDeque;
 
-use bytes::{Buf, Bytes};
+use bytes::{Bytes, BytesMut};
 
 use super::{Fields, window::SendWindow};
+
+/// Bytes to be sent: handed over, or lent by whoever wants to use their buffer again. What is lent is copied, and so is
+/// what is small; the rest is sent from where it lies.
+#[derive(Debug)]
+pub enum Payload<'a> {
+    /// Handed over.
+    Owned(Bytes),
+    /// Lent.
+    Lent(&'a [u8]),
+}
+
+impl<'a> Payload<'a> {
+    /// What stands in `buffer`: lent if it is small, and else taken out. Clear the buffer when it is sent.
+    pub fn in_buffer(buffer: &'a mut BytesMut) -> Self {
+        if buffer.len() < Self::COPY_BELOW {
+            Self::Lent(buffer)
+        } else {
+            Self::Owned(buffer.split().freeze())
+        }
+    }
+
+    /// Below this many bytes a copy is cheaper than a reference count and an entry in a vector.
+    pub(crate) const COPY_BELOW: usize = 4096;
+
+    /// How many bytes it is.
+    #[allow(clippy::len_without_is_empty, reason = "an empty one is like any other")]
+    pub fn len(&self) -> usize {
+        self.as_slice().len()
+    }
+
+    pub(crate) fn as_slice(&self) -> &[u8] {
+        match self {
+            Self::Owned(bytes) => bytes,
+            Self::Lent(bytes) => bytes,
+        }
+    }
+
+    /// The bytes, if they are to be kept and not to be copied.
+    pub(crate) fn into_large(self) -> Result<Bytes, Self> {
+        match self {
+            Self::Owned(bytes) if bytes.len() >= Self::COPY_BELOW => Ok(bytes),
+            other => Err(other),
+        }
+    }
+}
+
+impl From<Bytes> for Payload<'_> {
+    fn from(bytes: Bytes) -> Self {
+        Self::Owned(bytes)
+    }
+}
+
+impl<'a> From<&'a [u8]> for Payload<'a> {
+    fn from(bytes: &'a [u8]) -> Self {
+        Self::Lent(bytes)
+    }
+}
 
 /// The half of a stream that we write.
 ///
@@ -15,8 +72,10 @@ use super::{Fields, window::SendWindow};
 pub(crate) struct SendHalf {
     pub(crate) state: SendState,
     pub(crate) window: SendWindow,
-    /// Data not yet framed, in order.
+    /// Data not yet framed, in order: large pieces as they are, small ones together.
     queue: VecDeque<Bytes>,
+    /// What comes after `queue`: small pieces still growing.
+    tail: BytesMut,
     queued: usize,
     /// What ends the stream once the queue is empty.
     pub(crate) ending: Option<Ending>,
@@ -50,6 +109,7 @@ impl SendHalf {
             state: SendState::Idle,
             window: SendWindow::new(window),
             queue: VecDeque::new(),
+            tail: BytesMut::new(),
             queued: 0,
             ending: None,
             scheduled: false,
@@ -58,10 +118,16 @@ impl SendHalf {
         }
     }
 
-    pub(crate) fn push(&mut self, data: Bytes) {
+    pub(crate) fn push(&mut self, data: Payload<'_>) {
         self.queued += data.len();
-        if !data.is_empty() {
-            self.queue.push_back(data);
+        match data.into_large() {
+            Ok(large) => {
+                if !self.tail.is_empty() {
+                    self.queue.push_back(self.tail.split().freeze());
+                }
+                self.queue.push_back(large);
+            }
+            Err(small) => self.tail.extend_from_slice(small.as_slice()),
         }
     }
 
@@ -80,14 +146,15 @@ impl SendHalf {
             && if self.queued > 0 { self.window.available() > 0 } else { self.ending.is_some() }
     }
 
-    /// Takes up to `n` bytes off the queue's front piece.
+    /// Takes up to `n` bytes off the front piece.
     pub(crate) fn take(&mut self, n: usize) -> Bytes {
-        let Some(front) = self.queue.front_mut() else {
-            return Bytes::new();
+        let piece = match self.queue.front_mut() {
+            Some(front) if front.len() <= n => self.queue.pop_front().unwrap_or_default(),
+            Some(front) => front.split_to(n),
+            None if self.tail.len() <= n => self.tail.split().freeze(),
+            None => self.tail.split_to(n).freeze(),
         };
-        let piece =
-            if front.len() <= n { self.queue.pop_front().unwrap_or_default() } else { front.split_to(n) };
-        self.queued -= piece.remaining();
+        self.queued -= piece.len();
         self.looks = 0;
         piece
     }
@@ -95,6 +162,7 @@ impl SendHalf {
     /// Drops everything that has not been written.
     pub(crate) fn discard(&mut self) {
         self.queue = VecDeque::new();
+        self.tail = BytesMut::new();
         self.queued = 0;
         self.ending = None;
     }

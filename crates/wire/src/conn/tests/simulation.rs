@@ -375,7 +375,7 @@ impl End {
         let end = random.below(6) == 0;
         known.sent += len;
         known.said_end = end;
-        self.engine.send_data(key, vec![7; len].into(), end && side == Side::Client);
+        self.engine.send_data(key, Bytes::from(vec![7; len]), end && side == Side::Client);
         if end && side == Side::Server {
             self.engine.send_trailers(key, Box::new(trailers));
         }

@@ -11,8 +11,8 @@ use carom_wire::call::{HeadCache, RequestHead, ServerCall};
 use carom_wire::conn::{Connection, ConnectionError, Event, ResetBy, Side};
 use carom_wire::frame::ErrorCode;
 use carom_wire::hpack::HeaderBlock;
-use carom_wire::message::Message;
-use carom_wire::stream::StreamKey;
+use carom_wire::message::{Message, PREFIX_LEN, prefix};
+use carom_wire::stream::{Payload, StreamKey};
 use carom_wire::{MetadataMap, Status};
 
 use super::deadlines::Deadlines;
@@ -20,7 +20,7 @@ use super::inbox::Inbox;
 use super::mailbox::{CallWaker, Command, Mailbox};
 use super::plan::{Plan, Plans, RequestEncoding};
 use crate::cancellation::{CancelCell, Cancelled};
-use crate::codec::ACCEPT_ENCODING;
+use crate::codec::{ACCEPT_ENCODING, CompressionEncoding, compress};
 use crate::request::{Origin, Request, RequestContext};
 use crate::server::RequestMode;
 use crate::server::call::{self, CallFacts, IncomingCall, MessageReceiver, Responder, ResponderShared};
@@ -518,12 +518,12 @@ impl Calls {
                     let encoding = encoding.map(|encoding| encoding.as_str());
                     call.machine.send_headers(&mut self.conn, call.key, &metadata, encoding);
                 }
-                Some(Poll::Ready(Step::Message(framed))) => {
-                    call.machine.send_message(&mut self.conn, call.key, framed);
+                Some(Poll::Ready(Step::Message)) => {
+                    call.machine.send_message(&mut self.conn, call.key, Payload::in_buffer(buffer));
                 }
-                Some(Poll::Ready(Step::Unary { metadata, encoding, framed, trailers })) => {
-                    let encoding = encoding.map(|encoding| encoding.as_str());
-                    call.machine.send_unary(&mut self.conn, call.key, &metadata, encoding, framed, trailers);
+                Some(Poll::Ready(Step::Unary { metadata, encoding, trailers })) => {
+                    let (encoding, message) = (encoding.map(|it| it.as_str()), Payload::in_buffer(buffer));
+                    call.machine.send_unary(&mut self.conn, call.key, &metadata, encoding, message, trailers);
                     return self.answered(index, Cancelled::Finished);
                 }
                 Some(Poll::Ready(Step::End(Ok(trailers)))) => {
@@ -619,14 +619,14 @@ impl Calls {
                 call.machine.send_headers(conn, key, &metadata, encoding.map(|encoding| encoding.as_str()));
             }
             Command::Message { payload, encoding, .. } => {
-                let len = payload.len() + carom_wire::message::PREFIX_LEN;
+                let len = payload.len() + PREFIX_LEN;
                 if !call.machine.is_head_sent() {
                     let encoding = encoding.map(|encoding| encoding.as_str());
                     call.machine.send_headers(conn, key, &MetadataMap::new(), encoding);
                 }
                 match frame(payload, encoding, &mut self.buffer) {
-                    Ok((head, tail)) => {
-                        call.machine.send_message(conn, key, head);
+                    Ok(tail) => {
+                        call.machine.send_message(conn, key, Payload::in_buffer(&mut self.buffer));
                         if let Some(tail) = tail {
                             call.machine.send_message(conn, key, tail);
                         }
@@ -647,12 +647,13 @@ impl Calls {
                 let initial = answer.initial.unwrap_or_default();
                 let encoding = answer.encoding.map(|encoding| encoding.as_str());
                 match frame(answer.payload, answer.encoding, &mut self.buffer) {
-                    Ok((framed, None)) => {
+                    Ok(None) => {
+                        let framed = Payload::in_buffer(&mut self.buffer);
                         call.machine.send_unary(conn, key, &initial, encoding, framed, answer.trailing);
                     }
-                    Ok((head, Some(tail))) => {
+                    Ok(Some(tail)) => {
                         call.machine.send_headers(conn, key, &initial, encoding);
-                        call.machine.send_message(conn, key, head);
+                        call.machine.send_message(conn, key, &self.buffer[..]);
                         call.machine.send_message(conn, key, tail);
                         call.machine.send_status(conn, key, None, answer.trailing);
                     }
@@ -715,28 +716,27 @@ fn deadline_exceeded() -> Status {
     Status::deadline_exceeded("Deadline Exceeded")
 }
 
-/// A message behind its prefix: as one piece if it is small, else prefix and payload, which is not copied.
+/// Puts a message behind its prefix into `buffer`, or the prefix alone and gives the payload back, if that is large.
 fn frame(
     payload: Bytes,
-    encoding: Option<crate::codec::CompressionEncoding>,
+    encoding: Option<CompressionEncoding>,
     buffer: &mut BytesMut,
-) -> Result<(Bytes, Option<Bytes>), Status> {
-    use carom_wire::message::{PREFIX_LEN, prefix};
+) -> Result<Option<Bytes>, Status> {
     /// Below this a copy is cheaper than one more piece.
     const COPY_BELOW: usize = 4096;
     buffer.clear();
     if let Some(encoding) = encoding {
         buffer.extend_from_slice(&[0; PREFIX_LEN]);
-        crate::codec::compress(encoding, &payload, buffer)?;
+        compress(encoding, &payload, buffer)?;
         let len = u32::try_from(buffer.len() - PREFIX_LEN).unwrap_or(u32::MAX);
         buffer[..PREFIX_LEN].copy_from_slice(&prefix(true, len));
-        return Ok((buffer.split().freeze(), None));
+        return Ok(None);
     }
     // The responder has checked that it fits into 32 bits.
     buffer.extend_from_slice(&prefix(false, u32::try_from(payload.len()).unwrap_or(u32::MAX)));
     if payload.len() < COPY_BELOW {
         buffer.extend_from_slice(&payload);
-        return Ok((buffer.split().freeze(), None));
+        return Ok(None);
     }
-    Ok((buffer.split().freeze(), Some(payload)))
+    Ok(Some(payload))
 }
