@@ -6,7 +6,6 @@ use std::future::{Future, pending};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
-use std::task::Poll;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -299,7 +298,7 @@ impl World {
 
     /// Runs until all callers are done and everything has been taken down.
     pub(crate) async fn run(self) -> Outcome {
-        let calm = self.seed % 3 == 0;
+        let calm = self.seed.is_multiple_of(3);
         let outcome = Arc::new(Mutex::new(Outcome::default()));
         let running = Arc::new(AtomicUsize::new(CALLERS as usize));
         let channels: Vec<_> = (0..3).map(|_| self.channel()).collect();
