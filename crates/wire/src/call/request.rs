@@ -142,6 +142,9 @@ impl HeadCache {
         let head = Arc::new(RequestHead::parse(block)?);
         let entry = (block.clone(), head.clone());
         if self.heads.len() < Self::REMEMBERED {
+            if self.heads.is_empty() {
+                self.heads.reserve_exact(1);
+            }
             self.heads.push(entry);
         } else {
             self.heads[self.next] = entry;

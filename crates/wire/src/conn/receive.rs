@@ -45,6 +45,9 @@ impl KnownHeads {
         }
         let facts = validate::request(block)?;
         if self.heads.len() < Self::REMEMBERED {
+            if self.heads.is_empty() {
+                self.heads.reserve_exact(1);
+            }
             self.heads.push((block.clone(), facts));
         } else {
             self.heads[self.next] = (block.clone(), facts);

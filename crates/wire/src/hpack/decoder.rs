@@ -169,6 +169,11 @@ impl Decoder {
         if self.acknowledged { self.setting } else { self.setting.max(DEFAULT_TABLE_SIZE) }
     }
 
+    /// Gives back the memory of what is only remembered to be quicker.
+    pub(crate) fn forget_blocks(&mut self) {
+        self.memo = Memo::default();
+    }
+
     fn update_due(&self) -> bool {
         self.table.max_size > self.max_table_size()
     }
@@ -294,7 +299,7 @@ struct Literal {
 impl List {
     fn new(soft_limit: usize) -> Self {
         Self {
-            fields: Vec::with_capacity(12),
+            fields: Vec::with_capacity(8),
             text: Vec::new(),
             literals: SmallVec::new(),
             size: 0,

@@ -86,8 +86,8 @@ impl Encoder {
         self.update.is_some()
     }
 
-    /// Gives back memory that an idle connection does not need.
-    pub(crate) fn shrink(&mut self) {
+    /// Gives back the memory of what is only remembered to be quicker.
+    pub(crate) fn forget_groups(&mut self) {
         self.memo = Memo::default();
     }
 }
@@ -223,6 +223,10 @@ impl Memo {
         let stale = self.groups.iter().position(|known| known.generation != generation);
         let place = stale.unwrap_or_else(|| {
             if self.groups.len() < Self::PLACES {
+                if self.groups.is_empty() {
+                    // A server has the two of its answers.
+                    self.groups.reserve_exact(2);
+                }
                 self.groups.push(Remembered::default());
                 return self.groups.len() - 1;
             }

@@ -106,6 +106,10 @@ impl Streams {
 
     pub(crate) fn insert(&mut self, stream: Stream) -> StreamKey {
         let id = stream.id;
+        if self.slab.capacity() == 0 {
+            // Many connections have one stream at a time.
+            self.slab.reserve_exact(1);
+        }
         let index = self.slab.insert(stream) as u32;
         self.by_id.insert(id.0, index);
         StreamKey { index, id }

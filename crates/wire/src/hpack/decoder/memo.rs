@@ -45,6 +45,9 @@ impl Memo {
         }
         if self.blocks.len() < BLOCKS {
             let block = block.clone();
+            if self.blocks.is_empty() {
+                self.blocks.reserve_exact(1);
+            }
             self.blocks.push(Remembered { wire: wire.to_vec(), generation, patience: 0, block });
             return;
         }

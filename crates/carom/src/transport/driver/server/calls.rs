@@ -205,7 +205,7 @@ impl Calls {
 
     /// Gives back what an idle connection does not need. All of it is made again with the next call.
     pub(super) fn shrink(&mut self) {
-        self.conn.shrink();
+        self.conn.hibernate();
         self.buffer = BytesMut::new();
         self.deadlines.clear();
         self.undated = Vec::new();
@@ -326,6 +326,10 @@ impl Calls {
 
         let index = key.index();
         if index >= self.slots.len() {
+            if self.slots.capacity() == 0 {
+                // Many connections have one call at a time; room for four would be their largest allocation.
+                self.slots.reserve_exact(1);
+            }
             self.slots.resize_with(index + 1, Slot::default);
         }
         let work = Work::Collecting(None);

@@ -84,6 +84,9 @@ impl Plans {
         let plan = Plan::new(head, shared);
         let entry = (Arc::clone(head), plan);
         if self.known.len() < Self::REMEMBERED {
+            if self.known.is_empty() {
+                self.known.reserve_exact(1);
+            }
             self.known.push(entry);
         } else {
             self.known[self.next] = entry;
