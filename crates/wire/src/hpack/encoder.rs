@@ -317,7 +317,7 @@ fn hash(seed: u64, bytes: &[u8]) -> u64 {
     state ^ (state >> 32)
 }
 
-const BUCKETS: usize = 32;
+const BUCKETS: usize = 16;
 
 /// The dynamic table, as the peer's decoder has it.
 ///

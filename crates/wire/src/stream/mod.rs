@@ -8,7 +8,7 @@ pub(crate) mod validate;
 mod window;
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, VecDeque},
     fmt,
     hash::{BuildHasherDefault, Hasher},
 };
@@ -94,8 +94,7 @@ pub(crate) struct Streams {
     retired: usize,
     by_id: HashMap<u32, u32, BuildHasherDefault<IdHasher>>,
     /// The last streams that we reset: frames that were under way when we did are ignored (RFC 9113 §5.4.2).
-    recently_reset: [u32; Self::REMEMBERED_RESETS],
-    resets: usize,
+    recently_reset: VecDeque<u32>,
 }
 
 impl Streams {
@@ -158,8 +157,10 @@ impl Streams {
     }
 
     pub(crate) fn remember_reset(&mut self, id: StreamId) {
-        self.recently_reset[self.resets % Self::REMEMBERED_RESETS] = id.0;
-        self.resets += 1;
+        if self.recently_reset.len() == Self::REMEMBERED_RESETS {
+            self.recently_reset.pop_front();
+        }
+        self.recently_reset.push_back(id.0);
     }
 
     pub(crate) fn was_reset(&self, id: u32) -> bool {

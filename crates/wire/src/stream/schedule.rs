@@ -9,14 +9,20 @@ use super::Priority;
 pub(crate) struct Schedule {
     /// A bit for each level that is not empty, so that an idle schedule costs one comparison.
     occupied: u8,
-    levels: [VecDeque<u32>; Priority::LEVELS],
+    /// Made for the first stream that waits: answers that go out at once, which are most, need none.
+    levels: Option<Box<[VecDeque<u32>; Priority::LEVELS]>>,
+}
+
+/// The place of a priority among the levels.
+fn level_of(priority: Priority) -> usize {
+    usize::from(priority.urgency).min(Priority::LEVELS - 1)
 }
 
 impl Schedule {
     /// Puts a stream, by its index, at the end of its level. The caller sees to it that it stands there once.
     pub(crate) fn push(&mut self, index: u32, priority: Priority) {
-        let level = usize::from(priority.urgency).min(Priority::LEVELS - 1);
-        self.levels[level].push_back(index);
+        let level = level_of(priority);
+        self.levels.get_or_insert_default()[level].push_back(index);
         self.occupied |= 1 << level;
     }
 
@@ -26,8 +32,9 @@ impl Schedule {
             return None;
         }
         let level = self.occupied.trailing_zeros() as usize;
-        let index = self.levels[level].pop_front();
-        if self.levels[level].is_empty() {
+        let queue = &mut self.levels.as_mut()?[level];
+        let index = queue.pop_front();
+        if queue.is_empty() {
             self.occupied &= !(1 << level);
         }
         index
@@ -35,16 +42,17 @@ impl Schedule {
 
     /// Gives a popped stream its place at the head of its level back: it could not use its turn.
     pub(crate) fn push_front(&mut self, index: u32, priority: Priority) {
-        let level = usize::from(priority.urgency).min(Priority::LEVELS - 1);
-        self.levels[level].push_front(index);
+        let level = level_of(priority);
+        self.levels.get_or_insert_default()[level].push_front(index);
         self.occupied |= 1 << level;
     }
 
     /// Forgets a stream that is gone.
     pub(crate) fn remove(&mut self, index: u32, priority: Priority) {
-        let level = usize::from(priority.urgency).min(Priority::LEVELS - 1);
-        self.levels[level].retain(|&other| other != index);
-        if self.levels[level].is_empty() {
+        let level = level_of(priority);
+        let Some(levels) = &mut self.levels else { return };
+        levels[level].retain(|&other| other != index);
+        if levels[level].is_empty() {
             self.occupied &= !(1 << level);
         }
     }
