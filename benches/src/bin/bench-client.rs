@@ -5,9 +5,12 @@
 //! bench-client sstream  PORT THREADS COUNT SIZE REPEATS
 //! bench-client pingpong PORT THREADS SECONDS SIZE
 //! bench-client upload   PORT THREADS COUNT SIZE REPEATS
+//! bench-client fairness PORT THREADS SECONDS
 //! ```
-//! THREADS 0 is the current-thread runtime. The first half second, or the first repeat, is not counted.
+//! `fairness` makes one small call after another, first alone and then beside a stream of 1 MiB messages on the same
+//! connection, and prints a line for each. THREADS 0 is the current-thread runtime. The first half second, or the first repeat, is not counted.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use carom::{Channel, Status};
@@ -36,9 +39,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
                 "sstream" => server_stream(channel).await,
                 "pingpong" => ping_pong(channel).await,
                 "upload" => upload(channel).await,
-                other => {
-                    Err(Status::invalid_argument(format!("{other}: unary, sstream, pingpong or upload")))
-                }
+                "fairness" => fairness(channel).await,
+                other => Err(Status::invalid_argument(format!(
+                    "{other}: unary, sstream, pingpong, upload or fairness"
+                ))),
             }
         })
         .await??;
@@ -160,3 +164,36 @@ async fn upload(channel: Channel) -> Result<(), Status> {
     meter.finish("upload", messages, bytes, Vec::new());
     Ok(())
 }
+
+/// Small calls alone, then with a stream of large messages under way.
+async fn fairness(channel: Channel) -> Result<(), Status> {
+    let span = Duration::from_secs_f64(arg(4, 3.0));
+    drive(&channel, 1, WARM_UP, "wwwww").await?;
+    let meter = Meter::start();
+    let latencies = drive(&channel, 1, span, "wwwww").await?;
+    meter.finish("alone", latencies.len() as u64, 0, latencies);
+
+    let client = BenchClient::new(channel.clone());
+    let streaming = tokio::spawn(async move {
+        let mut bytes = 0;
+        // More than can be taken: it goes on until it is dropped.
+        let request = StreamRequest { count: u32::MAX, size: 1 << 20, ..Default::default() };
+        let mut chunks = client.server_stream(request).await?.into_inner();
+        while let Some(chunk) = chunks.message().await? {
+            bytes += chunk.data.len() as u64;
+            STREAMED.store(bytes, Ordering::Relaxed);
+        }
+        Ok::<_, Status>(())
+    });
+    drive(&channel, 1, WARM_UP, "wwwww").await?;
+    let before = STREAMED.load(Ordering::Relaxed);
+    let meter = Meter::start();
+    let latencies = drive(&channel, 1, span, "wwwww").await?;
+    let streamed = STREAMED.load(Ordering::Relaxed) - before;
+    meter.finish("beside a stream", latencies.len() as u64, streamed, latencies);
+    streaming.abort();
+    Ok(())
+}
+
+/// Bytes that came on the stream of [`fairness`].
+static STREAMED: AtomicU64 = AtomicU64::new(0);
