@@ -84,22 +84,43 @@ fn hpack_bomb() {
 
 #[test]
 fn floods_of_frames_that_carry_nothing() {
-    let cases: [(&str, u8, u32, &[u8]); 5] = [
-        ("PING", kind::PING, 0, &[0; 8]),
-        ("SETTINGS", kind::SETTINGS, 0, &[]),
-        ("PRIORITY", kind::PRIORITY, 1, &[0, 0, 0, 3, 0]),
-        ("empty DATA", kind::DATA, 1, &[]),
-        ("WINDOW_UPDATE", kind::WINDOW_UPDATE, 1, &[0, 0, 0, 1]),
+    let cases: [(&str, u8, u8, u32, &[u8]); 7] = [
+        ("PING", kind::PING, 0, 0, &[0; 8]),
+        ("PING ACK", kind::PING, flag::ACK, 0, &[0; 8]),
+        ("SETTINGS", kind::SETTINGS, 0, 0, &[]),
+        ("PRIORITY", kind::PRIORITY, 0, 1, &[0, 0, 0, 3, 0]),
+        ("empty DATA", kind::DATA, 0, 1, &[]),
+        ("WINDOW_UPDATE", kind::WINDOW_UPDATE, 0, 1, &[0, 0, 0, 1]),
+        ("GOAWAY", kind::GOAWAY, 0, 0, &[0; 8]),
     ];
-    for (what, kind, stream, payload) in cases {
+    for (what, kind, flags, stream, payload) in cases {
         let mut attacked = Attacked::server(Config::default());
         let block = attacked.block(request);
         attacked.frame(kind::HEADERS, flag::END_HEADERS, 1, &block);
         for _ in 0..=Config::default().idle_frame_burst + 10 {
-            attacked.frame(kind, 0, stream, payload);
+            attacked.frame(kind, flags, stream, payload);
         }
         assert!(calm(&attacked.events()), "{what}");
     }
+}
+
+/// What a server may send a client without end: heads that announce another one, resets of streams that are gone.
+#[test]
+fn floods_of_a_server() {
+    let mut attacked = Attacked::client(Config::default());
+    attacked.engine.open(&request, false).unwrap();
+    let informational = attacked.block(|w| w.field(b":status", b"103", Indexing::Incremental));
+    for _ in 0..=Config::default().idle_frame_burst {
+        attacked.frame(kind::HEADERS, flag::END_HEADERS, 1, &informational);
+    }
+    assert!(calm(&attacked.events()), "1xx");
+
+    let mut attacked = Attacked::client(Config::default());
+    attacked.engine.open(&request, false).unwrap();
+    for _ in 0..=Config::default().idle_frame_burst + 1 {
+        attacked.frame(kind::RST_STREAM, 0, 1, &8_u32.to_be_bytes());
+    }
+    assert!(calm(&attacked.events()), "RST_STREAM");
 }
 
 #[test]
