@@ -14,7 +14,7 @@ use tokio::task::JoinHandle;
 
 use crate::siege::soon;
 
-/// Header blocks that are kept.
+/// Header blocks that are kept at a time.
 const KEPT: usize = 500;
 
 /// What the other side has said.
@@ -107,11 +107,12 @@ impl<S: AsyncRead + AsyncWrite + Send + 'static> Attacker<S> {
         soon(async { self.out.write_all(bytes).await.is_ok() && self.out.flush().await.is_ok() }).await
     }
 
-    /// Writes what is taken until nothing is for `patience`. How much that was.
+    /// Writes `bytes` again and again, until nothing is taken for `patience`. How much that was.
     pub(crate) async fn press(&mut self, bytes: &[u8], most: usize, patience: Duration) -> usize {
         let mut written = 0;
         while written < most {
-            match tokio::time::timeout(patience, self.out.write(bytes)).await {
+            let left = &bytes[written % bytes.len()..];
+            match tokio::time::timeout(patience, self.out.write(left)).await {
                 Ok(Ok(n)) if n > 0 => written += n,
                 _ => break,
             }
@@ -209,9 +210,7 @@ async fn listen(mut from: impl AsyncRead + Unpin, sender: watch::Sender<Seen>) {
 }
 
 fn note(seen: &mut Seen, decoder: &mut Decoder, head: FrameHead, payload: &[u8]) {
-    let code = |at: usize| {
-        ErrorCode(u32::from_be_bytes(payload[at..at + 4].try_into().expect("four bytes")))
-    };
+    let code = |at: usize| ErrorCode(u32::from_be_bytes(payload[at..at + 4].try_into().expect("four bytes")));
     seen.frames += 1;
     match head.kind {
         kind::GOAWAY => {
@@ -223,10 +222,12 @@ fn note(seen: &mut Seen, decoder: &mut Decoder, head: FrameHead, payload: &[u8])
         kind::HEADERS => {
             // Servers here answer in blocks of one frame.
             let block = decoder.decode(payload).expect("a server's header block");
-            if seen.blocks.len() < KEPT {
-                seen.blocks.push((head.stream, block));
-                seen.raw_blocks.extend_from_slice(payload);
+            if seen.blocks.len() >= KEPT {
+                seen.blocks.clear();
+                seen.raw_blocks.clear();
             }
+            seen.blocks.push((head.stream, block));
+            seen.raw_blocks.extend_from_slice(payload);
         }
         _ => {}
     }

@@ -61,6 +61,7 @@ async fn pour(attacker: &mut Attacker, flood: &Flood) {
 async fn floods_end_their_connection() {
     for flood in FLOODS {
         for ears in [Ears::Open, Ears::Shut] {
+            println!("{}", flood.name); // shown only if the test fails
             let siege = Siege::begin().await;
             let mut attacker = Attacker::greeting(siege.addr, &[], ears).await;
             pour(&mut attacker, &flood).await;
@@ -109,4 +110,18 @@ async fn replies_that_nobody_reads_stop_the_reading() {
         drop(attacker);
         siege.end(&Bounds { memory: 4 * MIB, cpu: Duration::from_secs(30) }).await;
     }
+}
+
+/// Frames that do carry something, as little as can be, sent as fast as the socket takes them: what is not handled yet
+/// waits in the attacker's own buffers, not in the server's.
+#[tokio::test]
+async fn small_frames_faster_than_they_can_be_handled() {
+    let siege = Siege::begin().await;
+    let mut attacker = Attacker::connect(siege.addr).await;
+    let stream = attacker.open("Sum").await;
+    // Messages of nothing, in a frame each: as far as windows go it is all right for a while, then it is not.
+    let batch = repeated(5000, kind::DATA, 0, stream, &[0; 5]);
+    attacker.press(&batch, 64 * MIB, Duration::from_secs(2)).await;
+    drop(attacker);
+    siege.end(&Bounds { memory: 3 * MIB, cpu: Duration::from_secs(30) }).await;
 }

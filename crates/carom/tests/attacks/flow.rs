@@ -67,7 +67,8 @@ async fn data_beyond_the_window_of_a_stream_that_is_not_read() {
 #[tokio::test]
 async fn frames_that_are_too_large() {
     let siege = Siege::begin().await;
-    let sizes = [(kind::DATA, 16_385), (kind::DATA, 0xff_ffff), (kind::HEADERS, 0xff_ffff), (0xbe, 0x10_0000)];
+    let sizes =
+        [(kind::DATA, 16_385), (kind::DATA, 0xff_ffff), (kind::HEADERS, 0xff_ffff), (0xbe, 0x10_0000)];
     for (kind, len) in sizes {
         let mut attacker = Attacker::connect(siege.addr).await;
         attacker.frame(kind::HEADERS, flag::END_HEADERS, 1, &request("Deaf")).await;

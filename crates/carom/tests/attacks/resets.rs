@@ -92,7 +92,8 @@ async fn rapid_reset_of_work_that_goes_on() {
 #[tokio::test]
 async fn made_you_reset() {
     let head = request("Deaf");
-    let open = |out: &mut BytesMut, stream: u32| put_frame(out, kind::HEADERS, flag::END_HEADERS, stream, &head);
+    let open =
+        |out: &mut BytesMut, stream: u32| put_frame(out, kind::HEADERS, flag::END_HEADERS, stream, &head);
     let closed = |out: &mut BytesMut, stream: u32| {
         put_frame(out, kind::HEADERS, flag::END_HEADERS | flag::END_STREAM, stream, &head);
     };

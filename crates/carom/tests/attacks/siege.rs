@@ -276,7 +276,12 @@ impl Siege {
             let name = std::thread::current().name().unwrap_or_default().to_owned();
             println!("{name}: {} KiB, CPU {cpu:?} of {took:?}, {calls} calls beside", memory / KIB);
         }
-        assert!(memory <= bounds.memory, "{} KiB at the peak, {} are allowed", memory / KIB, bounds.memory / KIB);
+        assert!(
+            memory <= bounds.memory,
+            "{} KiB at the peak, {} are allowed",
+            memory / KIB,
+            bounds.memory / KIB
+        );
         assert!(cpu <= bounds.cpu, "{cpu:?} of CPU, {:?} are allowed", bounds.cpu);
         assert!(calls > 0 || took < CALLS_WITHIN, "no call of the neighbour within {took:?}");
         self.calls(CALLS_AFTER).await;
