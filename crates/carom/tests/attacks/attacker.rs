@@ -74,7 +74,9 @@ impl Attacker {
 
     /// As [`connect`](Self::connect), with these SETTINGS.
     pub(crate) async fn greeting(addr: SocketAddr, settings: &[(u16, u32)], ears: Ears) -> Self {
-        let mut attacker = Self::over(TcpStream::connect(addr).await.unwrap(), ears);
+        let stream = TcpStream::connect(addr).await.unwrap();
+        stream.set_nodelay(true).unwrap();
+        let mut attacker = Self::over(stream, ears);
         attacker.greet(settings).await;
         attacker
     }

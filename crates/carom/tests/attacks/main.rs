@@ -7,17 +7,17 @@
 #![cfg(target_os = "linux")] // CPU time of a thread and descriptors are read from /proc
 
 mod attacker;
-//mod connections;
+mod connections;
 mod floods;
 mod flow;
 mod headers;
-//mod messages;
-//mod metadata;
-//mod peer;
+mod messages;
+mod metadata;
+mod peer;
 mod resets;
-//mod responses;
+mod responses;
 mod siege;
-//mod stalls;
+mod stalls;
 
 /// Counts what is allocated, and remembers the most.
 #[global_allocator]

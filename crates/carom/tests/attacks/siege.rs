@@ -1,7 +1,9 @@
 //! A server under attack, its neighbour's calls, and what the attack may cost.
 
+use std::fs::File;
 use std::future::Future;
 use std::net::SocketAddr;
+use std::os::unix::fs::FileExt;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -21,8 +23,6 @@ pub(crate) const LIMIT: Duration = Duration::from_secs(30);
 pub(crate) const KIB: usize = 1024;
 pub(crate) const MIB: usize = 1024 * KIB;
 
-/// The name of the thread that is attacked.
-const WORKER: &str = "attacked";
 /// Calls that the neighbour completes after an attack before it is believed to be unharmed.
 const CALLS_AFTER: usize = 5;
 /// An attack that lasts this long must have seen calls of the neighbour.
@@ -85,7 +85,7 @@ impl Drop for Running {
 }
 
 /// `test.Siege`.
-struct Methods(Arc<Ledger>);
+pub(crate) struct Methods(pub(crate) Arc<Ledger>);
 
 /// The size of each message of `Flow`.
 pub(crate) const FLOW_MESSAGE: usize = 16 * KIB;
@@ -180,6 +180,7 @@ pub(crate) struct Siege {
     calls_before: usize,
     memory_before: usize,
     cpu_before: Duration,
+    worker: File,
     _alone: MutexGuard<'static, ()>,
 }
 
@@ -193,9 +194,11 @@ impl Siege {
     pub(crate) async fn against(configure: impl FnOnce(Builder) -> Builder) -> Self {
         static ALONE: Mutex<()> = Mutex::new(());
         let alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+        static SIEGES: AtomicUsize = AtomicUsize::new(0);
+        let worker = format!("siege-{}", SIEGES.fetch_add(1, Ordering::Relaxed));
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
-            .thread_name(WORKER)
+            .thread_name(worker.clone())
             .enable_all()
             .build()
             .unwrap();
@@ -219,6 +222,7 @@ impl Siege {
             calls_before: 0,
             memory_before: 0,
             cpu_before: Duration::ZERO,
+            worker: worker_stat(&worker),
             _alone: alone,
         };
         siege.calls(CALLS_AFTER).await;
@@ -236,7 +240,7 @@ impl Siege {
         self.calls_before = self.neighbour.completed.load(Ordering::Relaxed);
         *self.neighbour.slowest.lock().unwrap() = Duration::ZERO;
         self.started = Instant::now();
-        self.cpu_before = cpu();
+        self.cpu_before = cpu(&self.worker);
         self.memory_before = MEMORY.current_usage();
         MEMORY.reset_peak_usage();
     }
@@ -262,15 +266,16 @@ impl Siege {
     /// Lets time pass with the attacker still there, in which next to nothing may be done: somebody who waits must not
     /// cost anything.
     pub(crate) async fn quiet(&self, time: Duration) {
-        let before = cpu();
+        let before = cpu(&self.worker);
         tokio::time::sleep(time).await;
-        let spent = cpu() - before;
+        let spent = cpu(&self.worker) - before;
         assert!(spent <= time / 2, "{spent:?} of CPU within {time:?} of silence");
     }
 
     /// The attack is over, or has done what it can do: what did it cost?
     pub(crate) async fn hold(&self, bounds: &Bounds) {
-        let (memory, cpu, took) = (self.memory(), cpu() - self.cpu_before, self.started.elapsed());
+        let (memory, cpu, took) =
+            (self.memory(), cpu(&self.worker) - self.cpu_before, self.started.elapsed());
         let calls = self.neighbour.completed.load(Ordering::Relaxed) - self.calls_before;
         if std::env::var_os("CAROM_SIEGE").is_some() {
             let name = std::thread::current().name().unwrap_or_default().to_owned();
@@ -337,17 +342,22 @@ async fn live(channel: Channel, neighbour: Arc<Neighbour>) {
     }
 }
 
-/// CPU time that the worker has used, to a hundredth of a second.
-fn cpu() -> Duration {
+/// What the system knows of the worker thread, kept open: descriptors may run out.
+fn worker_stat(name: &str) -> File {
+    let of_worker = |stat: &String| stat.contains(&format!("({name})"));
+    let tasks = std::fs::read_dir("/proc/self/task").unwrap().flatten().map(|task| task.path().join("stat"));
+    let mut found = tasks.filter(|path| std::fs::read_to_string(path).is_ok_and(|stat| of_worker(&stat)));
+    File::open(found.next().expect("the worker")).unwrap()
+}
+
+/// CPU time that a thread has used, to a hundredth of a second.
+fn cpu(stat: &File) -> Duration {
     const TICKS_A_SECOND: u64 = 100; // USER_HZ, which is part of Linux's interface
-    let mut ticks = 0;
-    for task in std::fs::read_dir("/proc/self/task").unwrap().flatten() {
-        let Ok(stat) = std::fs::read_to_string(task.path().join("stat")) else { continue };
-        // proc_pid_stat(5): the name in parentheses; user and system time are the 12th and 13th field after it.
-        let Some((before, after)) = stat.rsplit_once(')') else { continue };
-        if before.split_once('(').is_some_and(|(_, name)| name == WORKER) {
-            ticks += after.split_whitespace().skip(11).take(2).flat_map(str::parse::<u64>).sum::<u64>();
-        }
-    }
+    let mut buffer = [0; 1024];
+    let read = stat.read_at(&mut buffer, 0).unwrap();
+    let text = String::from_utf8_lossy(&buffer[..read]);
+    // proc_pid_stat(5): user and system time are the 12th and 13th field after the name in parentheses.
+    let (_, after) = text.rsplit_once(')').unwrap();
+    let ticks: u64 = after.split_whitespace().skip(11).take(2).flat_map(str::parse::<u64>).sum();
     Duration::from_millis(ticks * 1000 / TICKS_A_SECOND)
 }
