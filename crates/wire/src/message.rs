@@ -132,6 +132,8 @@ impl Deframer {
                 State::Failed(error) => return Err(*error),
                 State::Prefix => {
                     if self.queued < PREFIX_LEN {
+                        // A few bytes may wait for long, and would hold on to all that was read with them.
+                        self.front = Bytes::copy_from_slice(&self.front);
                         return Ok(None);
                     }
                     let (compressed, len) = self.read_prefix()?;

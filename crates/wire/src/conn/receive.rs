@@ -290,13 +290,13 @@ impl Connection {
             ConnectionError::peer(code, format!("header block of stream {id}: {error} (RFC 9113 §4.3)"))
         })?;
         self.timers.stop(Timer::HeaderBlock);
-        self.idle_frames.forgive(Self::USEFUL_FRAME_FORGIVES);
         if let Some(key) = self.streams.find(id) {
             return match self.side {
                 Side::Server => self.handle_request_trailers(key, &block, end_stream, now),
                 Side::Client => self.handle_response_block(key, block, end_stream, now),
             };
         }
+        self.idle_frames.forgive(Self::USEFUL_FRAME_FORGIVES);
         if self.is_idle(id) {
             return match self.side {
                 Side::Server => self.handle_request(id, block, end_stream, now),
@@ -396,9 +396,11 @@ impl Connection {
             return Ok(None);
         };
         let recv = &mut stream.recv;
+        let mut informational = false;
         let checked = match recv.state {
             RecvState::AwaitingHead => validate::response(&block).and_then(|facts| {
-                if facts.informational {
+                informational = facts.informational;
+                if informational {
                     return if end_stream {
                         Err("a 1xx response that ends the stream (RFC 9113 §8.1)")
                     } else {
@@ -423,6 +425,12 @@ impl Connection {
         if end_stream {
             recv.state = RecvState::Ended;
             self.recv_half_ended(key);
+        }
+        if informational {
+            // There may be any number of them, and none brings the call on.
+            self.count_idle_frame(now)?;
+        } else {
+            self.idle_frames.forgive(Self::USEFUL_FRAME_FORGIVES);
         }
         Ok(Some(Event::Headers { key, block, end_stream }))
     }
@@ -532,6 +540,7 @@ impl Connection {
         }
         self.count_reset(now)?;
         let Some(key) = self.streams.find(id) else {
+            self.count_idle_frame(now)?;
             return Ok(None);
         };
         self.forget(key);

@@ -82,6 +82,8 @@ pub(crate) struct Driver<R: FnMut(ConnectionEvent)> {
     /// The inbox was seen and is left to fill for one round of the run queue.
     gathering: bool,
     read_size: usize,
+    /// Counts what the socket gave.
+    arrival: u64,
     /// Why reading or writing failed.
     broken: Option<io::Error>,
     report: R,
@@ -111,6 +113,7 @@ impl<R: FnMut(ConnectionEvent)> Driver<R> {
             spare: Vec::new(),
             gathering: false,
             read_size: MIN_READ,
+            arrival: 0,
             broken: None,
             report,
             ready: false,
@@ -150,6 +153,7 @@ impl<R: FnMut(ConnectionEvent)> Driver<R> {
                 }
                 Poll::Ready(Ok(n)) => {
                     progress = true;
+                    self.arrival += 1;
                     *budget = budget.saturating_sub(n);
                     if n == room {
                         self.read_size = (self.read_size * 2).min(MAX_READ);
@@ -240,7 +244,7 @@ impl<R: FnMut(ConnectionEvent)> Driver<R> {
         let mut state = open.call.lock();
         loop {
             match open.wire.next_message() {
-                Ok(Some(message)) => self.wakers.extend(state.receive_message(message)),
+                Ok(Some(message)) => self.wakers.extend(state.receive_message(message, self.arrival)),
                 Ok(None) => break,
                 Err(status) => {
                     drop(state);

@@ -17,6 +17,7 @@ use carom_wire::stream::StreamKey;
 use carom_wire::{MetadataMap, Status};
 use smallvec::SmallVec;
 
+use super::backlog::Backlog;
 use super::client::ClientConnection;
 
 /// What stays the same while a call lasts.
@@ -101,6 +102,7 @@ struct Outgoing {
 struct Messages {
     first: Option<Message>,
     more: VecDeque<Message>,
+    backlog: Backlog,
 }
 
 #[derive(Default)]
@@ -557,8 +559,9 @@ impl CallState {
         self.wakers.head.take()
     }
 
-    pub(super) fn receive_message(&mut self, message: Message) -> Option<Waker> {
-        self.messages.push(message);
+    /// Adds a message that was read as part of `arrival`.
+    pub(super) fn receive_message(&mut self, message: Message, arrival: u64) -> Option<Waker> {
+        self.messages.push(message, arrival);
         self.wakers.message.take()
     }
 
@@ -591,10 +594,11 @@ impl Outgoing {
 }
 
 impl Messages {
-    fn push(&mut self, message: Message) {
+    fn push(&mut self, message: Message, arrival: u64) {
         if self.first.is_none() && self.more.is_empty() {
             self.first = Some(message);
         } else {
+            self.backlog.on_message(&mut self.more, arrival);
             self.more.push_back(message);
         }
     }

@@ -106,6 +106,25 @@ fn floods_of_frames_that_carry_nothing() {
     }
 }
 
+/// What a server may send a client without end: heads that announce another one, resets of streams that are gone.
+#[test]
+fn floods_of_a_server() {
+    let mut attacked = Attacked::client(Config::default());
+    attacked.engine.open(&request, false).unwrap();
+    let informational = attacked.block(|w| w.field(b":status", b"103", Indexing::Incremental));
+    for _ in 0..=Config::default().idle_frame_burst {
+        attacked.frame(kind::HEADERS, flag::END_HEADERS, 1, &informational);
+    }
+    assert!(calm(&attacked.events()), "1xx");
+
+    let mut attacked = Attacked::client(Config::default());
+    attacked.engine.open(&request, false).unwrap();
+    for _ in 0..=Config::default().idle_frame_burst + 1 {
+        attacked.frame(kind::RST_STREAM, 0, 1, &8_u32.to_be_bytes());
+    }
+    assert!(calm(&attacked.events()), "RST_STREAM");
+}
+
 #[test]
 fn a_header_block_that_never_ends_runs_out_of_time() {
     let mut attacked = Attacked::server(Config::default());

@@ -55,6 +55,8 @@ pub(super) struct Calls {
     /// Cloned by work that may outlive its call.
     occupied: Arc<()>,
     now: Instant,
+    /// Counts what the socket gave.
+    arrival: u64,
     aborted: bool,
 }
 
@@ -119,6 +121,7 @@ impl Calls {
             buffer: BytesMut::new(),
             occupied: Arc::new(()),
             now,
+            arrival: 0,
             aborted: false,
         }
     }
@@ -145,6 +148,7 @@ impl Calls {
     /// Handles events until there are none or `budget` is used up. Says whether there were any.
     pub(super) fn run_events(&mut self, budget: &mut usize) -> bool {
         let mut any = false;
+        self.arrival += 1;
         while *budget > 0 {
             let Some(event) = self.conn.next_event(self.now) else { break };
             *budget -= 1;
@@ -365,7 +369,7 @@ impl Calls {
             Work::Running { inbox: Some(inbox), .. } | Work::Detached { inbox: Some(inbox), .. } => {
                 loop {
                     match call.machine.next_message() {
-                        Ok(Some(message)) => inbox.push(message),
+                        Ok(Some(message)) => inbox.push(message, self.arrival),
                         Ok(None) => break,
                         Err(status) => return self.fail(index, status),
                     }

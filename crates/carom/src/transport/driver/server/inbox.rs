@@ -9,6 +9,7 @@ use carom_wire::message::{Message, PREFIX_LEN};
 use carom_wire::stream::StreamKey;
 
 use super::mailbox::{Command, Mailbox};
+use crate::transport::driver::backlog::Backlog;
 
 /// Received messages, still compressed, in order. What is not taken holds back flow-control credit, so at most a stream
 /// window (or one message, if larger) is in here.
@@ -22,6 +23,7 @@ pub(crate) struct Inbox {
 #[derive(Debug, Default)]
 struct State {
     messages: VecDeque<Message>,
+    backlog: Backlog,
     /// How it ends after the messages.
     end: Option<Result<(), Status>>,
     reader: Option<Waker>,
@@ -51,8 +53,12 @@ impl Inbox {
         }
     }
 
-    pub(crate) fn push(&self, message: Message) {
-        self.change(|state| state.messages.push_back(message));
+    /// Adds a message that was read as part of `arrival`.
+    pub(crate) fn push(&self, message: Message, arrival: u64) {
+        self.change(|state| {
+            state.backlog.on_message(&mut state.messages, arrival);
+            state.messages.push_back(message);
+        });
     }
 
     /// Nothing follows; the first end counts.

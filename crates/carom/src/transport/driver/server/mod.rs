@@ -36,6 +36,8 @@ use crate::transport::io::IoStream;
 
 /// Events and handlers of one turn: some hundred microseconds of work at most, then other connections go on.
 const TURN_BUDGET: usize = 512;
+/// Bytes read in one turn: frames that make no event are work too.
+const READ_BUDGET: usize = MAX_READ;
 /// Bytes that streams may move into the output before it is written.
 const TRANSMIT_BUDGET: usize = 128 * 1024;
 /// Bytes written in one turn.
@@ -58,6 +60,9 @@ pub(crate) struct ServerConnection {
     calls: Calls,
     phase: Phase,
     read_size: usize,
+    /// The last turn left events behind: nothing is read before they are handled, so that a peer that sends faster than
+    /// its frames are handled fills its own buffers and not ours.
+    behind: bool,
     /// The socket takes no more since then.
     stalled_since: Option<Instant>,
     last_active: Instant,
@@ -91,6 +96,7 @@ impl ServerConnection {
             calls: Calls::new(shared, Arc::new(info), mailbox, now),
             phase: Phase::Open,
             read_size: MIN_READ,
+            behind: false,
             stalled_since: None,
             last_active: now,
             shrunk: false,
@@ -101,7 +107,7 @@ impl ServerConnection {
 
     fn turn(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let mut now = clock::now();
-        let mut budget = TURN_BUDGET;
+        let (mut budget, mut read_budget) = (TURN_BUDGET, READ_BUDGET);
         loop {
             self.calls.set_now(now);
             if self.next_timeout().is_some_and(|at| at <= now) {
@@ -110,8 +116,14 @@ impl ServerConnection {
             let mut progress = false;
             if self.phase == Phase::Open {
                 progress |= self.calls.run_mailbox();
-                progress |= self.read(cx)?;
+                if std::mem::take(&mut self.behind) {
+                    progress = true;
+                } else if let Some(read) = self.read(cx)? {
+                    progress = true;
+                    read_budget = read_budget.saturating_sub(read);
+                }
                 progress |= self.calls.run_events(&mut budget);
+                self.behind = budget == 0;
                 progress |= self.calls.run_ready(&mut budget);
                 if self.calls.closed.is_some() {
                     self.phase = Phase::Closing;
@@ -125,7 +137,7 @@ impl ServerConnection {
             if self.phase != Phase::Open {
                 return self.finish(cx, now);
             }
-            let spent = budget == 0 || !tokio::task::coop::has_budget_remaining();
+            let spent = budget == 0 || read_budget == 0 || !tokio::task::coop::has_budget_remaining();
             if spent || (!progress && self.calls.has_ready()) {
                 // Others first; then this goes on. Without the runtime's own budget nothing would be ready any more.
                 cx.waker().wake_by_ref();
@@ -141,24 +153,24 @@ impl ServerConnection {
         }
     }
 
-    /// Reads what the socket has, once. Says whether something came.
-    fn read(&mut self, cx: &mut Context<'_>) -> io::Result<bool> {
+    /// Reads what the socket has, once. How many bytes came, 0 at their end; `None` if nothing did.
+    fn read(&mut self, cx: &mut Context<'_>) -> io::Result<Option<usize>> {
         let conn = &mut self.calls.conn;
         if conn.is_closed() || conn.output().remaining() > OUTPUT_LIMIT {
-            return Ok(false);
+            return Ok(None);
         }
         match self.io.poll_read_ready(cx)? {
             Poll::Ready(()) => {}
-            Poll::Pending => return Ok(false),
+            Poll::Pending => return Ok(None),
         }
         let input = conn.input();
         input.reserve(self.read_size);
         let room = input.capacity() - input.len();
         match self.io.poll_read_buf(cx, input) {
-            Poll::Pending => Ok(false),
+            Poll::Pending => Ok(None),
             Poll::Ready(Ok(0)) => {
                 conn.handle_eof();
-                Ok(true)
+                Ok(Some(0))
             }
             Poll::Ready(Ok(n)) => {
                 if n >= room {
@@ -166,7 +178,7 @@ impl ServerConnection {
                 } else if n < self.read_size / 4 {
                     self.read_size = (self.read_size / 2).max(MIN_READ);
                 }
-                Ok(true)
+                Ok(Some(n))
             }
             Poll::Ready(Err(error)) => Err(error),
         }

@@ -33,8 +33,8 @@ fn commands(mailbox: &Mailbox) -> Vec<Command> {
 fn messages_come_in_order_and_then_the_end() {
     let (inbox, _mailbox) = inbox();
     assert_eq!(poll(&inbox), Poll::Pending);
-    inbox.push(message("a"));
-    inbox.push(message("b"));
+    inbox.push(message("a"), 0);
+    inbox.push(message("b"), 0);
     inbox.end();
     assert_eq!(poll(&inbox), Poll::Ready(Ok(Some("a".into()))));
     assert_eq!(poll(&inbox), Poll::Ready(Ok(Some("b".into()))));
@@ -47,7 +47,7 @@ fn messages_come_in_order_and_then_the_end() {
 #[test]
 fn a_failure_drops_what_was_not_read() {
     let (inbox, _mailbox) = inbox();
-    inbox.push(message("a"));
+    inbox.push(message("a"), 0);
     inbox.fail(Status::deadline_exceeded("now"));
     inbox.end();
     assert_eq!(poll(&inbox), Poll::Ready(Err(Code::DeadlineExceeded)));
@@ -58,7 +58,7 @@ fn a_failure_drops_what_was_not_read() {
 fn credit_is_asked_for_once_until_it_is_given() {
     let (inbox, mailbox) = inbox();
     for text in ["one", "two", "three"] {
-        inbox.push(message(text));
+        inbox.push(message(text), 0);
     }
     // Attended: the connection asks by itself.
     inbox.attend();
