@@ -21,7 +21,7 @@ pub(crate) fn smoke() -> Result<String, String> {
     }
     // libFuzzer itself is C++ and is compiled with the targets.
     packages::ensure(&[packages::Needed { program: "c++", package: "g++" }])?;
-    let host = host()?;
+    let host = project::host()?;
     let build = project::target().join("fuzz");
     // In its folder, whose configuration asks the compiler for coverage.
     let mut cargo = project::cargo(&["build", "--quiet", "--release", "--bins", "--target-dir"]);
@@ -88,14 +88,6 @@ fn bin_names(manifest: &str) -> Vec<String> {
         }
     }
     names
-}
-
-fn host() -> Result<String, String> {
-    let said = process::quietly(Command::new("rustc").arg("-vV"), Duration::from_secs(60))?;
-    said.lines()
-        .find_map(|line| line.strip_prefix("host: "))
-        .map(str::to_owned)
-        .ok_or_else(|| "rustc -vV names no host".to_owned())
 }
 
 #[cfg(test)]

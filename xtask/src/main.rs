@@ -4,6 +4,7 @@ mod bench;
 mod console;
 mod demo;
 mod fuzz;
+mod instructions;
 mod interop;
 mod official;
 mod packages;
@@ -31,6 +32,9 @@ usage: cargo xtask COMMAND
            --short       what the test command runs: Carom, grpcio, h2spec
   python   builds the wheel, optimised, and installs it into .venv
            --dev         the quick build instead, into .cache/venv-dev, which `test` uses
+  instructions
+           counts what a call costs the engine, under callgrind, and compares with what is written down
+           --refresh     writes the figures down
   bench    builds bench-server and bench-client and runs them beside the peers
            --peers DIR   the harness that compares gRPC servers and clients (or CAROM_PEERS)
            --pybench DIR the harness that compares Python packages (or CAROM_PYBENCH)
@@ -46,6 +50,7 @@ fn main() -> ExitCode {
         "test" => test::Options::parse(options).map(test::run),
         "interop" => official::Options::parse(options).map(official::run),
         "python" => python::Options::parse(options).map(python::run),
+        "instructions" => instructions::Options::parse(options).map(instructions::run),
         "bench" => bench::Options::parse(options).map(bench::run),
         "help" | "--help" | "-h" => {
             println!("{USAGE}");

@@ -2,6 +2,9 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
+
+use crate::process;
 
 /// The repository's root.
 pub(crate) fn root() -> PathBuf {
@@ -75,4 +78,13 @@ pub(crate) fn files_below(folder: &Path) -> Result<Vec<PathBuf>, String> {
         }
     }
     Ok(found)
+}
+
+/// The triple of this machine, as rustc names it.
+pub(crate) fn host() -> Result<String, String> {
+    let said = process::quietly(Command::new("rustc").arg("-vV"), Duration::from_secs(60))?;
+    said.lines()
+        .find_map(|line| line.strip_prefix("host: "))
+        .map(str::to_owned)
+        .ok_or_else(|| "rustc -vV names no host".to_owned())
 }

@@ -21,6 +21,7 @@
 
 mod cancellation;
 pub mod client;
+mod clock;
 pub mod codec;
 pub mod credentials;
 mod extensions;

@@ -21,6 +21,7 @@ use crate::credentials::CallCredentials;
 use crate::credentials::ClientTlsConfig;
 use crate::credentials::call::SharedCallCredentials;
 use crate::interceptor::Interceptor;
+use crate::transport::Connect;
 use crate::transport::connect::Connector;
 
 /// Received messages are limited to this unless told otherwise, as in all gRPC implementations.
@@ -40,6 +41,7 @@ pub struct ChannelBuilder {
     defaults: Defaults,
     interceptors: Vec<Arc<dyn Interceptor>>,
     resolver: Option<Arc<dyn Resolver>>,
+    connector: Option<Arc<dyn Connect>>,
     runtime: Option<Handle>,
 }
 
@@ -63,6 +65,7 @@ impl ChannelBuilder {
             },
             interceptors: Vec::new(),
             resolver: None,
+            connector: None,
             runtime: None,
         }
     }
@@ -156,6 +159,27 @@ impl ChannelBuilder {
         self
     }
 
+    /// Opens connections over byte streams of the program's own: to a server in the same process, through a tunnel. TLS,
+    /// where the channel has it, runs inside. Default: TCP and Unix sockets.
+    ///
+    /// ```
+    /// # async fn run(server: carom::server::Server) -> Result<(), Box<dyn std::error::Error>> {
+    /// use carom::Channel;
+    /// use carom::transport::{Address, ByteStream, PeerAddr};
+    ///
+    /// let connect = move |_: &Address| -> carom::transport::Connecting {
+    ///     let (ours, theirs) = tokio::io::duplex(64 * 1024);
+    ///     server.serve_connection(theirs, PeerAddr::Named("in-process".into()));
+    ///     Box::pin(async { Ok(Box::new(ours) as Box<dyn ByteStream>) })
+    /// };
+    /// let channel = Channel::builder("ipv4:127.0.0.1:1").connector(connect).connect().await?;
+    /// # Ok(()) }
+    /// ```
+    pub fn connector(mut self, connector: impl Connect) -> Self {
+        self.connector = Some(Arc::new(connector));
+        self
+    }
+
     /// Where the channel's tasks run; it needs I/O and time enabled. Default: the runtime in whose context the channel
     /// is built.
     pub fn runtime(mut self, runtime: Handle) -> Self {
@@ -184,8 +208,8 @@ impl ChannelBuilder {
         check_text("user agent", &user_agent)?;
         #[cfg(feature = "tls")]
         let tls = self.tls.map(|config| config.build(&authority)).transpose()?;
-        #[cfg_attr(not(feature = "tls"), expect(unused_mut, reason = "nothing to set without TLS"))]
         let mut connector = Connector::new(self.target.clone(), authority, user_agent, self.http2);
+        connector.own = self.connector;
         #[cfg(feature = "tls")]
         {
             connector.tls = tls;

@@ -2,7 +2,6 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::Instant;
 
 use bytes::Bytes;
 use carom_wire::{Code, MetadataMap, Status};
@@ -13,6 +12,7 @@ use super::call::{CallOptions, Limits, RawCall, frame};
 use super::connectivity::{ConnectivityState, StateWatch};
 use super::error::ConnectError;
 use super::shared::{Shared, channel_closed, end_call};
+use crate::clock;
 use crate::credentials::{CallContext, CallCredentials};
 use crate::request::Request;
 use crate::transport::driver::client::{Close, deadline_exceeded};
@@ -134,7 +134,7 @@ impl Channel {
         let timeout = options.timeout.or(defaults.timeout);
         // A timeout beyond the clock's range is none.
         let deadline =
-            options.deadline.or_else(|| timeout.and_then(|timeout| Instant::now().checked_add(timeout)));
+            options.deadline.or_else(|| timeout.and_then(|timeout| clock::now().checked_add(timeout)));
         let spec = CallSpec {
             path,
             authority: options.authority.map(String::into_boxed_str),

@@ -16,7 +16,7 @@ use crate::server::router::Router;
 use crate::transport::driver::server::accept;
 use crate::transport::driver::server::mailbox::{Command, Mailbox};
 use crate::transport::listener::Listener;
-use crate::transport::{ListenAddr, ListenOptions, PeerAddr};
+use crate::transport::{ByteStream, ListenAddr, ListenOptions, PeerAddr};
 
 /// What all tasks of one server share.
 pub(crate) struct ServerShared {
@@ -183,6 +183,14 @@ impl Server {
         self.shared.runtime.spawn(accepting.run(guard));
         tracing::debug!(address = %bound, "listening");
         Ok(bound)
+    }
+
+    /// Serves a client at the other end of a byte stream that the program brought along: one in the same process, or
+    /// behind a tunnel. There is no TLS on it. `peer` is what handlers are told of the client. The connection counts
+    /// among the server's, but not against [`Builder::max_connections`], since nobody knocked. `false`: the server has
+    /// been stopped.
+    pub fn serve_connection(&self, stream: impl ByteStream, peer: PeerAddr) -> bool {
+        accept::serve_stream(&self.shared, Box::new(stream), peer)
     }
 
     /// The addresses that the server listens at, in the order in which they were added.

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 /// Where one server listens.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -14,6 +15,9 @@ pub enum Address {
     Unix(PathBuf),
     /// A Linux socket in the abstract namespace; the name without its leading zero byte.
     UnixAbstract(Vec<u8>),
+    /// A name that means something to the channel's own connector alone; see
+    /// [`ChannelBuilder::connector`](crate::client::ChannelBuilder::connector).
+    Named(Arc<str>),
 }
 
 impl fmt::Display for Address {
@@ -23,6 +27,7 @@ impl fmt::Display for Address {
             Self::Tcp(address @ SocketAddr::V6(_)) => write!(f, "ipv6:{address}"),
             Self::Unix(path) => write!(f, "unix:{}", path.display()),
             Self::UnixAbstract(name) => write!(f, "unix-abstract:{}", name.escape_ascii()),
+            Self::Named(name) => f.write_str(name),
         }
     }
 }

@@ -2,15 +2,18 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::future::Future;
 use std::io;
 use std::os::unix::ffi::OsStringExt;
+use std::pin::Pin;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use carom_wire::conn::Config;
 use tokio::net::{TcpStream, UnixStream};
 
-use super::io::{IoStream, Socket};
+use super::io::{ByteStream, IoStream, Socket};
 use super::{Address, ConnectionInfo, PeerAddr};
 #[cfg(feature = "tls")]
 use crate::credentials::ClientTls;
@@ -50,6 +53,23 @@ pub(crate) struct Connector {
     /// The `:authority` of calls that have none of their own.
     pub(crate) authority: String,
     pub(crate) user_agent: String,
+    /// Opens byte streams in place of sockets.
+    pub(crate) own: Option<Arc<dyn Connect>>,
+}
+
+/// A byte stream that is being opened.
+pub type Connecting = Pin<Box<dyn Future<Output = io::Result<Box<dyn ByteStream>>> + Send>>;
+
+/// Opens what carries a channel's connections, in place of TCP and Unix sockets. Closures do.
+pub trait Connect: Send + Sync + 'static {
+    /// Opens a stream to `address`. Dropping the future gives up.
+    fn connect(&self, address: &Address) -> Connecting;
+}
+
+impl<F: Fn(&Address) -> Connecting + Send + Sync + 'static> Connect for F {
+    fn connect(&self, address: &Address) -> Connecting {
+        self(address)
+    }
 }
 
 /// Servers count more frequent pings as abuse; clients keep to this (gRFC A8).
@@ -68,6 +88,7 @@ impl Connector {
             ping_factor: AtomicU32::new(1),
             authority,
             user_agent,
+            own: None,
         }
     }
 
@@ -105,7 +126,17 @@ impl Connector {
         &self,
         address: &Address,
     ) -> Result<(IoStream, ConnectionInfo), TransportError> {
-        let socket = open_socket(address).await.map_err(|error| TransportError::from_io(&error))?;
+        let opened = match &self.own {
+            Some(own) => own.connect(address).await.map(|stream| {
+                let peer = match address {
+                    Address::Tcp(address) => PeerAddr::Tcp(*address),
+                    other => PeerAddr::Named(other.to_string().into()),
+                };
+                Socket::Own { stream, peer }
+            }),
+            None => open_socket(address).await,
+        };
+        let socket = opened.map_err(|error| TransportError::from_io(&error))?;
         let peer = match address {
             Address::Unix(path) => PeerAddr::Unix(Some(path.clone())),
             _ => socket.peer_addr().map_err(|error| TransportError::from_io(&error))?,
@@ -147,5 +178,9 @@ async fn open_socket(address: &Address) -> io::Result<Socket> {
             let path = std::ffi::OsString::from_vec(path);
             UnixStream::connect(path).await.map(Socket::Unix)
         }
+        Address::Named(name) => Err(io::Error::new(
+            io::ErrorKind::Unsupported,
+            format!("{name:?} is a name for a connector of the channel's own, and it has none"),
+        )),
     }
 }

@@ -15,6 +15,8 @@ pub enum PeerAddr {
     Tcp(SocketAddr),
     /// A Unix socket; clients usually have no path.
     Unix(Option<PathBuf>),
+    /// A byte stream that the program brought along, by the name that the program gave it.
+    Named(Arc<str>),
 }
 
 impl PeerAddr {
@@ -22,12 +24,12 @@ impl PeerAddr {
     pub fn socket_addr(&self) -> Option<SocketAddr> {
         match self {
             Self::Tcp(addr) => Some(*addr),
-            Self::Unix(_) => None,
+            Self::Unix(_) | Self::Named(_) => None,
         }
     }
 
     /// The address in the form that gRPC programs know from `context.peer()`: `ipv4:127.0.0.1:5000`,
-    /// `ipv6:%5B::1%5D:5000` (brackets percent-encoded) or `unix:/path`.
+    /// `ipv6:%5B::1%5D:5000` (brackets percent-encoded) or `unix:/path`; of a stream of the program's, its name.
     pub fn to_uri(&self) -> String {
         match self {
             Self::Tcp(SocketAddr::V4(addr)) => format!("ipv4:{addr}"),
@@ -38,6 +40,7 @@ impl PeerAddr {
             },
             Self::Unix(Some(path)) => format!("unix:{}", path.display()),
             Self::Unix(None) => "unix:".to_owned(),
+            Self::Named(name) => name.to_string(),
         }
     }
 }
@@ -48,6 +51,7 @@ impl fmt::Display for PeerAddr {
             Self::Tcp(addr) => addr.fmt(f),
             Self::Unix(Some(path)) => write!(f, "unix:{}", path.display()),
             Self::Unix(None) => f.write_str("unix:(unnamed)"),
+            Self::Named(name) => f.write_str(name),
         }
     }
 }

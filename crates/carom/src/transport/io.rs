@@ -1,5 +1,7 @@
-//! The byte stream under a connection: TCP or a Unix socket, plain or under TLS, as one type without dynamic dispatch.
+//! The byte stream under a connection: TCP or a Unix socket, plain or under TLS, as one type without dynamic dispatch;
+//! and whatever else a program brings along, behind a pointer.
 
+use std::fmt;
 use std::future::Future;
 use std::io::{self, IoSlice};
 use std::pin::{Pin, pin};
@@ -10,11 +12,32 @@ use tokio::net::{TcpStream, UnixStream};
 
 use crate::transport::PeerAddr;
 
-/// A connected socket.
-#[derive(Debug)]
+/// Bytes both ways, in order and without loss: what a connection needs of whatever carries it.
+///
+/// Implemented for all that reads and writes, [`tokio::io::DuplexStream`] for one.
+pub trait ByteStream: AsyncRead + AsyncWrite + Send + Unpin + 'static {}
+
+impl<S: AsyncRead + AsyncWrite + Send + Unpin + 'static> ByteStream for S {}
+
+/// What carries a connection.
 pub(crate) enum Socket {
     Tcp(TcpStream),
     Unix(UnixStream),
+    /// Of the program's making.
+    Own {
+        stream: Box<dyn ByteStream>,
+        peer: PeerAddr,
+    },
+}
+
+impl fmt::Debug for Socket {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tcp(stream) => stream.fmt(f),
+            Self::Unix(stream) => stream.fmt(f),
+            Self::Own { peer, .. } => f.debug_struct("Own").field("peer", peer).finish_non_exhaustive(),
+        }
+    }
 }
 
 impl Socket {
@@ -24,6 +47,7 @@ impl Socket {
             Self::Unix(stream) => {
                 stream.peer_addr().map(|addr| PeerAddr::Unix(addr.as_pathname().map(Into::into)))
             }
+            Self::Own { peer, .. } => Ok(peer.clone()),
         }
     }
 
@@ -33,23 +57,25 @@ impl Socket {
             Self::Unix(stream) => {
                 stream.local_addr().map(|addr| PeerAddr::Unix(addr.as_pathname().map(Into::into)))
             }
+            Self::Own { peer, .. } => Ok(peer.clone()),
         }
     }
 
-    /// Ready when a read would not wait. Holds no buffer meanwhile.
+    /// Ready when a read would not wait. Holds no buffer meanwhile. Of a stream of the program's only reading tells.
     pub(crate) fn poll_read_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self {
             Self::Tcp(stream) => stream.poll_read_ready(cx),
             Self::Unix(stream) => stream.poll_read_ready(cx),
+            Self::Own { .. } => Poll::Ready(Ok(())),
         }
     }
 
-    /// Looks at the first bytes without taking them; only TCP can.
+    /// The TCP socket, if it is one: the only kind whose bytes can be looked at without taking them.
     #[cfg(feature = "tls")]
-    pub(crate) async fn peek(&self, buf: &mut [u8]) -> io::Result<usize> {
+    pub(crate) fn tcp(&self) -> Option<&TcpStream> {
         match self {
-            Self::Tcp(stream) => stream.peek(buf).await,
-            Self::Unix(_) => Ok(0),
+            Self::Tcp(stream) => Some(stream),
+            Self::Unix(_) | Self::Own { .. } => None,
         }
     }
 }
@@ -59,6 +85,7 @@ impl AsyncRead for Socket {
         match self.get_mut() {
             Self::Tcp(stream) => Pin::new(stream).poll_read(cx, buf),
             Self::Unix(stream) => Pin::new(stream).poll_read(cx, buf),
+            Self::Own { stream, .. } => Pin::new(stream).poll_read(cx, buf),
         }
     }
 }
@@ -68,6 +95,7 @@ impl AsyncWrite for Socket {
         match self.get_mut() {
             Self::Tcp(stream) => Pin::new(stream).poll_write(cx, buf),
             Self::Unix(stream) => Pin::new(stream).poll_write(cx, buf),
+            Self::Own { stream, .. } => Pin::new(stream).poll_write(cx, buf),
         }
     }
 
@@ -79,21 +107,30 @@ impl AsyncWrite for Socket {
         match self.get_mut() {
             Self::Tcp(stream) => Pin::new(stream).poll_write_vectored(cx, bufs),
             Self::Unix(stream) => Pin::new(stream).poll_write_vectored(cx, bufs),
+            Self::Own { stream, .. } => Pin::new(stream).poll_write_vectored(cx, bufs),
         }
     }
 
     fn is_write_vectored(&self) -> bool {
-        true
+        match self {
+            Self::Tcp(_) | Self::Unix(_) => true,
+            Self::Own { stream, .. } => stream.is_write_vectored(),
+        }
     }
 
-    fn poll_flush(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            // What was written is with the kernel already.
+            Self::Tcp(_) | Self::Unix(_) => Poll::Ready(Ok(())),
+            Self::Own { stream, .. } => Pin::new(stream).poll_flush(cx),
+        }
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self.get_mut() {
             Self::Tcp(stream) => Pin::new(stream).poll_shutdown(cx),
             Self::Unix(stream) => Pin::new(stream).poll_shutdown(cx),
+            Self::Own { stream, .. } => Pin::new(stream).poll_shutdown(cx),
         }
     }
 }

@@ -9,5 +9,7 @@ pub(crate) mod io;
 pub(crate) mod listener;
 
 pub use address::Address;
+pub use connect::{Connect, Connecting};
 pub use info::{ConnectionInfo, PeerAddr};
+pub use io::ByteStream;
 pub use listener::{ListenAddr, ListenOptions};

@@ -4,10 +4,11 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use carom::client::resolver::{Address, ManualResolver};
+use carom::client::resolver::{Address, FixedResolver, ManualResolver};
 use carom::client::{BackoffConfig, Channel, ConnectError, ConnectivityState};
 use carom::codec::BytesCodec;
 use carom::server::{ListenAddr, Server};
+use carom::transport::{ByteStream, Connecting, PeerAddr};
 use carom::{Code, Status};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::runtime::Handle;
@@ -271,4 +272,45 @@ async fn a_server_that_says_nothing() {
     let error = soon(channel.backoff(backoff).connect()).await.unwrap_err();
     assert!(error.to_string().contains("connection attempt timed out after 0.1 s"), "{error}");
     drop(listener);
+}
+
+/// A server in the same process, without a socket.
+#[tokio::test]
+async fn connections_over_streams_of_the_programs_own() {
+    let server = Server::builder()
+        .add_service(Kinds { dropped: None })
+        .start(Handle::current())
+        .expect("a server without an address starts");
+    let at_server = server.clone();
+    let connect = move |address: &Address| -> Connecting {
+        assert_eq!(address.to_string(), "anything at all");
+        let (ours, theirs) = tokio::io::duplex(64 * 1024);
+        assert!(at_server.serve_connection(theirs, PeerAddr::Named("within".into())));
+        Box::pin(async { Ok(Box::new(ours) as Box<dyn ByteStream>) })
+    };
+    let named = vec![Address::Named("anything at all".into())];
+    let channel = Channel::builder("test:///")
+        .resolver(Arc::new(FixedResolver::new(named)))
+        .connector(connect)
+        .connect_lazy()
+        .expect("a usable target");
+    let answer = soon(channel.unary("/test.Kinds/Echo", BytesCodec, bytes("hello"))).await.expect("answered");
+    assert_eq!(&answer.into_inner()[..], b"hello");
+    let large =
+        soon(channel.unary("/test.Kinds/Size", BytesCodec, bytes("3000000"))).await.expect("answered");
+    assert_eq!(large.get_ref().len(), 3_000_000);
+    assert_eq!(server.connections(), 1);
+    server.shutdown(None);
+    soon(server.terminated()).await;
+}
+
+/// A name is not looked up anywhere by a channel that has no connector of its own.
+#[tokio::test]
+async fn a_named_address_needs_a_connector() {
+    let resolver = Arc::new(FixedResolver::new(vec![Address::Named("somewhere".into())]));
+    let channel = Channel::builder("test:///").resolver(resolver).connect_lazy().expect("a usable target");
+    let status =
+        soon(channel.unary("/test.Kinds/Echo", BytesCodec, bytes(""))).await.expect_err("nowhere to go");
+    assert_eq!(status.code(), Code::Unavailable);
+    assert!(status.message().contains("\"somewhere\" is a name for a connector"), "{status}");
 }

@@ -83,6 +83,23 @@ async fn more_calls_than_streams_wait_and_expire() {
     assert_eq!(soon(second).await.unwrap().unwrap().get_ref(), "2");
 }
 
+/// The server says nothing at all meanwhile: the room that a call leaves must not be noticed only when it does.
+#[tokio::test]
+async fn a_call_that_gives_up_makes_room_for_one_that_waits() {
+    let config = Config { max_concurrent_streams: 1, ..Config::default() };
+    let (_listener, channel, mut peer) = start(config).await;
+    let expires = call_with(&channel, Some(Duration::from_millis(50)));
+    peer.request().await;
+    let is_cancelled = call(&channel);
+    assert_eq!(soon(expires).await.unwrap().unwrap_err().code(), Code::DeadlineExceeded);
+    peer.request().await;
+    let waits = call(&channel);
+    is_cancelled.abort();
+    let key = peer.request().await;
+    peer.answer(key, b"at last").await;
+    assert_eq!(soon(waits).await.unwrap().unwrap().get_ref(), "at last");
+}
+
 #[tokio::test]
 async fn refused_streams_are_sent_again_once() {
     let (_listener, channel, mut peer) = start(Config::default()).await;

@@ -1,6 +1,6 @@
 use super::CONTENT_TYPE;
 use crate::{
-    hpack::{FieldWriter, Indexing},
+    hpack::{FieldWriter, Group, Indexing},
     metadata::MetadataMap,
     status::Status,
     stream::Fields,
@@ -15,14 +15,17 @@ pub(super) struct ResponseFields<'a> {
 
 impl Fields for ResponseFields<'_> {
     fn encode(&self, w: &mut FieldWriter<'_>) {
-        w.field(b":status", b"200", Indexing::Incremental);
-        w.field(b"content-type", CONTENT_TYPE, Indexing::Incremental);
-        if let Some(encoding) = self.encoding {
-            w.field(b"grpc-encoding", encoding.as_bytes(), Indexing::Incremental);
-        }
-        if let Some(accept) = self.accept_encoding {
-            w.field(b"grpc-accept-encoding", accept.as_bytes(), Indexing::Incremental);
-        }
+        let (encoding, accept) = (self.encoding.unwrap_or(""), self.accept_encoding.unwrap_or(""));
+        w.group(Group::Response, &[encoding.as_bytes(), accept.as_bytes()], |w| {
+            w.field(b":status", b"200", Indexing::Incremental);
+            w.field(b"content-type", CONTENT_TYPE, Indexing::Incremental);
+            if !encoding.is_empty() {
+                w.field(b"grpc-encoding", encoding.as_bytes(), Indexing::Incremental);
+            }
+            if !accept.is_empty() {
+                w.field(b"grpc-accept-encoding", accept.as_bytes(), Indexing::Incremental);
+            }
+        });
         self.metadata.encode(w);
     }
 }
@@ -32,7 +35,7 @@ pub(super) struct OkTrailers;
 
 impl Fields for OkTrailers {
     fn encode(&self, w: &mut FieldWriter<'_>) {
-        w.field(b"grpc-status", b"0", Indexing::Incremental);
+        w.group(Group::Ok, &[], |w| w.field(b"grpc-status", b"0", Indexing::Incremental));
     }
 }
 

@@ -2,6 +2,11 @@ use std::time::Duration;
 
 use crate::frame::{DEFAULT_WINDOW, MAX_WINDOW, MIN_MAX_FRAME_SIZE};
 
+/// No time is further away, so that adding one to the clock's never overflows.
+const FOR_EVER: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
+/// Looking more often would be all that the connection does.
+const SHORTEST_STALL: Duration = Duration::from_millis(10);
+
 /// How one HTTP/2 connection behaves. Servers and channels embed it whole; every field has a default that
 /// suits most programs.
 #[derive(Clone, Debug)]
@@ -30,8 +35,26 @@ pub struct Config {
     /// How long the peer may take for its preface and first SETTINGS, and for a header block that it has
     /// begun. Default 10 s.
     pub handshake_timeout: Duration,
-    /// Pings to find out that the peer is gone. Default: none.
+    /// Pings to find out that the peer is gone. Default: none; [the library's servers](Keepalive::server_default) have
+    /// some of their own.
     pub keepalive: Option<Keepalive>,
+    /// Server: the pings that a client may send.
+    pub ping_policy: PingPolicy,
+    /// Server: how long a connection may be without calls before it is ended gracefully (gRFC A9). Default `None`:
+    /// for ever.
+    pub max_connection_idle: Option<Duration>,
+    /// Server: how old a connection may become before it is ended gracefully, so that clients look for other servers
+    /// now and then (gRFC A9). The engine keeps to it exactly; the library's servers vary it by 10 % either way, so that
+    /// clients do not all come back at once. Default `None`: for ever.
+    pub max_connection_age: Option<Duration>,
+    /// Server: how long calls may go on after `max_connection_age` before the connection is closed all the same.
+    /// Default `None`: until they end.
+    pub max_connection_age_grace: Option<Duration>,
+    /// Server: how long the client may take nothing. A stream for which it opens no window although data waits is reset
+    /// with ENHANCE_YOUR_CALM when this has passed, within a quarter as much again; the library's servers close a
+    /// connection whose socket takes nothing for so long. `None`: never, for clients that may stop reading for minutes
+    /// on purpose. Default 60 s.
+    pub stall_timeout: Option<Duration>,
     /// Server: how long a graceful shutdown waits for the client to have seen the first GOAWAY before the
     /// last one names the final stream. Default 1 s.
     pub drain_timeout: Duration,
@@ -61,6 +84,36 @@ pub struct Keepalive {
     pub without_calls: bool,
 }
 
+impl Keepalive {
+    /// What servers of the library do unless told otherwise, as those of other gRPC implementations (gRFC A8): every
+    /// two hours, with 20 s for the answer, and also without calls, so that clients that vanished go in the end.
+    pub fn server_default() -> Self {
+        Self {
+            interval: Duration::from_secs(2 * 3600),
+            timeout: Duration::from_secs(20),
+            without_calls: true,
+        }
+    }
+}
+
+/// How often clients may ping before their connection ends with GOAWAY `too_many_pings` (gRFC A8).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PingPolicy {
+    /// The least time between two pings while calls are open. Default 5 min.
+    pub min_interval: Duration,
+    /// Hold pings without calls to `min_interval` too, and not to two hours. Default `false`.
+    pub without_calls: bool,
+    /// Pings that may come too early; one more ends the connection. DATA or HEADERS that the server sends set the count
+    /// back to none. 0: any number. Default 2.
+    pub max_strikes: u32,
+}
+
+impl Default for PingPolicy {
+    fn default() -> Self {
+        Self { min_interval: Duration::from_secs(300), without_calls: false, max_strikes: 2 }
+    }
+}
+
 impl Config {
     /// The values that can go on the wire: out-of-range ones are brought to the nearest that is allowed.
     pub(crate) fn within_bounds(mut self) -> Self {
@@ -68,6 +121,20 @@ impl Config {
         self.initial_connection_window = self.initial_connection_window.clamp(DEFAULT_WINDOW, MAX_WINDOW);
         self.max_window = self.max_window.min(MAX_WINDOW);
         self.max_frame_size = self.max_frame_size.clamp(MIN_MAX_FRAME_SIZE, crate::frame::MAX_MAX_FRAME_SIZE);
+        let durations =
+            [&mut self.handshake_timeout, &mut self.drain_timeout, &mut self.ping_policy.min_interval];
+        let keepalive =
+            self.keepalive.iter_mut().flat_map(|keepalive| [&mut keepalive.interval, &mut keepalive.timeout]);
+        let limits = [
+            &mut self.max_connection_idle,
+            &mut self.max_connection_age,
+            &mut self.max_connection_age_grace,
+            &mut self.stall_timeout,
+        ];
+        for duration in durations.into_iter().chain(keepalive).chain(limits.into_iter().flatten()) {
+            *duration = (*duration).min(FOR_EVER);
+        }
+        self.stall_timeout = self.stall_timeout.map(|timeout| timeout.max(SHORTEST_STALL));
         self
     }
 }
@@ -85,6 +152,11 @@ impl Default for Config {
             max_send_buffer: 64 * 1024,
             handshake_timeout: Duration::from_secs(10),
             keepalive: None,
+            ping_policy: PingPolicy::default(),
+            max_connection_idle: None,
+            max_connection_age: None,
+            max_connection_age_grace: None,
+            stall_timeout: Some(Duration::from_secs(60)),
             drain_timeout: Duration::from_secs(1),
             reset_burst: 1_000,
             reset_rate: 200,

@@ -5,9 +5,11 @@ mod config;
 mod error;
 mod event;
 mod output;
+mod ping_policy;
 mod probe;
 mod receive;
 mod shutdown;
+mod stall;
 #[cfg(test)]
 mod tests;
 mod timers;
@@ -26,12 +28,13 @@ use crate::{
     },
 };
 
-pub use config::{Config, Keepalive};
+pub use config::{Config, Keepalive, PingPolicy};
 pub use error::{Blame, ConnectionError};
 pub use event::{Event, ResetBy};
 pub use output::Output;
 
 use budget::Budget;
+use ping_policy::PingPolice;
 use probe::BandwidthProbe;
 use receive::{HeaderAssembly, KnownHeads};
 use shutdown::Drain;
@@ -89,6 +92,8 @@ pub struct Connection {
     input: BytesMut,
     output: Output,
     events: VecDeque<Event>,
+    /// Bytes that wait on all streams for a window or a turn.
+    queued: usize,
     decoder: hpack::Decoder,
     encoder: hpack::Encoder,
     streams: Streams,
@@ -99,6 +104,8 @@ pub struct Connection {
     send_window: SendWindow,
     /// Our own limits on streams, after probing has widened them.
     stream_window: u32,
+    /// The peer has read our first SETTINGS; until then the defaults hold for it.
+    settings_acknowledged: bool,
     peer: PeerSettings,
     /// The last stream that the peer opened (server).
     last_peer_stream: u32,
@@ -113,6 +120,9 @@ pub struct Connection {
     peer_goaway: Option<u32>,
     timers: Timers,
     last_received: Instant,
+    /// Since when no stream is open; `None` while one is, or until the next look at the clock.
+    idle_since: Option<Instant>,
+    pings: PingPolice,
     probe: BandwidthProbe,
     resets: Budget,
     idle_frames: Budget,
@@ -146,6 +156,7 @@ impl Connection {
             input: BytesMut::new(),
             output: Output::default(),
             events: VecDeque::new(),
+            queued: 0,
             decoder: hpack::Decoder::new(
                 config.header_table_size as usize,
                 config.max_header_list_size as usize,
@@ -157,6 +168,7 @@ impl Connection {
             recv_window: RecvWindow::new(DEFAULT_WINDOW, DEFAULT_WINDOW),
             send_window: SendWindow::new(DEFAULT_WINDOW),
             stream_window: config.initial_stream_window,
+            settings_acknowledged: false,
             peer: PeerSettings {
                 initial_window: DEFAULT_WINDOW,
                 max_frame_size: frame::MIN_MAX_FRAME_SIZE,
@@ -172,6 +184,8 @@ impl Connection {
             peer_goaway: None,
             timers: Timers::default(),
             last_received: now,
+            idle_since: None,
+            pings: PingPolice::default(),
             probe: BandwidthProbe::new(),
             resets: Budget::new(config.reset_burst, config.reset_rate, now),
             idle_frames: Budget::new(config.idle_frame_burst, config.idle_frame_rate, now),
@@ -220,6 +234,19 @@ impl Connection {
         self.output.has_remaining() || !self.schedule.is_empty()
     }
 
+    /// Whether something waits to be told that no more input is needed for: what the application did itself, and what
+    /// time brought, make events too.
+    pub fn has_events(&self) -> bool {
+        !self.events.is_empty()
+    }
+
+    /// Bytes held for this connection: input that makes no whole frame yet, a header block in pieces, data that no
+    /// window or turn has let go, and output that the socket has not taken.
+    pub fn buffered(&self) -> usize {
+        let assembled = self.assembly.as_ref().map_or(0, HeaderAssembly::len);
+        self.input.len() + assembled + self.queued + self.output.remaining()
+    }
+
     /// Streams that have not ended.
     pub fn active_streams(&self) -> usize {
         self.streams.len()
@@ -247,6 +274,7 @@ impl Connection {
             self.input = BytesMut::new();
         }
         self.output.shrink();
+        self.encoder.shrink();
         if self.streams.len() == 0 {
             self.streams.shrink();
             self.schedule.shrink();
@@ -287,13 +315,18 @@ impl Connection {
         self.next_stream += 2;
         let key = self.streams.insert(Stream {
             id,
-            recv: RecvHalf::new(RecvState::AwaitingHead, self.stream_window),
+            recv: RecvHalf::new(RecvState::AwaitingHead, self.new_stream_window()),
             send: SendHalf::new(self.peer.initial_window),
             priority: crate::stream::Priority::default(),
         });
         self.start_keepalive();
         self.send_headers(key, fields, end_stream);
         Ok(key)
+    }
+
+    /// What the peer may send on a new stream: at least the default until it has read that it is less (§6.9.3).
+    fn new_stream_window(&self) -> u32 {
+        if self.settings_acknowledged { self.stream_window } else { self.stream_window.max(DEFAULT_WINDOW) }
     }
 
     /// Bytes queued on the stream that no window or turn has let go yet. From
@@ -317,7 +350,13 @@ impl Connection {
             self.forget(key);
         }
         // What was told of the stream and not taken yet, were it its end, is of no interest any more.
-        self.events.retain(|event| event.stream() != Some(key));
+        let streams = &mut self.streams;
+        self.events.retain(|event| {
+            if matches!(event, Event::Finished { key: finished } if *finished == key) {
+                streams.vacate(key);
+            }
+            event.stream() != Some(key)
+        });
     }
 
     /// The application is done with `n` received bytes of the stream: the peer may send as many more.
@@ -364,35 +403,56 @@ impl Connection {
                     "a header block was begun and not finished in time",
                 )),
                 Timer::KeepaliveIdle => self.keepalive_due(now),
-                Timer::KeepaliveAck => self.fail(ConnectionError {
-                    blame: Blame::Network,
-                    code: ErrorCode::NO_ERROR,
-                    reason: "the peer did not answer a keepalive ping in time".into(),
-                }),
+                Timer::KeepaliveAck => self.keepalive_unanswered(now),
                 Timer::Drain => self.finish_drain(),
+                Timer::Idle => self.idle_due(now),
+                Timer::Age => self.age_due(now),
+                Timer::AgeGrace => self.fail(ConnectionError {
+                    blame: Blame::Local,
+                    code: ErrorCode::NO_ERROR,
+                    reason: "max_connection_age_grace has passed".into(),
+                }),
+                Timer::Stall => self.look_for_stalls(now),
             }
         }
     }
 
     /// Removes a stream and whatever waits for it.
     fn forget(&mut self, key: StreamKey) {
-        let Some(stream) = self.streams.remove(key) else {
-            return;
-        };
-        if stream.send.scheduled {
-            self.schedule.remove(key.index, stream.priority);
-            self.stalled.retain(|&index| index != key.index);
+        if self.dequeue(key) {
+            self.streams.remove(key);
+            self.stream_ended();
         }
-        if self.open_refused && self.can_open() {
-            self.open_refused = false;
-            self.events.push_back(Event::StreamsAvailable);
-        }
-        self.close_if_drained();
     }
 
     /// Removes a stream whose two halves have ended.
     fn finish(&mut self, key: StreamKey) {
         self.events.push_back(Event::Finished { key });
-        self.forget(key);
+        if self.dequeue(key) {
+            self.streams.retire(key);
+            self.stream_ended();
+        }
+    }
+
+    /// Takes a stream out of the queues. `false`: there is none such.
+    fn dequeue(&mut self, key: StreamKey) -> bool {
+        let Some(stream) = self.streams.get(key) else {
+            return false;
+        };
+        self.queued -= stream.send.queued();
+        if stream.send.scheduled {
+            self.schedule.remove(key.index, stream.priority);
+            self.stalled.retain(|&index| index != key.index);
+        }
+        true
+    }
+
+    fn stream_ended(&mut self) {
+        self.idle_since = None;
+        if self.open_refused && self.can_open() {
+            self.open_refused = false;
+            self.events.push_back(Event::StreamsAvailable);
+        }
+        self.close_if_drained();
     }
 }

@@ -22,6 +22,12 @@ pub(super) struct HeaderAssembly {
     continuations: u32,
 }
 
+impl HeaderAssembly {
+    pub(super) fn len(&self) -> usize {
+        self.block.len()
+    }
+}
+
 /// The last few request heads that were found well-formed. Calls on one connection repeat their head to
 /// the byte; the decoder gives the same block for the same bytes, and it need not be looked at again.
 #[derive(Default)]
@@ -59,6 +65,9 @@ impl Connection {
     pub fn next_event(&mut self, now: Instant) -> Option<Event> {
         loop {
             if let Some(event) = self.events.pop_front() {
+                if let Event::Finished { key } = event {
+                    self.streams.vacate(key);
+                }
                 return Some(event);
             }
             if self.state == State::Closed {
@@ -99,6 +108,9 @@ impl Connection {
         }
         let total = HEAD_LEN + head.len as usize;
         if self.input.len() < total {
+            if matches!(head.kind, kind::HEADERS | kind::CONTINUATION) {
+                self.await_header_block(now);
+            }
             return Ok(None);
         }
         self.last_received = now;
@@ -165,7 +177,7 @@ impl Connection {
                 self.handle_block(head.stream, fragment, end_stream, now)
             }
             Frame::Headers { fragment, end_headers: false, end_stream } => {
-                self.timers.set(Timer::HeaderBlock, now + self.config.handshake_timeout);
+                self.await_header_block(now);
                 let block = BytesMut::from(fragment);
                 self.assembly =
                     Some(HeaderAssembly { stream: head.stream, end_stream, block, continuations: 0 });
@@ -179,18 +191,25 @@ impl Connection {
             }
             Frame::Settings(settings) => {
                 self.count_idle_frame(now)?;
-                self.handle_settings(&settings)
+                self.handle_settings(&settings, now)
             }
             Frame::Ping { payload, ack: false } => {
                 self.count_idle_frame(now)?;
+                let calls = self.streams.len() > 0;
+                if self.side == Side::Server && !self.pings.permits(&self.config.ping_policy, calls, now) {
+                    // The very words after which clients ping less often (gRFC A8).
+                    return Err(ConnectionError::peer(ErrorCode::ENHANCE_YOUR_CALM, "too_many_pings"));
+                }
                 frame::encode_ping(&mut self.output.tail, payload, true);
                 Ok(None)
             }
             Frame::Ping { payload, ack: true } => {
+                self.count_idle_frame(now)?;
                 self.handle_ping_ack(payload, now);
                 Ok(None)
             }
             Frame::GoAway { last_stream, code, debug } => {
+                self.count_idle_frame(now)?;
                 self.handle_goaway(last_stream, code, debug).map(Some)
             }
             Frame::PushPromise => Err(ConnectionError::peer(
@@ -204,6 +223,7 @@ impl Connection {
             Frame::SettingsAck => {
                 self.count_idle_frame(now)?;
                 self.decoder.settings_acknowledged();
+                self.narrow_windows();
                 Ok(None)
             }
             Frame::Priority | Frame::Unknown => {
@@ -246,8 +266,14 @@ impl Connection {
             self.assembly = Some(assembly);
             return Ok(None);
         }
-        self.timers.stop(Timer::HeaderBlock);
         self.handle_block(assembly.stream, &assembly.block, assembly.end_stream, now)
+    }
+
+    /// A header block has begun, be it with the first bytes of a frame: it has to be whole in time.
+    fn await_header_block(&mut self, now: Instant) {
+        if !self.timers.is_set(Timer::HeaderBlock) {
+            self.timers.set(Timer::HeaderBlock, now + self.config.handshake_timeout);
+        }
     }
 
     /// A whole header block. It is decoded whatever becomes of it: HPACK's state is the connection's (§4.3).
@@ -260,6 +286,7 @@ impl Connection {
             };
             ConnectionError::peer(code, format!("header block of stream {id}: {error} (RFC 9113 §4.3)"))
         })?;
+        self.timers.stop(Timer::HeaderBlock);
         self.idle_frames.forgive(Self::USEFUL_FRAME_FORGIVES);
         if let Some(key) = self.streams.find(id) {
             return match self.side {
@@ -311,7 +338,7 @@ impl Connection {
         if self.streams.len() >= self.config.max_concurrent_streams as usize {
             return self.stream_error(id, ErrorCode::REFUSED_STREAM, "too many streams at once", now);
         }
-        let mut recv = RecvHalf::new(RecvState::Open, self.stream_window);
+        let mut recv = RecvHalf::new(RecvState::Open, self.new_stream_window());
         recv.content_left = facts.content_length;
         if end_stream {
             if let Err((code, reason)) = recv.count(0, true) {
@@ -485,6 +512,7 @@ impl Connection {
             self.finish(key);
         } else if self.side == Side::Client {
             // The response is complete, so the call is over, whatever the request still had to say.
+            self.queued -= stream.send.queued();
             stream.send.discard();
             frame::encode_reset(&mut self.output.tail, key.id.0, ErrorCode::NO_ERROR);
             self.streams.remember_reset(key.id);
@@ -504,6 +532,7 @@ impl Connection {
             return Ok(None);
         };
         self.forget(key);
+        self.note_idle(now);
         Ok(Some(Event::Reset { key, code, by: ResetBy::Peer }))
     }
 
@@ -537,7 +566,7 @@ impl Connection {
     }
 
     /// §6.5.3: everything is applied, then acknowledged.
-    fn handle_settings(&mut self, settings: &Settings) -> Handled {
+    fn handle_settings(&mut self, settings: &Settings, now: Instant) -> Handled {
         if let Some(size) = settings.header_table_size {
             self.encoder.set_max_table_size(size);
         }
@@ -568,6 +597,7 @@ impl Connection {
             self.state = State::Open;
             self.timers.stop(Timer::Handshake);
             self.start_keepalive();
+            self.start_ageing(now);
             return Ok(Some(Event::Ready));
         }
         Ok(None)
@@ -602,6 +632,19 @@ impl Connection {
         }
     }
 
+    /// Our first SETTINGS were read: streams that began with more than they allow are back within (§6.9.3).
+    fn narrow_windows(&mut self) {
+        if std::mem::replace(&mut self.settings_acknowledged, true) {
+            return;
+        }
+        let surplus = frame::DEFAULT_WINDOW.saturating_sub(self.stream_window);
+        if surplus > 0 {
+            for (_, stream) in self.streams.iter_mut() {
+                stream.recv.window.narrow(surplus);
+            }
+        }
+    }
+
     /// The probe came back: the path may carry more than the windows allow.
     fn widen_windows(&mut self, now: Instant) {
         let Some(window) = self.probe.on_answer(self.recv_window.target(), self.config.max_window, now)
@@ -613,7 +656,7 @@ impl Connection {
         }
         // A stream gets a part of it; new ones begin with the same by SETTINGS (§6.9.2), old ones by credit.
         let stream_window = (window / 2).max(self.stream_window);
-        if stream_window > self.stream_window {
+        if stream_window > self.stream_window && self.settings_acknowledged {
             self.stream_window = stream_window;
             let settings = Settings { initial_window_size: Some(stream_window), ..Settings::default() };
             settings.encode(&mut self.output.tail);

@@ -40,18 +40,22 @@ impl Connection {
     /// their way are still served, and names its last stream when the client has seen the warning. A client
     /// opens no more streams.
     pub fn shutdown(&mut self, now: Instant) {
+        self.shut_down_because(b"", now);
+    }
+
+    fn shut_down_because(&mut self, debug: &[u8], now: Instant) {
         if self.state == State::Closed || self.drain != Drain::Running {
             return;
         }
         match self.side {
             Side::Client => {
                 self.drain = Drain::Final { last: 0 };
-                frame::encode_goaway(&mut self.output.tail, 0, ErrorCode::NO_ERROR, b"");
+                frame::encode_goaway(&mut self.output.tail, 0, ErrorCode::NO_ERROR, debug);
                 self.close_if_drained();
             }
             Side::Server => {
                 self.drain = Drain::Warned;
-                frame::encode_goaway(&mut self.output.tail, MAX_STREAM_ID, ErrorCode::NO_ERROR, b"");
+                frame::encode_goaway(&mut self.output.tail, MAX_STREAM_ID, ErrorCode::NO_ERROR, debug);
                 frame::encode_ping(&mut self.output.tail, Self::DRAIN_PING, false);
                 self.timers.set(Timer::Drain, now + self.config.drain_timeout);
             }
@@ -128,6 +132,7 @@ impl Connection {
         }
         self.schedule = Default::default();
         self.stalled = Vec::new();
+        self.queued = 0;
         self.events.push_back(Event::Closed { error });
     }
 
@@ -196,6 +201,64 @@ impl Connection {
         } else {
             frame::encode_ping(&mut self.output.tail, Self::KEEPALIVE_PING, false);
             self.timers.set(Timer::KeepaliveAck, now + keepalive.timeout);
+        }
+    }
+
+    /// No answer to a keepalive ping. Whatever else came meanwhile shows just as well that the peer is there: its answer
+    /// may stand behind megabytes of data.
+    pub(super) fn keepalive_unanswered(&mut self, now: Instant) {
+        let timeout = self.config.keepalive.map_or_else(Default::default, |keepalive| keepalive.timeout);
+        if self.last_received + timeout > now {
+            return self.start_keepalive();
+        }
+        self.fail(ConnectionError {
+            blame: Blame::Network,
+            code: ErrorCode::NO_ERROR,
+            reason: "the peer did not answer a keepalive ping in time".into(),
+        });
+    }
+
+    /// Server: the connection is ready; its age and idleness count from here (gRFC A9).
+    pub(super) fn start_ageing(&mut self, now: Instant) {
+        if self.side == Side::Client {
+            return;
+        }
+        if let Some(age) = self.config.max_connection_age {
+            self.timers.set(Timer::Age, now + age);
+        }
+        if let Some(idle) = self.config.max_connection_idle {
+            self.idle_since = Some(now);
+            self.timers.set(Timer::Idle, now + idle);
+        }
+    }
+
+    pub(super) fn age_due(&mut self, now: Instant) {
+        self.shut_down_because(b"max_age", now);
+        if let Some(grace) = self.config.max_connection_age_grace
+            && self.state != State::Closed
+        {
+            self.timers.set(Timer::AgeGrace, now + grace);
+        }
+    }
+
+    /// Notes that no stream is open, at the first look at the clock after the last one ended.
+    pub(super) fn note_idle(&mut self, now: Instant) {
+        if self.idle_since.is_none() && self.streams.len() == 0 {
+            self.idle_since = Some(now);
+        }
+    }
+
+    /// As with keepalive, the timer is not moved with every call: only here it is looked what happened meanwhile.
+    pub(super) fn idle_due(&mut self, now: Instant) {
+        self.note_idle(now);
+        let Some(idle) = self.config.max_connection_idle else {
+            return;
+        };
+        let since = if self.streams.len() > 0 { now } else { self.idle_since.unwrap_or(now) };
+        if since + idle > now {
+            self.timers.set(Timer::Idle, since + idle);
+        } else {
+            self.shut_down_because(b"max_idle", now);
         }
     }
 }

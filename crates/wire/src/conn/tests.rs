@@ -3,6 +3,10 @@
 mod attacks;
 mod flow;
 mod goaway;
+mod lifetime;
 mod pair;
+mod pings;
 mod protocol;
 mod scheduling;
+mod simulation;
+mod stall;

@@ -13,38 +13,66 @@ pub(crate) enum Timer {
     KeepaliveAck,
     /// The answer to the ping of a graceful shutdown.
     Drain,
+    /// How long no stream may be open.
+    Idle,
+    /// How old the connection may become.
+    Age,
+    /// How long its streams may go on after that.
+    AgeGrace,
+    /// When to look again for streams that stand still.
+    Stall,
 }
 
 impl Timer {
-    pub(crate) const ALL: [Self; 5] =
-        [Self::Handshake, Self::HeaderBlock, Self::KeepaliveIdle, Self::KeepaliveAck, Self::Drain];
+    pub(crate) const ALL: [Self; 9] = [
+        Self::Handshake,
+        Self::HeaderBlock,
+        Self::KeepaliveIdle,
+        Self::KeepaliveAck,
+        Self::Drain,
+        Self::Idle,
+        Self::Age,
+        Self::AgeGrace,
+        Self::Stall,
+    ];
 }
 
-/// The timer table, and its earliest entry.
+/// The timer table, and its earliest entry, which is asked for much more often than timers change.
 #[derive(Debug, Default)]
-pub(crate) struct Timers([Option<Instant>; Timer::ALL.len()]);
+pub(crate) struct Timers {
+    at: [Option<Instant>; Timer::ALL.len()],
+    next: Option<Instant>,
+}
 
 impl Timers {
     pub(crate) fn set(&mut self, timer: Timer, at: Instant) {
-        self.0[timer as usize] = Some(at);
+        self.at[timer as usize] = Some(at);
+        self.find_next();
     }
 
     pub(crate) fn stop(&mut self, timer: Timer) {
-        self.0[timer as usize] = None;
+        if self.at[timer as usize].take().is_some() {
+            self.find_next();
+        }
     }
 
     pub(crate) fn is_set(&self, timer: Timer) -> bool {
-        self.0[timer as usize].is_some()
+        self.at[timer as usize].is_some()
     }
 
     pub(crate) fn next(&self) -> Option<Instant> {
-        self.0.iter().flatten().min().copied()
+        self.next
     }
 
     /// Takes a timer that is due at `now`.
     pub(crate) fn expire(&mut self, now: Instant) -> Option<Timer> {
-        let due = Timer::ALL.into_iter().find(|&timer| self.0[timer as usize].is_some_and(|at| at <= now))?;
+        let due =
+            Timer::ALL.into_iter().find(|&timer| self.at[timer as usize].is_some_and(|at| at <= now))?;
         self.stop(due);
         Some(due)
+    }
+
+    fn find_next(&mut self) {
+        self.next = self.at.iter().flatten().min().copied();
     }
 }

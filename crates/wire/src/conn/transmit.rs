@@ -39,6 +39,7 @@ impl Connection {
         if !stream.send.takes_data() {
             return;
         }
+        self.queued += data.len();
         stream.send.push(data);
         if end_stream {
             stream.send.ending = Some(Ending::Data);
@@ -94,13 +95,15 @@ impl Connection {
 
     /// Lets streams write, the most urgent first and those of one urgency in turn, until about `budget`
     /// bytes stand in the output or nothing more may go. A turn is one frame.
-    pub fn transmit(&mut self, _now: Instant, budget: usize) {
+    pub fn transmit(&mut self, now: Instant, budget: usize) {
+        self.note_idle(now);
         while self.output.remaining() < budget {
             let Some(index) = self.schedule.pop() else { break };
             if let Some(key) = self.streams.at(index) {
                 self.take_turn(key);
             }
         }
+        self.watch_for_stalls(now);
     }
 
     fn take_turn(&mut self, key: StreamKey) {
@@ -133,6 +136,8 @@ impl Connection {
             }
             stream.send.window.consume(len);
             self.send_window.consume(len);
+            self.queued -= len;
+            self.pings.forgiven = true;
             self.idle_frames.forgive(Self::USEFUL_FRAME_FORGIVES);
         }
         if stream.send.held_back && stream.send.queued() <= self.config.max_send_buffer / 2 {
@@ -189,6 +194,7 @@ impl Connection {
 
     /// Writes a header block as HEADERS and, where it is larger than a frame, CONTINUATION (§6.10).
     fn write_block<F: Fields + ?Sized>(&mut self, key: StreamKey, fields: &F, end_stream: bool) {
+        self.pings.forgiven = true;
         let out = &mut self.output.tail;
         let start = out.len();
         out.extend_from_slice(&[0; HEAD_LEN]);

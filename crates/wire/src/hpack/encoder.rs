@@ -26,6 +26,7 @@ pub struct Encoder {
     table: DynamicTable,
     /// What the peer allowed since the last block: the lowest size, which it must see, and the last.
     update: Option<SizeUpdate>,
+    memo: Memo,
 }
 
 #[derive(Clone, Copy)]
@@ -37,7 +38,7 @@ struct SizeUpdate {
 impl Encoder {
     /// An encoder with the initial table of 4096 bytes.
     pub fn new() -> Self {
-        Self { table: DynamicTable::new(), update: None }
+        Self { table: DynamicTable::new(), update: None, memo: Memo::default() }
     }
 
     /// Takes the peer's SETTINGS_HEADER_TABLE_SIZE, of which at most 4096 bytes are used. The next block begins
@@ -70,18 +71,24 @@ impl Encoder {
                 self.table.resize(last);
             }
         }
-        FieldWriter { table: &mut self.table, out }
+        FieldWriter { table: &mut self.table, memo: &mut self.memo, out }
     }
 
-    /// Goes up with every change of the dynamic table. A block whose writing left it as it was may be sent
-    /// again as the same bytes as long as it stays (and no size update is due).
-    pub fn generation(&self) -> u64 {
+    /// Goes up with every change of the dynamic table.
+    #[cfg(test)]
+    fn generation(&self) -> u64 {
         self.table.generation
     }
 
     /// Whether the next block begins with a dynamic table size update.
-    pub fn update_due(&self) -> bool {
+    #[cfg(test)]
+    fn update_due(&self) -> bool {
         self.update.is_some()
+    }
+
+    /// Gives back memory that an idle connection does not need.
+    pub(crate) fn shrink(&mut self) {
+        self.memo = Memo::default();
     }
 }
 
@@ -104,10 +111,26 @@ impl fmt::Debug for Encoder {
 /// Writes the fields of one block.
 pub struct FieldWriter<'a> {
     table: &'a mut DynamicTable,
+    memo: &'a mut Memo,
     out: &'a mut BytesMut,
 }
 
 impl FieldWriter<'_> {
+    /// Appends the fields that `write` writes, which must follow from `group` and `values` alone. The bytes are kept: for
+    /// the same group and values they are appended again without a look at any field, as long as the dynamic table
+    /// stays what it was.
+    pub fn group(&mut self, group: Group, values: &[&[u8]], write: impl FnOnce(&mut FieldWriter<'_>)) {
+        if let Some(bytes) = self.memo.find(self.table.generation, group, values) {
+            return self.out.extend_from_slice(bytes);
+        }
+        let (before, start) = (self.table.generation, self.out.len());
+        write(self);
+        // A block that put something into the table is shorter the next time.
+        if self.table.generation == before {
+            self.memo.keep(before, group, values, &self.out[start..]);
+        }
+    }
+
     /// Appends a field in its shortest form: from the static table, from the dynamic one, or as a literal.
     ///
     /// `authorization`, `proxy-authorization`, `cookie` and `set-cookie` are never indexed, whatever `indexing`
@@ -152,6 +175,82 @@ impl FieldWriter<'_> {
 impl fmt::Debug for FieldWriter<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("FieldWriter").field("written", &self.out.len()).finish_non_exhaustive()
+    }
+}
+
+/// Fields that stand together in block after block.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Group {
+    /// What requests begin with.
+    Request,
+    /// What responses begin with.
+    Response,
+    /// What a response ends with if all went well.
+    Ok,
+}
+
+/// Groups of fields as they were last written.
+#[derive(Default)]
+struct Memo {
+    groups: Vec<Remembered>,
+    /// The place that is used next.
+    next: usize,
+}
+
+#[derive(Default)]
+struct Remembered {
+    generation: u64,
+    group: Option<Group>,
+    /// The values, one behind the other, and where each ends.
+    values: Vec<u8>,
+    ends: Vec<usize>,
+    bytes: Vec<u8>,
+}
+
+impl Memo {
+    /// Methods that a client calls in turn, and the two groups of a server.
+    const PLACES: usize = 4;
+
+    fn find(&self, generation: u64, group: Group, values: &[&[u8]]) -> Option<&[u8]> {
+        let is_same = |known: &&Remembered| {
+            known.generation == generation && known.group == Some(group) && known.has(values)
+        };
+        self.groups.iter().find(is_same).map(|known| &known.bytes[..])
+    }
+
+    fn keep(&mut self, generation: u64, group: Group, values: &[&[u8]], bytes: &[u8]) {
+        // What belongs to an older table is of no use any more; its memory is.
+        let stale = self.groups.iter().position(|known| known.generation != generation);
+        let place = stale.unwrap_or_else(|| {
+            if self.groups.len() < Self::PLACES {
+                self.groups.push(Remembered::default());
+                return self.groups.len() - 1;
+            }
+            self.next = (self.next + 1) % Self::PLACES;
+            self.next
+        });
+        let known = &mut self.groups[place];
+        (known.generation, known.group) = (generation, Some(group));
+        known.values.clear();
+        known.ends.clear();
+        for value in values {
+            known.values.extend_from_slice(value);
+            known.ends.push(known.values.len());
+        }
+        known.bytes.clear();
+        known.bytes.extend_from_slice(bytes);
+    }
+}
+
+impl Remembered {
+    fn has(&self, values: &[&[u8]]) -> bool {
+        let mut start = 0;
+        self.ends.len() == values.len()
+            && values.iter().zip(&self.ends).all(|(value, &end)| {
+                let known = &self.values[start..end];
+                start = end;
+                known == *value
+            })
     }
 }
 

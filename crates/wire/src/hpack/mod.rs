@@ -16,7 +16,7 @@ mod static_table;
 
 pub use block::{HeaderBlock, HeaderField, Malformed};
 pub use decoder::{DecodeError, Decoder};
-pub use encoder::{Encoder, FieldWriter, Indexing};
+pub use encoder::{Encoder, FieldWriter, Group, Indexing};
 
 /// What a table entry costs beside its name and value (RFC 7541 section 4.1), and what a field costs in the
 /// size of a header list (RFC 9113 section 6.5.2).

@@ -78,6 +78,7 @@ impl StreamKey {
 
 /// One stream that has not ended yet.
 pub(crate) struct Stream {
+    /// [`Streams::RETIRED`] once it has ended and only its place is kept.
     pub(crate) id: StreamId,
     pub(crate) recv: RecvHalf,
     pub(crate) send: SendHalf,
@@ -88,6 +89,8 @@ pub(crate) struct Stream {
 #[derive(Default)]
 pub(crate) struct Streams {
     slab: Slab<Stream>,
+    /// Places whose stream has ended and whose end nobody was told yet.
+    retired: usize,
     by_id: HashMap<u32, u32, BuildHasherDefault<IdHasher>>,
     /// The last streams that we reset: frames that were under way when we did are ignored (RFC 9113 §5.4.2).
     recently_reset: [u32; Self::REMEMBERED_RESETS],
@@ -97,6 +100,8 @@ pub(crate) struct Streams {
 impl Streams {
     /// Enough for what a peer has under way; a frame for a stream reset longer ago is answered once more.
     const REMEMBERED_RESETS: usize = 32;
+    /// Stream 0 is the connection itself, so that no key names it.
+    const RETIRED: StreamId = StreamId(0);
 
     pub(crate) fn insert(&mut self, stream: Stream) -> StreamKey {
         let id = stream.id;
@@ -114,7 +119,8 @@ impl Streams {
     }
 
     pub(crate) fn at(&self, index: u32) -> Option<StreamKey> {
-        self.slab.get(index as usize).map(|stream| StreamKey { index, id: stream.id })
+        let stream = self.slab.get(index as usize).filter(|stream| stream.id != Self::RETIRED)?;
+        Some(StreamKey { index, id: stream.id })
     }
 
     pub(crate) fn find(&self, id: u32) -> Option<StreamKey> {
@@ -127,6 +133,25 @@ impl Streams {
         Some(self.slab.remove(key.index()))
     }
 
+    /// Ends a stream whose end is still to be told: its place is not given to another before
+    /// [`vacate`](Self::vacate), or whoever keeps state by place would see two streams in one.
+    pub(crate) fn retire(&mut self, key: StreamKey) {
+        if let Some(stream) = self.get_mut(key) {
+            stream.send.discard();
+            stream.id = Self::RETIRED;
+            self.by_id.remove(&key.id.0);
+            self.retired += 1;
+        }
+    }
+
+    /// The end of a retired stream is told: its place is free.
+    pub(crate) fn vacate(&mut self, key: StreamKey) {
+        if self.slab.get(key.index()).is_some_and(|stream| stream.id == Self::RETIRED) {
+            self.slab.remove(key.index());
+            self.retired -= 1;
+        }
+    }
+
     pub(crate) fn remember_reset(&mut self, id: StreamId) {
         self.recently_reset[self.resets % Self::REMEMBERED_RESETS] = id.0;
         self.resets += 1;
@@ -137,15 +162,17 @@ impl Streams {
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.slab.len()
+        self.slab.len() - self.retired
     }
 
     pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = (StreamKey, &mut Stream)> {
-        self.slab.iter_mut().map(|(index, stream)| (StreamKey { index: index as u32, id: stream.id }, stream))
+        let living = self.slab.iter_mut().filter(|(_, stream)| stream.id != Self::RETIRED);
+        living.map(|(index, stream)| (StreamKey { index: index as u32, id: stream.id }, stream))
     }
 
     pub(crate) fn keys(&self) -> impl Iterator<Item = StreamKey> + '_ {
-        self.slab.iter().map(|(index, stream)| StreamKey { index: index as u32, id: stream.id })
+        let living = self.slab.iter().filter(|(_, stream)| stream.id != Self::RETIRED);
+        living.map(|(index, stream)| StreamKey { index: index as u32, id: stream.id })
     }
 
     /// Gives memory back when no stream exists.

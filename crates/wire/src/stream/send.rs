@@ -24,6 +24,8 @@ pub(crate) struct SendHalf {
     pub(crate) scheduled: bool,
     /// The application was told to wait; it gets a `Writable` event when there is room again.
     pub(crate) held_back: bool,
+    /// How often in succession it was found that no window lets its data go.
+    pub(crate) looks: u32,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,6 +54,7 @@ impl SendHalf {
             ending: None,
             scheduled: false,
             held_back: false,
+            looks: 0,
         }
     }
 
@@ -85,6 +88,7 @@ impl SendHalf {
         let piece =
             if front.len() <= n { self.queue.pop_front().unwrap_or_default() } else { front.split_to(n) };
         self.queued -= piece.remaining();
+        self.looks = 0;
         piece
     }
 

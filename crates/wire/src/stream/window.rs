@@ -26,6 +26,12 @@ impl RecvWindow {
         self.target
     }
 
+    /// Bytes that the peer may send at this moment.
+    #[cfg(test)]
+    pub(crate) fn available(&self) -> i64 {
+        self.available
+    }
+
     /// Takes `n` received bytes, padding included, off the window.
     pub(crate) fn consume(&mut self, n: u32) -> Result<(), WindowError> {
         if i64::from(n) > self.available {
@@ -48,8 +54,9 @@ impl RecvWindow {
     /// message larger than the window would never arrive. Returns the increment to send, if one is needed.
     pub(crate) fn expect(&mut self, wanted: usize) -> Option<u32> {
         let wanted = i64::try_from(wanted).unwrap_or(i64::MAX).min(i64::from(MAX_WINDOW));
-        let missing = wanted - self.available - i64::from(self.pending);
-        (missing > 0).then(|| self.grant(missing as u32))
+        // Credit that is due counts only once it is given: the peer waits, and nothing else would make it worth telling.
+        let missing = (wanted - self.available - i64::from(self.pending)).max(0);
+        (wanted > self.available).then(|| self.grant(missing as u32))
     }
 
     /// Makes the window larger for good. Returns the increment to send.
@@ -64,6 +71,12 @@ impl RecvWindow {
         let more = target.saturating_sub(self.target);
         self.target += more;
         self.available += i64::from(more);
+    }
+
+    /// The peer makes the window smaller by itself, because SETTINGS told it so (§6.9.3): it may be overdrawn now.
+    pub(crate) fn narrow(&mut self, by: u32) {
+        self.target = self.target.saturating_sub(by);
+        self.available -= i64::from(by);
     }
 
     fn grant(&mut self, extra: u32) -> u32 {
@@ -86,6 +99,12 @@ impl SendWindow {
 
     pub(crate) fn available(&self) -> usize {
         usize::try_from(self.0).unwrap_or(0)
+    }
+
+    /// What may be sent, or how far it is overdrawn.
+    #[cfg(test)]
+    pub(crate) fn balance(&self) -> i64 {
+        self.0
     }
 
     pub(crate) fn consume(&mut self, n: usize) {

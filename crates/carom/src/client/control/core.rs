@@ -9,6 +9,7 @@ use crate::client::balancer::{Controller, Picker, Policy, SubchannelState};
 use crate::client::connectivity::ConnectivityState;
 use crate::client::resolver::Address;
 use crate::client::subchannel::{Machine, Outcome, Subchannel};
+use crate::clock;
 
 /// What the control task is to do.
 pub(super) enum Action {
@@ -57,7 +58,7 @@ struct Member {
 impl Core {
     pub(super) fn new(policy: Box<dyn Policy>, backoff: BackoffConfig, random: Random) -> Self {
         let desk = Desk {
-            now: Instant::now(),
+            now: clock::now(),
             backoff,
             random,
             next_id: 0,

@@ -30,6 +30,7 @@ use tokio::time::Sleep;
 use self::deadlines::Deadlines;
 pub(crate) use self::handle::{ClientConnection, Close, ConnectionEvent};
 use super::slot::{CallSlot, CallState};
+use crate::clock;
 use crate::transport::ConnectionInfo;
 use crate::transport::connect::{Connector, TransportError};
 use crate::transport::io::IoStream;
@@ -91,7 +92,7 @@ pub(crate) struct Driver<R: FnMut(ConnectionEvent)> {
 
 impl<R: FnMut(ConnectionEvent)> Driver<R> {
     pub(crate) fn new(io: IoStream, info: ConnectionInfo, connector: Arc<Connector>, report: R) -> Self {
-        let conn = Connection::new(Side::Client, connector.http2(), Instant::now());
+        let conn = Connection::new(Side::Client, connector.http2(), clock::now());
         let shared = ClientConnection::new(info, conn.config().initial_stream_window);
         Self {
             io,
@@ -340,7 +341,7 @@ impl<R: FnMut(ConnectionEvent)> Driver<R> {
         let target = &self.connector.target;
         let status = Status::unavailable(format!("connection lost: {peer}: {cause} (target: {target})"));
         for lost in std::mem::take(&mut self.lost) {
-            let expired = lost.call.spec.deadline.is_some_and(|deadline| Instant::now() >= deadline);
+            let expired = lost.call.spec.deadline.is_some_and(|deadline| clock::now() >= deadline);
             self.finish(&lost.call, if expired { deadline_exceeded() } else { status.clone() });
         }
         tracing::debug!(%peer, %cause, "connection closed");
@@ -617,7 +618,7 @@ impl<R: FnMut(ConnectionEvent)> Driver<R> {
     }
 
     fn turn(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let now = Instant::now();
+        let now = clock::now();
         let (mut read_budget, mut write_budget) = (BYTES_PER_TURN, BYTES_PER_TURN);
         loop {
             let mut progress = self.read(cx, now, &mut read_budget);
@@ -628,6 +629,10 @@ impl<R: FnMut(ConnectionEvent)> Driver<R> {
             }
             progress |= self.look_at_inbox(cx, now);
             self.handle_due(cx, now);
+            if self.conn.has_events() {
+                // A call that was cancelled, or that ran out of time, makes room for one that waits for a stream.
+                self.handle_events(now);
+            }
             progress |= self.write(cx, now, &mut write_budget);
             self.wake_callers();
             if self.closed {

@@ -84,19 +84,23 @@ fn hpack_bomb() {
 
 #[test]
 fn floods_of_frames_that_carry_nothing() {
-    let cases: [(&str, u8, u32, &[u8]); 5] = [
-        ("PING", kind::PING, 0, &[0; 8]),
-        ("SETTINGS", kind::SETTINGS, 0, &[]),
-        ("PRIORITY", kind::PRIORITY, 1, &[0, 0, 0, 3, 0]),
-        ("empty DATA", kind::DATA, 1, &[]),
-        ("WINDOW_UPDATE", kind::WINDOW_UPDATE, 1, &[0, 0, 0, 1]),
+    let cases: [(&str, u8, u8, u32, &[u8]); 9] = [
+        ("PING", kind::PING, 0, 0, &[0; 8]),
+        ("answers to PING", kind::PING, flag::ACK, 0, &[0; 8]),
+        ("SETTINGS", kind::SETTINGS, 0, 0, &[]),
+        ("answers to SETTINGS", kind::SETTINGS, flag::ACK, 0, &[]),
+        ("PRIORITY", kind::PRIORITY, 0, 1, &[0, 0, 0, 3, 0]),
+        ("empty DATA", kind::DATA, 0, 1, &[]),
+        ("WINDOW_UPDATE", kind::WINDOW_UPDATE, 0, 1, &[0, 0, 0, 1]),
+        ("GOAWAY", kind::GOAWAY, 0, 0, &[0; 8]),
+        ("frames of no known type", 0xf0, 0, 0, &[]),
     ];
-    for (what, kind, stream, payload) in cases {
+    for (what, kind, flags, stream, payload) in cases {
         let mut attacked = Attacked::server(Config::default());
         let block = attacked.block(request);
         attacked.frame(kind::HEADERS, flag::END_HEADERS, 1, &block);
         for _ in 0..=Config::default().idle_frame_burst + 10 {
-            attacked.frame(kind, 0, stream, payload);
+            attacked.frame(kind, flags, stream, payload);
         }
         assert!(calm(&attacked.events()), "{what}");
     }

@@ -1,8 +1,10 @@
+use std::time::Instant;
+
 use bytes::Bytes;
 
 use super::pair::{Attacked, Pair, request, response, trailers};
 use crate::{
-    conn::{Config, Event},
+    conn::{Config, Connection, Event, Side},
     frame::{DEFAULT_WINDOW, ErrorCode, Settings, flag, kind},
 };
 
@@ -52,6 +54,49 @@ fn credit_beyond_the_window_is_not_given_twice() {
     pair.server.release(theirs, 10_000);
     let (_, events) = pair.run();
     assert_eq!(received(&events), 1000, "the window is what it was");
+}
+
+/// Credit that was due, but too little to be worth a WINDOW_UPDATE of its own, once counted as given; then both sides
+/// waited for ever.
+#[test]
+fn credit_that_is_due_is_given_with_what_is_expected() {
+    let server = Config { initial_stream_window: 1000, ..Config::default() };
+    let mut pair = Pair::with(Config::default(), server);
+    let (ours, theirs) = pair.open(false);
+    pair.client.send_data(ours, Bytes::from(vec![7; 400]), false);
+    pair.run();
+    pair.server.release(theirs, 400);
+    pair.client.send_data(ours, Bytes::from(vec![7; 900]), false);
+    let (_, events) = pair.run();
+    assert_eq!(received(&events), 600, "400 more are due, and not told");
+    pair.server.expect(theirs, 300);
+    let (_, events) = pair.run();
+    assert_eq!(received(&events), 300);
+}
+
+/// RFC 9113 §6.9.3: who asks for less than the default must take the default until the peer has read so.
+#[test]
+fn data_sent_before_our_smaller_window_was_read_is_taken() {
+    let now = Instant::now();
+    let mut pair = Pair {
+        client: Connection::new(Side::Client, Config::default(), now),
+        server: Connection::new(
+            Side::Server,
+            Config { initial_stream_window: 1000, ..Config::default() },
+            now,
+        ),
+        now,
+    };
+    let ours = pair.client.open(&request, false).expect("a client need not wait for SETTINGS");
+    pair.client.send_data(ours, Bytes::from(vec![7; 70_000]), true);
+    let (_, seen) = pair.run();
+    assert_eq!(received(&seen), DEFAULT_WINDOW as usize);
+    let Some(Event::Data { key, .. }) = seen.iter().find(|event| matches!(event, Event::Data { .. })) else {
+        panic!("no data came: {seen:?}");
+    };
+    pair.server.release(*key, DEFAULT_WINDOW as usize);
+    let (_, seen) = pair.run();
+    assert_eq!(received(&seen), 1000, "from here on the smaller window holds");
 }
 
 #[test]

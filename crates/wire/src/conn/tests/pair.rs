@@ -4,7 +4,7 @@ use bytes::{Buf, Bytes};
 
 use crate::{
     conn::{Config, Connection, Event, Side},
-    frame::{FrameHead, HEAD_LEN, PREFACE, Settings},
+    frame::{FrameHead, HEAD_LEN, PREFACE, Settings, flag, kind},
     hpack::{Encoder, FieldWriter, Indexing},
     stream::StreamKey,
 };
@@ -117,6 +117,7 @@ impl Attacked {
         let mut attacked = Self::greeted(Side::Server, config);
         attacked.engine.input().extend_from_slice(PREFACE);
         attacked.settings(&Settings::default());
+        attacked.frame(kind::SETTINGS, flag::ACK, 0, b"");
         assert!(matches!(attacked.events()[..], [Event::Ready]));
         attacked.written();
         attacked
@@ -125,6 +126,7 @@ impl Attacked {
     pub(super) fn client(config: Config) -> Self {
         let mut attacked = Self::greeted(Side::Client, config);
         attacked.settings(&Settings::default());
+        attacked.frame(kind::SETTINGS, flag::ACK, 0, b"");
         assert!(matches!(attacked.events()[..], [Event::Ready]));
         attacked.written();
         attacked

@@ -166,3 +166,57 @@ fn all_in_one_bucket_is_only_slower() {
         }
     }
 }
+
+/// Groups against fields one by one, over tables that hardly hold anything: whoever decodes must not see a difference.
+#[test]
+fn groups_say_what_their_fields_say() {
+    use crate::random::Random;
+
+    for seed in 0..40 {
+        let mut random = Random::new(seed);
+        let mut encoder = Encoder::new();
+        let mut decoder = Decoder::new(4096, 1 << 16);
+        for _ in 0..200 {
+            if random.below(20) == 0 {
+                encoder.set_max_table_size([0, 60, 120, 200, 4096][random.below(5)]);
+            }
+            let path = [&b"/a.B/C"[..], b"/a.B/D", b"/a.B/E"][random.below(3)];
+            let agent = [&b""[..], b"x", b"longer than the others"][random.below(3)];
+            let id = random.below(4).to_string();
+            let mut out = BytesMut::new();
+            let mut w = encoder.begin(&mut out);
+            w.group(Group::Request, &[path, agent], |w| {
+                w.field(b":path", path, Incremental);
+                w.field(b"user-agent", agent, Incremental);
+            });
+            w.field(b"request-id", id.as_bytes(), if random.below(3) == 0 { Incremental } else { Without });
+            w.group(Group::Ok, &[], |w| w.field(b"grpc-status", b"0", Incremental));
+            let block = decoder.decode(&out).unwrap();
+            let values: Vec<&[u8]> = block.fields().iter().map(|field| &field.value[..]).collect();
+            assert_eq!(values, [path, agent, id.as_bytes(), b"0"], "seed {seed}");
+        }
+    }
+}
+
+#[test]
+fn a_group_is_remembered_until_the_table_changes() {
+    let mut encoder = Encoder::new();
+    let mut written = 0;
+    let mut group = |encoder: &mut Encoder| {
+        let mut out = BytesMut::new();
+        encoder.begin(&mut out).group(Group::Ok, &[b"0"], |w| {
+            written += 1;
+            w.field(b"grpc-status", b"0", Incremental);
+        });
+        (out.to_vec(), written)
+    };
+    let (literal, _) = group(&mut encoder);
+    assert_eq!(group(&mut encoder), (vec![0xbe], 2), "the second time it is in the table");
+    assert_eq!(group(&mut encoder), (vec![0xbe], 2), "the third time nobody looks");
+    block(&mut encoder, &[("x-key", "value", Incremental)]);
+    assert_eq!(group(&mut encoder), (vec![0xbf], 3), "its place has moved");
+    encoder.set_max_table_size(0);
+    block(&mut encoder, &[]);
+    let (again, _) = group(&mut encoder);
+    assert_eq!(again[1..], literal[1..], "it is in no table any more");
+}

@@ -11,7 +11,7 @@ use super::mailbox::Mailbox;
 use crate::server::lifecycle::{ListeningGuard, ServerShared};
 use crate::transport::io::{IoStream, Socket};
 use crate::transport::listener::Listener;
-use crate::transport::{ConnectionInfo, PeerAddr};
+use crate::transport::{ByteStream, ConnectionInfo, PeerAddr};
 
 /// The task that accepts connections at one address.
 pub(crate) struct Accepting {
@@ -56,6 +56,20 @@ impl Accepting {
         drop(self);
         drop(guard);
     }
+}
+
+/// Serves a client at the other end of `stream`, in a task of its own. `false`: the server is stopping.
+pub(crate) fn serve_stream(shared: &Arc<ServerShared>, stream: Box<dyn ByteStream>, peer: PeerAddr) -> bool {
+    let mailbox = Arc::new(Mailbox::default());
+    let Some(entered) = shared.enter(&mailbox) else { return false };
+    let info = ConnectionInfo::new(peer.clone(), peer.clone());
+    let io = IoStream::Plain(Socket::Own { stream, peer });
+    let connection = ServerConnection::new(io, Arc::clone(shared), info, mailbox);
+    shared.runtime.spawn(async move {
+        connection.await;
+        drop(entered);
+    });
+    true
 }
 
 /// A connection that was accepted.

@@ -668,7 +668,12 @@ impl Calls {
     fn abort(&mut self) {
         self.aborted = true;
         for index in 0..self.slots.len() {
-            if self.slots[index].call.is_some() {
+            let Some(call) = &self.slots[index].call else { continue };
+            if self.conn.send_buffered(call.key) > 0 {
+                // The end of the connection tells the client, which makes it UNAVAILABLE. A reset would make it
+                // CANCELLED.
+                self.remove(index, Cancelled::ServerShutdown);
+            } else {
                 let status = Status::unavailable("the server is shutting down");
                 self.cut_off(index, status, Cancelled::ServerShutdown);
             }

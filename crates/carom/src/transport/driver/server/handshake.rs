@@ -21,7 +21,9 @@ pub(super) async fn handshake(
     let mut first = [0; 24];
     let mut seen = 0;
     let shaking = async {
-        seen = socket.peek(&mut first).await?;
+        if let Some(tcp) = socket.tcp() {
+            seen = tcp.peek(&mut first).await?;
+        }
         acceptor.accept(socket).await
     };
     let limited = tokio::time::timeout(shared.settings.handshake_timeout, shaking);

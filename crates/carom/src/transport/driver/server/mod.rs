@@ -29,6 +29,7 @@ use tokio::time::Sleep;
 
 use self::calls::Calls;
 use self::mailbox::Mailbox;
+use crate::clock;
 use crate::server::lifecycle::ServerShared;
 use crate::transport::ConnectionInfo;
 use crate::transport::io::IoStream;
@@ -84,7 +85,7 @@ impl ServerConnection {
         info: ConnectionInfo,
         mailbox: Arc<Mailbox>,
     ) -> Self {
-        let now = Instant::now();
+        let now = clock::now();
         Self {
             io,
             calls: Calls::new(shared, Arc::new(info), mailbox, now),
@@ -99,7 +100,7 @@ impl ServerConnection {
     }
 
     fn turn(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let mut now = Instant::now();
+        let mut now = clock::now();
         let mut budget = TURN_BUDGET;
         loop {
             self.calls.set_now(now);
@@ -135,7 +136,7 @@ impl ServerConnection {
                     self.calls.drop_read_buffer();
                     return Poll::Pending;
                 }
-                now = Instant::now();
+                now = clock::now();
             }
         }
     }

@@ -1,0 +1,39 @@
+//! Which pings of a client are too many (gRFC A8, "Server Enforcement").
+
+use std::time::{Duration, Instant};
+
+use super::PingPolicy;
+
+/// What a server remembers of its client's pings.
+#[derive(Debug, Default)]
+pub(super) struct PingPolice {
+    last: Option<Instant>,
+    strikes: u32,
+    /// DATA or HEADERS went out since the last ping. Whoever probes the bandwidth pings after what it received, and
+    /// is not to be blamed for it.
+    pub(super) forgiven: bool,
+}
+
+impl PingPolice {
+    #[cfg(test)]
+    pub(super) fn last(&self) -> Option<Instant> {
+        self.last
+    }
+
+    /// What a client that may not ping without calls has to keep to all the same (A8: as TCP keepalive does).
+    const WITHOUT_CALLS: Duration = Duration::from_secs(2 * 3600);
+
+    /// Looks at a ping. `false`: it was one too many.
+    pub(super) fn permits(&mut self, policy: &PingPolicy, calls: bool, now: Instant) -> bool {
+        let last = self.last.replace(now);
+        if std::mem::take(&mut self.forgiven) {
+            self.strikes = 0;
+            return true;
+        }
+        let least = if calls || policy.without_calls { policy.min_interval } else { Self::WITHOUT_CALLS };
+        if last.is_some_and(|last| now < last + least) {
+            self.strikes = self.strikes.saturating_add(1);
+        }
+        policy.max_strikes == 0 || self.strikes <= policy.max_strikes
+    }
+}
