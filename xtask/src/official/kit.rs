@@ -10,7 +10,7 @@ use crate::process::{self, Finished, Server};
 use crate::python::Environment;
 use crate::{interop, programs, project, python};
 
-const READY_LIMIT: Duration = Duration::from_secs(30);
+pub(crate) const READY_LIMIT: Duration = Duration::from_secs(30);
 
 /// The name that all test certificates are for, the official ones too.
 pub(crate) const HOST_NAME: &str = "foo.test.google.fr";

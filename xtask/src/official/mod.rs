@@ -124,7 +124,7 @@ pub(crate) fn look(options: &Options) -> Result<Summary, String> {
     let kit = Kit::prepare()?;
     let mut trials = Vec::new();
     let mut absent = Vec::new();
-    if options.has("cases") || options.has("proxies") || options.has("negative") {
+    if options.has("cases") || options.has("negative") {
         let present = install(options, &kit, &mut absent);
         if options.has("cases") {
             trials.extend(cases::run(options, &kit, &present, &mut expected));
@@ -140,7 +140,7 @@ pub(crate) fn look(options: &Options) -> Result<Summary, String> {
         }
     }
     if options.has("proxies") && !options.short {
-        trials.extend(proxies::run(options, &kit, &mut absent)?);
+        trials.extend(proxies::run(options, &kit, &mut expected, &mut absent));
     }
     for name in &absent {
         step(&format!("absent: {name}"));

@@ -4,6 +4,7 @@ mod carom;
 mod grpc_go;
 mod grpc_java;
 mod python;
+mod tonic;
 
 pub(crate) use self::carom::Carom;
 pub(crate) use self::grpc_go::{GrpcGo, go_install};
@@ -50,6 +51,7 @@ pub(crate) fn all() -> Vec<Box<dyn Peer>> {
         Box::new(python::Python::carom()),
         Box::new(GrpcJava { okhttp: false }),
         Box::new(GrpcJava { okhttp: true }),
+        Box::new(tonic::Tonic),
     ]
 }
 

@@ -2,6 +2,9 @@
 
 use crate::frame::MAX_WINDOW;
 
+/// The field Pad Length and all that it can ask for (§6.1).
+const MAX_PADDING: usize = 1 + 255;
+
 /// A window was pushed past its bounds by the peer (RFC 9113 §6.9.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct WindowError;
@@ -53,6 +56,12 @@ impl RecvWindow {
     /// A message of which `wanted` bytes are still to come is being read: the window must cover them, or a
     /// message larger than the window would never arrive. Returns the increment to send, if one is needed.
     pub(crate) fn expect(&mut self, wanted: usize) -> Option<u32> {
+        if wanted == 0 {
+            return None;
+        }
+        // Room for the padding of the next frame too: it counts (§6.9.1), and a peer that pads every frame would
+        // be stuck before the last bytes.
+        let wanted = wanted.saturating_add(MAX_PADDING);
         let wanted = i64::try_from(wanted).unwrap_or(i64::MAX).min(i64::from(MAX_WINDOW));
         // Credit that is due counts only once it is given: the peer waits, and nothing else would make it worth telling.
         let missing = (wanted - self.available - i64::from(self.pending)).max(0);

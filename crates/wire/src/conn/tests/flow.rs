@@ -42,6 +42,31 @@ fn a_message_larger_than_the_window_arrives_because_it_is_expected() {
     assert_eq!(received(&events), 49_000);
 }
 
+/// Padding counts (RFC 9113 §6.9.1): a window that covers the message alone leaves no room for a peer that pads.
+#[test]
+fn a_message_in_padded_frames_arrives() {
+    let mut attacked = Attacked::server(Config { initial_stream_window: 1000, ..Config::default() });
+    let block = attacked.block(request);
+    attacked.frame(kind::HEADERS, flag::END_HEADERS, 1, &block);
+    let Some(Event::Headers { key, .. }) = attacked.events().pop() else { panic!("no request") };
+    attacked.written();
+    let (mut wanted, mut window) = (5000_usize, 1000_usize);
+    while wanted > 0 {
+        let size = wanted.min(100);
+        let payload = [&[255], &vec![7; size][..], &[0; 255]].concat();
+        window = window.checked_sub(payload.len()).expect("the peer may send");
+        attacked.frame(kind::DATA, flag::PADDED, 1, &payload);
+        attacked.events();
+        wanted -= size;
+        attacked.engine.expect(key, wanted);
+        for (head, payload) in attacked.written() {
+            if head.kind == kind::WINDOW_UPDATE && head.stream == 1 {
+                window += u32::from_be_bytes(payload[..4].try_into().unwrap()) as usize;
+            }
+        }
+    }
+}
+
 #[test]
 fn credit_beyond_the_window_is_not_given_twice() {
     let server = Config { initial_stream_window: 1000, ..Config::default() };
@@ -50,8 +75,8 @@ fn credit_beyond_the_window_is_not_given_twice() {
     pair.client.send_data(ours, Bytes::from(vec![7; 20_000]), false);
     pair.server.expect(theirs, 10_000);
     let (_, events) = pair.run();
-    assert_eq!(received(&events), 10_000, "1,000 of the window and 9,000 more that the message lacked");
-    pair.server.release(theirs, 10_000);
+    assert_eq!(received(&events), 10_256, "1,000 of the window, what the message lacked, and room for padding");
+    pair.server.release(theirs, 10_256);
     let (_, events) = pair.run();
     assert_eq!(received(&events), 1000, "the window is what it was");
 }
