@@ -1,8 +1,8 @@
 //! Linked files to encoded `FileDescriptorProto`s, byte for byte as protoc writes them.
 
 use crate::{
-    ast::ImportKind,
-    ir::{Enum, EnumId, Field, FileId, Message, MessageId, Options, Pool, Service, Syntax},
+    ast::{Edition, ImportKind},
+    ir::{Enum, EnumId, Field, FileId, Import, Message, MessageId, Options, Pool, Service, Type},
     wire::Writer,
 };
 
@@ -17,13 +17,14 @@ pub(crate) struct Detail {
 /// The encoded descriptor of a file.
 pub(crate) fn encode(pool: &Pool, id: FileId, detail: Detail) -> Vec<u8> {
     let mut out = Writer::default();
-    Encoder { pool, detail }.file(id, &mut out);
+    Encoder { pool, detail, editions: pool.file(id).edition.is_named() }.file(id, &mut out);
     out.into_bytes()
 }
 
 struct Encoder<'a> {
     pool: &'a Pool,
     detail: Detail,
+    editions: bool,
 }
 
 fn options(number: u32, options: &Options, out: &mut Writer) {
@@ -39,7 +40,9 @@ impl Encoder<'_> {
         if !file.package.is_empty() {
             out.string(2, &file.package);
         }
-        for import in &file.imports {
+        let (for_options, plain): (Vec<&Import>, Vec<&Import>) =
+            file.imports.iter().partition(|import| import.kind == ImportKind::Option);
+        for import in &plain {
             out.string(3, &import.path);
         }
         file.messages.iter().for_each(|id| out.message(4, |out| self.message(*id, out)));
@@ -51,13 +54,19 @@ impl Encoder<'_> {
             out.message(9, |out| file.source_info.encode(&file.option_paths, out));
         }
         for (kind, number) in [(ImportKind::Public, 10), (ImportKind::Weak, 11)] {
-            for (index, _) in file.imports.iter().enumerate().filter(|(_, import)| import.kind == kind) {
+            for (index, _) in plain.iter().enumerate().filter(|(_, import)| import.kind == kind) {
                 out.varint_field(number, index as u64);
             }
         }
-        if file.syntax == Syntax::Proto3 {
-            out.string(12, "proto3");
+        match file.edition {
+            Edition::Proto2 => {}
+            Edition::Proto3 => out.string(12, "proto3"),
+            edition => {
+                out.string(12, "editions");
+                out.varint_field(14, edition as u64);
+            }
         }
+        for_options.iter().for_each(|import| out.string(15, &import.path));
     }
 
     fn message(&self, id: MessageId, out: &mut Writer) {
@@ -88,6 +97,9 @@ impl Encoder<'_> {
             });
         }
         message.reserved_names.iter().for_each(|(name, _)| out.string(10, name));
+        if let Some(visibility) = message.visibility {
+            out.varint_field(11, visibility as u64);
+        }
     }
 
     fn field(&self, field: &Field, out: &mut Writer) {
@@ -97,7 +109,12 @@ impl Encoder<'_> {
         }
         out.int32(3, field.number);
         out.int32(4, field.label as i32);
-        if let Some(number) = field.ty.number() {
+        // Editions have no groups, only messages with another encoding.
+        let ty = match field.ty {
+            Type::Group(id) if self.editions => Type::Message(id),
+            ty => ty,
+        };
+        if let Some(number) = ty.number() {
             out.varint_field(5, u64::from(number));
         }
         if !field.type_name.is_empty() {
@@ -136,6 +153,9 @@ impl Encoder<'_> {
             });
         }
         definition.reserved_names.iter().for_each(|(name, _)| out.string(5, name));
+        if let Some(visibility) = definition.visibility {
+            out.varint_field(6, visibility as u64);
+        }
     }
 
     fn service(&self, service: &Service, out: &mut Writer) {

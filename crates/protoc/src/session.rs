@@ -1,6 +1,6 @@
 //! One run: files are loaded with what they import, parsed once each, and built in dependency order.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use crate::{
     ast::{FileItem, ImportKind},
@@ -42,16 +42,26 @@ pub fn compile<S: AsRef<str>>(
         pool: Pool::default(),
         states: HashMap::new(),
         finished: Vec::new(),
+        requested: HashSet::new(),
         diagnostics: Diagnostics::default(),
     };
     session.require(DESCRIPTOR_PROTO);
     let mut requested = Vec::new();
-    for name in files {
+    let files: Vec<S> = files.into_iter().collect();
+    session.requested = files.iter().map(|name| name.as_ref().to_owned()).collect();
+    for name in &files {
         // As protoc, go no further than the first file with errors: the next would mostly repeat them.
         match session.require(name.as_ref()) {
             Some(id) => requested.push(id),
             None => break,
         }
+    }
+    if session.diagnostics.has_errors() {
+        return Err(session.diagnostics);
+    }
+    // As protoc, for the files that were asked for and not for what they import.
+    for id in &requested {
+        ir::check_targets(&session.pool, *id, &mut session.diagnostics);
     }
     if session.diagnostics.has_errors() {
         return Err(session.diagnostics);
@@ -73,6 +83,8 @@ struct Session<'a> {
     states: HashMap<String, State>,
     /// In the order in which they were built.
     finished: Vec<FileId>,
+    /// The names of the files that were asked for.
+    requested: HashSet<String>,
     diagnostics: Diagnostics,
 }
 
@@ -96,7 +108,8 @@ impl Session<'_> {
         while let Some(top) = stack.last_mut() {
             let Some((import, token)) = top.imports.next() else {
                 let done = stack.pop()?;
-                let id = ir::build(&mut self.pool, done.parsed, &mut self.diagnostics);
+                let asked_for = self.requested.contains(&done.name);
+                let id = ir::build(&mut self.pool, done.parsed, asked_for, &mut self.diagnostics);
                 self.finished.extend(id);
                 self.states.insert(done.name, State::Done(id));
                 if let Some(parent) = stack.last_mut() {
@@ -184,7 +197,7 @@ impl Session<'_> {
 
     /// The files and all they import, each once and after its imports.
     fn reachable(&self, requested: &[FileId]) -> Vec<FileId> {
-        let mut seen = std::collections::HashSet::new();
+        let mut seen = HashSet::new();
         let mut order = Vec::new();
         let mut stack: Vec<(FileId, usize)> = Vec::new();
         for id in requested {

@@ -10,16 +10,22 @@
 mod aggregate;
 mod build;
 mod check;
+mod check_features;
 mod check_names;
 mod check_numbers;
 mod declare;
+mod elements;
+mod features;
+mod lifetimes;
 mod link;
+mod naming;
 mod options;
 mod symbols;
 mod value;
+mod visibility;
 
 use crate::{
-    ast::{ImportKind, Label, OptionAssign, Scalar, Span},
+    ast::{Edition, ImportKind, Label, OptionAssign, Scalar, Span, Visibility},
     diagnostics::{Diagnostics, Severity},
     source::Source,
     source_info::{OptionPaths, SourceInfo},
@@ -27,6 +33,8 @@ use crate::{
 };
 
 pub(crate) use build::{Imported, ParsedFile, build};
+pub(crate) use features::Features;
+pub(crate) use lifetimes::check_targets;
 pub(crate) use symbols::{Symbol, Symbols};
 pub(crate) use value::{OptionMessage, OptionScalar};
 
@@ -74,19 +82,13 @@ impl Pool {
     }
 }
 
-/// The language a file is written in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Syntax {
-    Proto2,
-    Proto3,
-}
-
 /// A file and what stands at its top level.
 #[derive(Debug)]
 pub(crate) struct File {
     pub(crate) source: Source,
     pub(crate) tokens: Vec<Token>,
-    pub(crate) syntax: Syntax,
+    pub(crate) edition: Edition,
+    pub(crate) features: Features,
     pub(crate) package: String,
     pub(crate) package_span: Span,
     pub(crate) imports: Vec<Import>,
@@ -154,6 +156,11 @@ pub(crate) struct Message {
     pub(crate) options: Options,
     /// Made for a map field.
     pub(crate) map_entry: bool,
+    pub(crate) visibility: Option<Visibility>,
+    pub(crate) features: Features,
+    pub(crate) file: FileId,
+    /// Whether it stands inside another message.
+    pub(crate) nested_in: Option<MessageId>,
 }
 
 impl Message {
@@ -221,10 +228,16 @@ pub(crate) struct Field {
     pub(crate) json_name_written: bool,
     pub(crate) proto3_optional: bool,
     pub(crate) options: Options,
+    pub(crate) features: Features,
     pub(crate) at: FieldTokens,
 }
 
 impl Field {
+    /// Whether a message without it is not complete.
+    pub(crate) fn is_required(&self) -> bool {
+        self.label == Label::Required || (!self.is_repeated() && self.features.is_required())
+    }
+
     pub(crate) fn is_repeated(&self) -> bool {
         self.label == Label::Repeated
     }
@@ -258,6 +271,10 @@ pub(crate) struct Oneof {
 #[derive(Debug)]
 pub(crate) struct Enum {
     pub(crate) file: FileId,
+    pub(crate) visibility: Option<Visibility>,
+    pub(crate) features: Features,
+    /// The message that it stands in.
+    pub(crate) nested_in: Option<MessageId>,
     pub(crate) name: String,
     pub(crate) full_name: String,
     pub(crate) name_token: u32,

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::{
-    Field, Message, MessageId, OptionMessage, OptionScalar, Options, Pool, Symbol, Syntax, Type, aggregate,
+    Field, Message, MessageId, OptionMessage, OptionScalar, Options, Pool, Symbol, Type, aggregate,
     build::BuiltFile,
     link::{Missing, Visible},
     symbols::ExtensionAt,
@@ -29,24 +29,44 @@ mod base {
     pub(super) const METHOD: &str = "google.protobuf.MethodOptions";
 }
 
+/// `FieldOptions.ctype`
+pub(super) const CTYPE: u32 = 1;
 /// `FieldOptions.packed`
-const PACKED: u32 = 2;
+pub(super) const PACKED: u32 = 2;
 /// `FieldOptions.retention` and its value `RETENTION_SOURCE`.
 const RETENTION: u32 = 17;
 const RETENTION_SOURCE: u64 = 2;
 
-/// Interprets all options of a file.
+/// Which options are interpreted.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Phase {
+    /// Those of `descriptor.proto`, features among them.
+    Standard,
+    /// Custom ones, whose types may depend on features of the same file.
+    Custom,
+}
+
+impl Phase {
+    fn has(self, statement: &OptionAssign) -> bool {
+        statement.name[0].is_extension == (self == Self::Custom)
+    }
+}
+
+/// Interprets the options of a file.
 pub(super) fn interpret(
     pool: &mut Pool,
     built: &BuiltFile,
+    phase: Phase,
     visible: &mut Visible,
     diagnostics: &mut Diagnostics,
 ) {
+    visible.admit_option_imports(pool);
     let mut values = Vec::new();
-    let paths = OptionPaths::new();
-    let mut interpreter = Interpreter { pool, built, visible, diagnostics, paths };
+    let paths = std::mem::take(&mut pool.files[built.id.0 as usize].option_paths);
+    let mut interpreter = Interpreter { pool, built, phase, visible, diagnostics, paths };
     each(pool, built, &mut |base, scope, options| {
-        values.push((!options.statements.is_empty()).then(|| interpreter.element(base, scope, options)));
+        let any = options.statements.iter().any(|statement| phase.has(statement));
+        values.push(any.then(|| interpreter.element(base, scope, options)));
     });
     let paths = interpreter.paths;
     pool.files[built.id.0 as usize].option_paths = paths;
@@ -56,7 +76,6 @@ pub(super) fn interpret(
             options.value = value;
         }
     });
-    mark_source_only(pool, built);
 }
 
 /// Visits the options of every element in a fixed order, with the options message and the element's full name.
@@ -118,7 +137,7 @@ fn each_mut(pool: &mut Pool, built: &BuiltFile, visit: &mut dyn FnMut(&'static s
 }
 
 /// Marks what is for the source only and does not go into descriptors, and what is packed.
-fn mark_source_only(pool: &mut Pool, built: &BuiltFile) {
+pub(super) fn mark_source_only(pool: &mut Pool, built: &BuiltFile) {
     let mut marked = Vec::new();
     let mut dropped = Vec::new();
     each(pool, built, &mut |base, _, options| {
@@ -164,7 +183,7 @@ pub(super) fn mark(pool: &Pool, id: MessageId, value: &mut OptionMessage) -> boo
     for (&number, entry) in &mut value.fields {
         let Some(field) = field_by_number(pool, id, number) else { continue };
         // Known only now where the field is of the same file.
-        let packed = is_packed(field, syntax_of(pool, field));
+        let packed = is_packed(field);
         changed |= entry.packed != packed;
         entry.packed = packed;
         if field.options.value.varint(RETENTION) == Some(RETENTION_SOURCE) {
@@ -181,14 +200,14 @@ pub(super) fn mark(pool: &Pool, id: MessageId, value: &mut OptionMessage) -> boo
     changed
 }
 
-fn message_named(pool: &Pool, name: &str) -> Option<MessageId> {
+pub(super) fn message_named(pool: &Pool, name: &str) -> Option<MessageId> {
     match pool.symbols.get(name)?.symbol {
         Symbol::Message(id) => Some(id),
         _ => None,
     }
 }
 
-fn field_by_number(pool: &Pool, id: MessageId, number: u32) -> Option<&Field> {
+pub(super) fn field_by_number(pool: &Pool, id: MessageId, number: u32) -> Option<&Field> {
     let number = number as i32;
     let own = pool.message(id).fields.iter().find(|field| field.number == number);
     own.or_else(|| extension_at(pool, pool.symbols.extension(id, number)?))
@@ -201,26 +220,25 @@ fn extension_at(pool: &Pool, at: ExtensionAt) -> Option<&Field> {
     }
 }
 
-fn syntax_of(pool: &Pool, field: &Field) -> Syntax {
-    let file = pool.symbols.get(&field.full_name).map(|entry| entry.file);
-    file.map_or(Syntax::Proto2, |file| pool.file(file).syntax)
+/// Whether the values of a repeated field go on the wire as one run.
+pub(crate) fn is_packed(field: &Field) -> bool {
+    is_packable(field) && field.features.is_packed()
 }
 
-/// Whether the values of a repeated field go on the wire as one run.
-pub(super) fn is_packed(field: &Field, syntax: Syntax) -> bool {
+/// Whether the values of a field can go on the wire as one run.
+pub(super) fn is_packable(field: &Field) -> bool {
     let packable = match field.ty {
         Type::Scalar(scalar) => !matches!(scalar, Scalar::String | Scalar::Bytes),
         Type::Enum(_) => true,
         _ => false,
     };
-    packable
-        && field.is_repeated()
-        && field.options.value.varint(PACKED).map_or(syntax == Syntax::Proto3, |p| p == 1)
+    packable && field.is_repeated()
 }
 
 pub(super) struct Interpreter<'a> {
     pub(super) pool: &'a Pool,
     built: &'a BuiltFile,
+    phase: Phase,
     visible: &'a mut Visible,
     diagnostics: &'a mut Diagnostics,
     paths: OptionPaths,
@@ -235,11 +253,15 @@ pub(super) enum Fault {
 impl<'a> Interpreter<'a> {
     fn element(&mut self, base: &'static str, scope: &str, options: &Options) -> OptionMessage {
         let mut value = options.value.clone();
+        let mut missing = Missing::Undefined;
+        // That options are used is use of the file that defines them.
+        let _visible = self.visible.find(self.pool, base, &mut missing);
         let Some(message) = message_named(self.pool, base) else {
             return value;
         };
         let mut repeats = HashMap::new();
-        for statement in &options.statements {
+        let phase = self.phase;
+        for statement in options.statements.iter().filter(|statement| phase.has(statement)) {
             let (token, text) = match self.statement(message, scope, statement, &mut value) {
                 Ok((mut path, repeated)) => {
                     if repeated {
@@ -528,10 +550,24 @@ pub(super) fn int_scalar(scalar: Scalar, number: i128) -> Option<OptionScalar> {
     })
 }
 
-/// A message's field by the name used in text format: a group goes by its type's name.
-pub(super) fn field_in_text<'a>(pool: &'a Pool, message: &'a Message, name: &str) -> Option<&'a Field> {
-    message.fields.iter().find(|field| match field.ty {
-        Type::Group(id) => pool.message(id).name == name,
-        _ => field.name == name,
+/// Whether a field looks as if it had been written as a group: its type is defined beside it and is called like it.
+pub(crate) fn is_group_like(pool: &Pool, field: &Field) -> bool {
+    let Type::Group(id) = field.ty else { return false };
+    let group = pool.message(id);
+    let scope = |name: &str, own: &str| name.len() - own.len();
+    group.name.eq_ignore_ascii_case(&field.name)
+        && field.name.bytes().all(|b| !b.is_ascii_uppercase())
+        && group.full_name[..scope(&group.full_name, &group.name)]
+            == field.full_name[..scope(&field.full_name, &field.name)]
+}
+
+/// A message's field by the name used in text format: a group may go by its type's name, too.
+pub(crate) fn field_in_text<'a>(pool: &'a Pool, message: &'a Message, name: &str) -> Option<&'a Field> {
+    let by_name = message.fields.iter().find(|field| field.name == name);
+    by_name.or_else(|| {
+        message.fields.iter().find(|field| {
+            is_group_like(pool, field)
+                && field.ty.message().is_some_and(|group| pool.message(group).name == name)
+        })
     })
 }
