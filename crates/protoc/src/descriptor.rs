@@ -12,6 +12,8 @@ pub(crate) struct Detail {
     /// `json_name` also where it is the default one: in descriptor sets and for plugins, not in generated code.
     pub(crate) json_names: bool,
     pub(crate) source_info: bool,
+    /// Options that are meant for the source only, too.
+    pub(crate) retain_options: bool,
 }
 
 /// The encoded descriptor of a file.
@@ -27,13 +29,17 @@ struct Encoder<'a> {
     editions: bool,
 }
 
-fn options(number: u32, options: &Options, out: &mut Writer) {
-    if !options.value.is_empty() {
-        out.message(number, |out| options.value.encode(out));
-    }
-}
-
 impl Encoder<'_> {
+    fn options(&self, number: u32, options: &Options, out: &mut Writer) {
+        let retain = self.detail.retain_options;
+        if !options.value.is_empty(retain) {
+            out.message(number, |out| match retain {
+                true => options.encode_retained(out),
+                false => options.value.encode(false, out),
+            });
+        }
+    }
+
     fn file(&self, id: FileId, out: &mut Writer) {
         let file = self.pool.file(id);
         out.string(1, file.source.name());
@@ -49,9 +55,11 @@ impl Encoder<'_> {
         file.enums.iter().for_each(|id| out.message(5, |out| self.enumeration(*id, out)));
         file.services.iter().for_each(|service| out.message(6, |out| self.service(service, out)));
         file.extensions.iter().for_each(|field| out.message(7, |out| self.field(field, out)));
-        options(8, &file.options, out);
+        self.options(8, &file.options, out);
         if self.detail.source_info {
-            out.message(9, |out| file.source_info.encode(&file.option_paths, out));
+            out.message(9, |out| {
+                file.source_info.encode(&file.option_paths, self.detail.retain_options, out)
+            });
         }
         for (kind, number) in [(ImportKind::Public, 10), (ImportKind::Weak, 11)] {
             for (index, _) in plain.iter().enumerate().filter(|(_, import)| import.kind == kind) {
@@ -79,15 +87,15 @@ impl Encoder<'_> {
             out.message(5, |out| {
                 out.int32(1, range.start);
                 out.int32(2, range.end);
-                options(3, &range.options, out);
+                self.options(3, &range.options, out);
             });
         }
         message.extensions.iter().for_each(|field| out.message(6, |out| self.field(field, out)));
-        options(7, &message.options, out);
+        self.options(7, &message.options, out);
         for oneof in &message.oneofs {
             out.message(8, |out| {
                 out.string(1, &oneof.name);
-                options(2, &oneof.options, out);
+                self.options(2, &oneof.options, out);
             });
         }
         for range in &message.reserved_ranges {
@@ -123,7 +131,7 @@ impl Encoder<'_> {
         if let Some(default) = &field.default {
             out.bytes(7, default);
         }
-        options(8, &field.options, out);
+        self.options(8, &field.options, out);
         if let Some(oneof) = field.oneof {
             out.varint_field(9, u64::from(oneof));
         }
@@ -142,10 +150,10 @@ impl Encoder<'_> {
             out.message(2, |out| {
                 out.string(1, &value.name);
                 out.int32(2, value.number);
-                options(3, &value.options, out);
+                self.options(3, &value.options, out);
             });
         }
-        options(3, &definition.options, out);
+        self.options(3, &definition.options, out);
         for range in &definition.reserved_ranges {
             out.message(4, |out| {
                 out.int32(1, range.start);
@@ -168,7 +176,7 @@ impl Encoder<'_> {
                 if method.options.statements.is_empty() && method.has_block {
                     out.bytes(4, &[]);
                 }
-                options(4, &method.options, out);
+                self.options(4, &method.options, out);
                 if method.input.stream {
                     out.varint_field(5, 1);
                 }
@@ -177,6 +185,6 @@ impl Encoder<'_> {
                 }
             });
         }
-        options(3, &service.options, out);
+        self.options(3, &service.options, out);
     }
 }

@@ -34,4 +34,4 @@ mod wire;
 
 pub use diagnostics::{Diagnostic, Diagnostics, Severity};
 pub use loader::{IncludePaths, Loader, Mapping, MemoryFiles, VirtualName};
-pub use session::{Compilation, CompiledFile, compile};
+pub use session::{Compilation, CompiledFile, DescriptorDetail, compile};

@@ -197,31 +197,45 @@ impl Session<'_> {
 
     /// The files and all they import, each once and after its imports.
     fn reachable(&self, requested: &[FileId]) -> Vec<FileId> {
-        let mut seen = HashSet::new();
-        let mut order = Vec::new();
-        let mut stack: Vec<(FileId, usize)> = Vec::new();
-        for id in requested {
-            if seen.insert(*id) {
-                stack.push((*id, 0));
-            }
-            while let Some((id, next)) = stack.last_mut() {
-                let imports = &self.pool.file(*id).imports;
-                match imports.get(*next) {
-                    Some(import) => {
-                        *next += 1;
-                        if let Some(file) = import.file.filter(|file| seen.insert(*file)) {
-                            stack.push((file, 0));
-                        }
+        imports_first(&self.pool, requested, |_| true)
+    }
+}
+
+/// The files and those that they import by way of `wanted` files, each once and after its imports.
+fn imports_first(pool: &Pool, requested: &[FileId], wanted: impl Fn(FileId) -> bool) -> Vec<FileId> {
+    let mut seen = HashSet::new();
+    let mut order = Vec::new();
+    let mut stack: Vec<(FileId, usize)> = Vec::new();
+    for id in requested {
+        if seen.insert(*id) {
+            stack.push((*id, 0));
+        }
+        while let Some((id, next)) = stack.last_mut() {
+            let imports = &pool.file(*id).imports;
+            match imports.get(*next) {
+                Some(import) => {
+                    *next += 1;
+                    if let Some(file) = import.file.filter(|file| wanted(*file) && seen.insert(*file)) {
+                        stack.push((file, 0));
                     }
-                    None => {
-                        order.push(*id);
-                        stack.pop();
-                    }
+                }
+                None => {
+                    order.push(*id);
+                    stack.pop();
                 }
             }
         }
-        order
     }
+    order
+}
+
+/// What goes into a descriptor besides the declarations. Default: nothing of it.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct DescriptorDetail {
+    /// Places and comments.
+    pub source_info: bool,
+    /// Options that are meant for the source only (`retention = RETENTION_SOURCE`).
+    pub retain_options: bool,
 }
 
 /// One compiled file.
@@ -237,6 +251,13 @@ impl Compilation {
         self.requested.iter().map(|id| CompiledFile { compilation: self, id: *id })
     }
 
+    /// The files that were asked for, each after those of them that it imports: the order of protoc's descriptor sets.
+    pub fn requested_in_order(&self) -> impl Iterator<Item = CompiledFile<'_>> {
+        let asked_for: HashSet<FileId> = self.requested.iter().copied().collect();
+        let order = imports_first(&self.pool, &self.requested, |id| asked_for.contains(&id));
+        order.into_iter().map(|id| CompiledFile { compilation: self, id })
+    }
+
     /// The files that were asked for and all they import, each after its imports.
     pub fn files(&self) -> impl Iterator<Item = CompiledFile<'_>> {
         self.order.iter().map(|id| CompiledFile { compilation: self, id: *id })
@@ -250,7 +271,8 @@ impl Compilation {
     /// The encoded `FileDescriptorSet` of all files, as protoc writes it with `--include_imports`.
     pub fn file_descriptor_set(&self, source_info: bool) -> Vec<u8> {
         let mut out = crate::wire::Writer::default();
-        self.files().for_each(|file| out.bytes(1, &file.descriptor(source_info)));
+        let detail = DescriptorDetail { source_info, retain_options: false };
+        self.files().for_each(|file| out.bytes(1, &file.descriptor(detail)));
         out.into_bytes()
     }
 }
@@ -262,13 +284,20 @@ impl CompiledFile<'_> {
     }
 
     /// The encoded `FileDescriptorProto` as descriptor sets and plugins get it: every field has its JSON name.
-    pub fn descriptor(&self, source_info: bool) -> Vec<u8> {
-        descriptor::encode(&self.compilation.pool, self.id, Detail { json_names: true, source_info })
+    pub fn descriptor(&self, detail: DescriptorDetail) -> Vec<u8> {
+        let DescriptorDetail { source_info, retain_options } = detail;
+        let detail = Detail { json_names: true, source_info, retain_options };
+        descriptor::encode(&self.compilation.pool, self.id, detail)
     }
 
     /// The encoded `FileDescriptorProto` as generated code embeds it: JSON names only where they were written.
     pub fn embedded_descriptor(&self) -> Vec<u8> {
         descriptor::encode(&self.compilation.pool, self.id, Detail::default())
+    }
+
+    /// Whether its descriptor with all options is another one than that without those for the source only.
+    pub(crate) fn differs_retained(&self) -> bool {
+        self.compilation.pool.file(self.id).differs_retained
     }
 
     /// The names of the files it imports.

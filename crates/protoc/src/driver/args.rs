@@ -18,6 +18,7 @@ pub(super) struct Args {
     pub(super) dependency_out: Option<PathBuf>,
     pub(super) include_imports: bool,
     pub(super) include_source_info: bool,
+    pub(super) retain_options: bool,
     pub(super) fatal_warnings: bool,
     pub(super) msvs: bool,
     pub(super) free_field_numbers: bool,
@@ -57,8 +58,7 @@ const SWITCHES: [&str; 13] = [
 ];
 
 /// Flags of protoc that are not served yet.
-const UNSERVED: [&str; 12] = [
-    "--retain_options",
+const UNSERVED: [&str; 11] = [
     "--disallow_services",
     "--deterministic_output",
     "--decode_raw",
@@ -164,6 +164,7 @@ impl Args {
         [
             idle(self.include_imports, "--include_imports"),
             idle(self.include_source_info, "--include_source_info"),
+            idle(self.retain_options, "--retain_options"),
         ]
         .into_iter()
         .flatten()
@@ -190,6 +191,7 @@ impl Args {
             }
             "--include_imports" => self.include_imports = true,
             "--include_source_info" => self.include_source_info = true,
+            "--retain_options" => self.retain_options = true,
             "--fatal_warnings" => self.fatal_warnings = true,
             "--print_free_field_numbers" => self.free_field_numbers = true,
             "--experimental_allow_proto3_optional" | "--experimental_editions" => {}

@@ -21,7 +21,7 @@ use crate::{
     diagnostics::{Diagnostic, Diagnostics, Severity},
     generate::{Generator, GrpcPython, Pyi, Python, Request},
     loader::{IncludePaths, Mapping, VirtualName},
-    session::{Compilation, compile},
+    session::{Compilation, DescriptorDetail, compile},
 };
 
 /// The protoc whose behaviour and generated code these are.
@@ -281,13 +281,12 @@ fn write_set(
     stdout: &mut dyn Write,
 ) -> Result<(), String> {
     let mut out = crate::wire::Writer::default();
+    let detail =
+        DescriptorDetail { source_info: args.include_source_info, retain_options: args.retain_options };
     if args.include_imports {
-        compilation.files().for_each(|file| out.bytes(1, &file.descriptor(args.include_source_info)));
+        compilation.files().for_each(|file| out.bytes(1, &file.descriptor(detail)));
     } else {
-        let mut seen = std::collections::HashSet::new();
-        for file in compilation.requested().filter(|file| seen.insert(file.name().to_owned())) {
-            out.bytes(1, &file.descriptor(args.include_source_info));
-        }
+        compilation.requested_in_order().for_each(|file| out.bytes(1, &file.descriptor(detail)));
     }
     let bytes = out.into_bytes();
     let written: io::Result<()> =

@@ -129,10 +129,13 @@ fn encode(request: &Request, parameter: &str) -> Vec<u8> {
         out.varint_field(3, patch);
         out.string(4, "");
     });
-    request.files.iter().for_each(|file| out.bytes(15, &file.descriptor));
     // These come in the order of the files, not of the request.
     let mut indices = request.to_generate.clone();
     indices.sort_unstable();
-    indices.iter().for_each(|index| out.bytes(17, &request.files[*index].descriptor));
+    for (index, file) in request.files.iter().enumerate() {
+        let asked_for = indices.binary_search(&index).is_ok();
+        out.bytes(15, if asked_for { &file.descriptor } else { file.source_descriptor() });
+    }
+    indices.iter().for_each(|index| out.bytes(17, request.files[*index].source_descriptor()));
     out.into_bytes()
 }

@@ -145,7 +145,7 @@ impl<'b> Reader<'_, 'b> {
         let mut content = self.message(inner)?;
         mark(self.interpreter.pool, inner, &mut content);
         let mut out = crate::wire::Writer::default();
-        content.encode(&mut out);
+        content.encode(false, &mut out);
         value.set(1, OptionScalar::Bytes(format!("{host}/{name}").into_bytes()));
         value.set(2, OptionScalar::Bytes(out.into_bytes()));
         self.separator();

@@ -3,15 +3,17 @@
 use std::collections::HashSet;
 
 use super::{
-    Enum, EnumId, EnumValue, Extendee, Features, Field, FieldTokens, File, FileId, Import, Message, MessageId, Method,
-    MethodType, Oneof, OptionMessage, Options, Pool, Range, Service, Type, check,
+    Enum, EnumId, EnumValue, Extendee, Features, Field, FieldTokens, File, FileId, Import, Message,
+    MessageId, Method, MethodType, Oneof, OptionMessage, Options, Pool, Range, Service, Type, check,
     check_numbers::{self, NumberHints},
     declare, features, lifetimes, link, naming,
     options::{self, Phase},
     visibility,
 };
 use crate::{
-    ast::{self, Edition, FileItem, ImportKind, Label, MessageItem, OneofItem, OptionAssign, RangeEnd, TypeName},
+    ast::{
+        self, Edition, FileItem, ImportKind, Label, MessageItem, OneofItem, OptionAssign, RangeEnd, TypeName,
+    },
     diagnostics::Diagnostics,
     source::Source,
     source_info::{OptionPaths, SourceInfo},
@@ -145,6 +147,7 @@ impl Builder<'_> {
             options: Options::default(),
             source_info: parsed.source_info,
             option_paths: OptionPaths::new(),
+            differs_retained: false,
         });
         self.header(&parsed.tree, &parsed.imports);
         let package = self.own_file().package.clone();
@@ -236,12 +239,7 @@ impl Builder<'_> {
     }
 
     /// Makes an empty message.
-    fn reserve_message(
-        &mut self,
-        name: &ast::Ident,
-        scope: &str,
-        nested_in: Option<MessageId>,
-    ) -> MessageId {
+    fn reserve_message(&mut self, name: &ast::Ident, scope: &str, nested_in: Option<MessageId>) -> MessageId {
         let id = MessageId(self.pool.messages.len() as u32);
         let full_name = join(scope, &name.text);
         self.pool.messages.push(Message {
@@ -408,7 +406,8 @@ impl Builder<'_> {
         nested_in: Option<MessageId>,
     ) -> MessageId {
         // What a map field says of features holds for both parts of its entries.
-        let is_feature = |option: &&OptionAssign| !option.name[0].is_extension && option.name[0].name == "features";
+        let is_feature =
+            |option: &&OptionAssign| !option.name[0].is_extension && option.name[0].name == "features";
         let statements: Vec<OptionAssign> = field.options.iter().filter(is_feature).cloned().collect();
         let features = Features::of(self.pool.file(self.id).edition);
         let name = ast::Ident { text: text::map_entry_name(&field.name.text), token: field.name.token };

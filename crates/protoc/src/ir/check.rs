@@ -63,7 +63,9 @@ impl Checker<'_> {
         for field in message.fields.iter().chain(&message.extensions) {
             self.field(field, Some(message));
         }
-        if message.is_message_set() && let Some(field) = message.fields.first() {
+        if message.is_message_set()
+            && let Some(field) = message.fields.first()
+        {
             self.error(field.at.name, "MessageSets cannot have fields, only extensions.");
         }
         for (index, oneof) in message.oneofs.iter().enumerate() {

@@ -1,8 +1,8 @@
 //! All elements of a file that can have options, each with what is the same about them.
 
 use super::{
-    Enum, EnumValue, Features, Field, File, FileId, Message, MessageId, Method, Oneof, Options, Pool, Range, Service,
-    features,
+    Enum, EnumValue, Features, Field, File, FileId, Message, MessageId, Method, Oneof, Options, Pool, Range,
+    Service, features,
 };
 
 /// What an element is.
@@ -13,9 +13,9 @@ pub(super) enum Element<'a> {
     /// With the message that it is in or that has the extension's scope.
     Field(&'a Field, Option<&'a Message>),
     Oneof(&'a Oneof, &'a Message),
-    Range(&'a Range, &'a Message),
+    Range(&'a Range),
     Enum(&'a Enum),
-    Value(&'a EnumValue, &'a Enum),
+    Value(&'a EnumValue),
     Service(&'a Service),
     Method(&'a Method),
 }
@@ -46,12 +46,12 @@ impl<'a> Element<'a> {
     pub(super) fn kind(self) -> &'static Kind {
         match self {
             Self::File(_) => kind!("FileOptions", FILE, 1, "file"),
-            Self::Range(..) => kind!("ExtensionRangeOptions", RANGE, 2, "extension range"),
+            Self::Range(_) => kind!("ExtensionRangeOptions", RANGE, 2, "extension range"),
             Self::Message(_) => kind!("MessageOptions", MESSAGE, 3, "message"),
             Self::Field(..) => kind!("FieldOptions", FIELD, 4, "field"),
             Self::Oneof(..) => kind!("OneofOptions", ONEOF, 5, "oneof"),
             Self::Enum(_) => kind!("EnumOptions", ENUM, 6, "enum"),
-            Self::Value(..) => kind!("EnumValueOptions", VALUE, 7, "enum entry"),
+            Self::Value(_) => kind!("EnumValueOptions", VALUE, 7, "enum entry"),
             Self::Service(_) => kind!("ServiceOptions", SERVICE, 8, "service"),
             Self::Method(_) => kind!("MethodOptions", METHOD, 9, "method"),
         }
@@ -63,9 +63,9 @@ impl<'a> Element<'a> {
             Self::Message(message) => &message.options,
             Self::Field(field, _) => &field.options,
             Self::Oneof(oneof, _) => &oneof.options,
-            Self::Range(range, _) => &range.options,
+            Self::Range(range) => &range.options,
             Self::Enum(definition) => &definition.options,
-            Self::Value(value, _) => &value.options,
+            Self::Value(value) => &value.options,
             Self::Service(service) => &service.options,
             Self::Method(method) => &method.options,
         }
@@ -78,9 +78,9 @@ impl<'a> Element<'a> {
             Self::Message(message) => message.name_token,
             Self::Field(field, _) => field.at.name,
             Self::Oneof(oneof, _) => oneof.name_token,
-            Self::Range(range, _) => range.token,
+            Self::Range(range) => range.token,
             Self::Enum(definition) => definition.name_token,
-            Self::Value(value, _) => value.name_token,
+            Self::Value(value) => value.name_token,
             Self::Service(service) => service.name_token,
             Self::Method(method) => method.name_token,
         })
@@ -135,7 +135,7 @@ fn message<'a>(pool: &'a Pool, id: MessageId, visit: &mut dyn FnMut(Element<'a>,
         visit(Element::Field(field, Some(definition)), field.features);
     }
     for range in &definition.extension_ranges {
-        let element = Element::Range(range, definition);
+        let element = Element::Range(range);
         visit(element, with_own(definition.features, element));
     }
 }
@@ -143,7 +143,7 @@ fn message<'a>(pool: &'a Pool, id: MessageId, visit: &mut dyn FnMut(Element<'a>,
 fn enumeration<'a>(definition: &'a Enum, visit: &mut dyn FnMut(Element<'a>, Features)) {
     visit(Element::Enum(definition), definition.features);
     for value in &definition.values {
-        let element = Element::Value(value, definition);
+        let element = Element::Value(value);
         visit(element, with_own(definition.features, element));
     }
 }

@@ -1,9 +1,6 @@
 //! Features: what editions let a file change about the language, and how it passes from an element to those inside.
 
-use super::{
-    Field, FieldTokens, FileId, MessageId, OptionMessage, Options, Pool, Type,
-    value::OptionScalar,
-};
+use super::{Field, FieldTokens, FileId, MessageId, OptionMessage, Options, Pool, Type, value::OptionScalar};
 use crate::{
     ast::{Edition, Label},
     diagnostics::Diagnostics,
@@ -197,7 +194,8 @@ pub(super) fn resolve(pool: &mut Pool, id: FileId, diagnostics: &mut Diagnostics
     pool.files[id.0 as usize].extensions = extensions;
     messages.iter().for_each(|id| resolver.message(pool, *id, features));
     for service in &pool.files[id.0 as usize].services {
-        let features = resolver.element(features, &service.options, number::SERVICE, Some(service.name_token));
+        let features =
+            resolver.element(features, &service.options, number::SERVICE, Some(service.name_token));
         for method in &service.methods {
             resolver.element(features, &method.options, number::METHOD, Some(method.name_token));
         }

@@ -72,7 +72,10 @@ impl Lifetimes<'_> {
                     (Type::Enum(id), OptionScalar::Varint(number)) => {
                         self.value(self.pool.enumeration(id), *number as i32);
                     }
-                    (Type::Message(id) | Type::Group(id), OptionScalar::Message(inner) | OptionScalar::Group(inner)) => {
+                    (
+                        Type::Message(id) | Type::Group(id),
+                        OptionScalar::Message(inner) | OptionScalar::Group(inner),
+                    ) => {
                         self.message(id, inner);
                     }
                     _ => {}
@@ -112,7 +115,9 @@ impl Lifetimes<'_> {
             self.found
                 .errors
                 .push(format!("{name} has been removed in edition {}{reason}", edition_name(removed)));
-        } else if let Some(deprecated) = support.varint(DEPRECATED).filter(|deprecated| edition >= *deprecated) {
+        } else if let Some(deprecated) =
+            support.varint(DEPRECATED).filter(|deprecated| edition >= *deprecated)
+        {
             self.found.warnings.push(format!(
                 "{name} has been deprecated in edition {}: {}",
                 edition_name(deprecated),

@@ -266,7 +266,13 @@ impl Linker<'_> {
 
     fn field(&mut self, field: &Field) -> Linked {
         let extendee = field.extendee.as_ref().and_then(|extendee| {
-            match self.find_type(&extendee.name, &field.full_name, extendee.token, true, "target of extend")? {
+            match self.find_type(
+                &extendee.name,
+                &field.full_name,
+                extendee.token,
+                true,
+                "target of extend",
+            )? {
                 (Found::Message(id), name) => Some((id, name)),
                 (Found::Enum(_), _) => None,
             }
@@ -274,17 +280,16 @@ impl Linker<'_> {
         if let Some((message, _)) = &extendee {
             self.check_extension_number(field, *message);
         }
-        let ty =
-            match field.ty {
-                Type::Group(id) => Some((field.ty, format!(".{}", self.pool.message(id).full_name))),
-                Type::Unresolved => self
-                    .find_type(&field.type_name, &field.full_name, field.at.ty, false, "")
-                    .map(|(found, name)| match found {
-                        Found::Message(id) => (Type::Message(id), name),
-                        Found::Enum(id) => (Type::Enum(id), name),
-                    }),
-                _ => None,
-            };
+        let ty = match field.ty {
+            Type::Group(id) => Some((field.ty, format!(".{}", self.pool.message(id).full_name))),
+            Type::Unresolved => self
+                .find_type(&field.type_name, &field.full_name, field.at.ty, false, "")
+                .map(|(found, name)| match found {
+                    Found::Message(id) => (Type::Message(id), name),
+                    Found::Enum(id) => (Type::Enum(id), name),
+                }),
+            _ => None,
+        };
         self.check_default(field, ty.as_ref().map_or(field.ty, |(ty, _)| *ty));
         Linked { ty, extendee }
     }

@@ -30,6 +30,7 @@ use crate::{
     source::Source,
     source_info::{OptionPaths, SourceInfo},
     tokens::Token,
+    wire::Writer,
 };
 
 pub(crate) use build::{Imported, ParsedFile, build};
@@ -100,6 +101,8 @@ pub(crate) struct File {
     pub(crate) source_info: SourceInfo,
     /// What the options of the file mean, for their locations.
     pub(crate) option_paths: OptionPaths,
+    /// Whether its descriptor with all options is another one than that without those for the source only.
+    pub(crate) differs_retained: bool,
 }
 
 impl File {
@@ -132,13 +135,30 @@ pub(crate) struct Import {
 pub(crate) struct Options {
     pub(crate) statements: Vec<OptionAssign>,
     pub(crate) value: OptionMessage,
+    /// What each custom option says by itself, in the order in which they were written. Empty where `value` says the
+    /// same. protoc does not know custom options when it keeps all options, so it writes them as they come.
+    pub(crate) custom: Vec<OptionMessage>,
 }
 
 impl Options {
     pub(crate) fn new(statements: Vec<OptionAssign>) -> Self {
-        Self { statements, value: OptionMessage::default() }
+        Self { statements, value: OptionMessage::default(), custom: Vec::new() }
+    }
+
+    /// Writes the options as they are in descriptors that keep all of them.
+    pub(crate) fn encode_retained(&self, out: &mut Writer) {
+        if self.custom.is_empty() {
+            return self.value.encode(true, out);
+        }
+        let is_standard = |number: u32| number < FIRST_CUSTOM;
+        self.value.encode_fields(true, is_standard, out);
+        let is_custom = |number: u32| number >= FIRST_CUSTOM;
+        self.custom.iter().for_each(|statement| statement.encode_fields(true, is_custom, out));
     }
 }
+
+/// The first number of options that only their own files define; those below come with protobuf.
+const FIRST_CUSTOM: u32 = 1000;
 
 #[derive(Debug)]
 pub(crate) struct Message {

@@ -7,9 +7,11 @@ use super::{
 };
 use crate::diagnostics::Diagnostics;
 
-/// The most fields, oneofs and enum values that `features.enforce_proto_limits` allows.
+/// The most fields and oneofs of a message, fields of a oneof and values of an enum that
+/// `features.enforce_proto_limits` allows.
 const MOST_FIELDS: usize = 1500;
-const MOST_ONEOFS: usize = 500;
+const MOST_ONEOFS: usize = 1000;
+const MOST_ONEOF_FIELDS: usize = 1200;
 const MOST_VALUES: usize = 1700;
 
 /// Checks the names and sizes of all elements of a file.
@@ -20,6 +22,42 @@ pub(super) fn check(pool: &Pool, id: FileId, diagnostics: &mut Diagnostics) {
             style(file, element, features, diagnostics);
         }
     });
+    elements::visit(pool, id, &mut |element, features| {
+        if features.limits() {
+            limits(file, element, diagnostics);
+        }
+    });
+}
+
+fn limits(file: &File, element: Element<'_>, diagnostics: &mut Diagnostics) {
+    let excess = |count: usize, most: usize, of: &'static str| (count > most).then_some((most, of));
+    let (what, name, found) = match element {
+        Element::Message(message) => {
+            let fields = excess(message.fields.len(), MOST_FIELDS, "fields");
+            let oneofs = excess(message.oneofs.len(), MOST_ONEOFS, "oneofs");
+            ("Message", &message.name, [fields, oneofs])
+        }
+        Element::Enum(definition) => {
+            ("Enum", &definition.name, [excess(definition.values.len(), MOST_VALUES, "values"), None])
+        }
+        Element::Oneof(oneof, message) => {
+            let index = message.oneofs.iter().position(|other| other.name == oneof.name);
+            let members =
+                message.fields.iter().filter(|field| field.oneof == index.map(|index| index as u32));
+            ("Oneof", &oneof.name, [excess(members.count(), MOST_ONEOF_FIELDS, "fields"), None])
+        }
+        _ => return,
+    };
+    for (most, of) in found.into_iter().flatten() {
+        let text = format!(
+            "{what} name {name} should not contain more than {most} {of} (features.enforce_proto_limits = \
+             LEGACY_NO_EXPLICIT_LIMITS can be used to opt out of this check)"
+        );
+        match element {
+            Element::Oneof(..) => diagnostics.about_file(true, file.source.name(), text),
+            element => file.error(diagnostics, element.token().unwrap_or(0), text),
+        }
+    }
 }
 
 fn style(file: &File, element: Element<'_>, features: Features, diagnostics: &mut Diagnostics) {
@@ -31,7 +69,7 @@ fn style(file: &File, element: Element<'_>, features: Features, diagnostics: &mu
         Element::Field(field, _) => ("Field", field.name.as_str(), lower_snake_case(&field.name)),
         Element::Oneof(oneof, _) => ("Oneof", oneof.name.as_str(), lower_snake_case(&oneof.name)),
         Element::Enum(definition) => ("Enum", definition.name.as_str(), title_case(&definition.name)),
-        Element::Value(value, _) => ("Enum value", value.name.as_str(), upper_snake_case(&value.name)),
+        Element::Value(value) => ("Enum value", value.name.as_str(), upper_snake_case(&value.name)),
         Element::Service(service) => ("Service", service.name.as_str(), title_case(&service.name)),
         Element::Method(method) => ("Method", method.name.as_str(), title_case(&method.name)),
         Element::Range(..) => return,

@@ -12,7 +12,7 @@ use super::{
 use crate::{
     ast::{OptionAssign, OptionValue, Scalar},
     diagnostics::Diagnostics,
-    source_info::OptionPaths,
+    source_info::{Kept, OptionPath, OptionPaths},
     tokens::Token,
 };
 
@@ -72,8 +72,9 @@ pub(super) fn interpret(
     pool.files[built.id.0 as usize].option_paths = paths;
     let mut values = values.into_iter();
     each_mut(pool, built, &mut |_, options| {
-        if let Some(value) = values.next().flatten() {
-            options.value = value;
+        if let Some(interpreted) = values.next().flatten() {
+            options.value = interpreted.value;
+            options.custom = interpreted.custom;
         }
     });
 }
@@ -140,41 +141,62 @@ fn each_mut(pool: &mut Pool, built: &BuiltFile, visit: &mut dyn FnMut(&'static s
 pub(super) fn mark_source_only(pool: &mut Pool, built: &BuiltFile) {
     let mut marked = Vec::new();
     let mut dropped = Vec::new();
+    let mut differs_retained = false;
     each(pool, built, &mut |base, _, options| {
         let mut value = options.value.clone();
+        let mut custom = options.custom.clone();
         for token in options.statements.iter().map(|statement| statement.span.first) {
             let path = pool.file(built.id).option_paths.get(&token);
-            if path.is_some_and(|path| passes_source_only(pool, base, path)) {
-                dropped.push(token);
+            if let Some(depth) = path.and_then(|path| source_only_at(pool, base, &path.path)) {
+                dropped.push((token, if depth == 0 { Kept::Nothing } else { Kept::Enclosing }));
             }
         }
         let changed = match message_named(pool, base) {
-            Some(id) => mark(pool, id, &mut value),
+            Some(id) => {
+                let changed = mark(pool, id, &mut value);
+                custom.iter_mut().for_each(|statement| {
+                    mark(pool, id, statement);
+                });
+                // What the value says as well need not be kept twice.
+                if custom.len() == 1 && !custom[0].has_packed_on_top() {
+                    custom.clear();
+                }
+                custom.iter_mut().for_each(OptionMessage::unpack_top);
+                changed || !custom.is_empty()
+            }
             None => false,
         };
-        marked.push(changed.then_some(value));
+        differs_retained |= changed && (value.has_source_only() || !custom.is_empty());
+        marked.push(changed.then_some(Interpreted { value, custom }));
     });
-    let paths = &mut pool.files[built.id.0 as usize].option_paths;
-    dropped.iter().for_each(|token| drop(paths.remove(token)));
+    let file = &mut pool.files[built.id.0 as usize];
+    file.differs_retained = differs_retained;
+    let paths = &mut file.option_paths;
+    for (token, kept) in dropped {
+        if let Some(path) = paths.get_mut(&token) {
+            path.kept = kept;
+        }
+    }
     let mut marked = marked.into_iter();
     each_mut(pool, built, &mut |_, options| {
-        if let Some(value) = marked.next().flatten() {
-            options.value = value;
+        if let Some(interpreted) = marked.next().flatten() {
+            options.value = interpreted.value;
+            options.custom = interpreted.custom;
         }
     });
 }
 
-/// Whether an interpreted path leads through a field that is for the source only.
-fn passes_source_only(pool: &Pool, base: &str, path: &[u32]) -> bool {
+/// How deep on an interpreted path there is a field that is for the source only.
+fn source_only_at(pool: &Pool, base: &str, path: &[u32]) -> Option<usize> {
     let mut message = message_named(pool, base);
-    for number in path {
-        let Some(field) = message.and_then(|id| field_by_number(pool, id, *number)) else { return false };
+    for (depth, number) in path.iter().enumerate() {
+        let field = message.and_then(|id| field_by_number(pool, id, *number))?;
         if field.options.value.varint(RETENTION) == Some(RETENTION_SOURCE) {
-            return true;
+            return Some(depth);
         }
         message = field.ty.message();
     }
-    false
+    None
 }
 
 /// Completes an interpreted value: what is packed, and what is for the source only. Tells whether it changed.
@@ -244,6 +266,12 @@ pub(super) struct Interpreter<'a> {
     paths: OptionPaths,
 }
 
+/// What the options of an element turned out to be; see [`Options`].
+struct Interpreted {
+    value: OptionMessage,
+    custom: Vec<OptionMessage>,
+}
+
 /// What is wrong with an option: in its name or in its value.
 pub(super) enum Fault {
     Name(String),
@@ -251,25 +279,29 @@ pub(super) enum Fault {
 }
 
 impl<'a> Interpreter<'a> {
-    fn element(&mut self, base: &'static str, scope: &str, options: &Options) -> OptionMessage {
+    fn element(&mut self, base: &'static str, scope: &str, options: &Options) -> Interpreted {
         let mut value = options.value.clone();
+        let mut custom = Vec::new();
         let mut missing = Missing::Undefined;
         // That options are used is use of the file that defines them.
         let _visible = self.visible.find(self.pool, base, &mut missing);
         let Some(message) = message_named(self.pool, base) else {
-            return value;
+            return Interpreted { value, custom };
         };
         let mut repeats = HashMap::new();
         let phase = self.phase;
         for statement in options.statements.iter().filter(|statement| phase.has(statement)) {
             let (token, text) = match self.statement(message, scope, statement, &mut value) {
                 Ok((mut path, repeated)) => {
+                    if phase == Phase::Custom {
+                        custom.push(value.only(&path));
+                    }
                     if repeated {
                         let count: &mut u32 = repeats.entry(path.clone()).or_default();
                         path.push(*count);
                         *count += 1;
                     }
-                    self.paths.insert(statement.span.first, path);
+                    self.paths.insert(statement.span.first, OptionPath { path, kept: Kept::Whole });
                     continue;
                 }
                 Err(Fault::Name(text)) => (statement.name_span.first, text),
@@ -279,7 +311,7 @@ impl<'a> Interpreter<'a> {
             // The rest of the element's options may follow from this one.
             break;
         }
-        value
+        Interpreted { value, custom }
     }
 
     pub(super) fn token(&self, index: u32) -> Token {

@@ -62,9 +62,46 @@ impl OptionMessage {
         }
     }
 
-    /// Whether there is nothing to write.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.fields.values().all(|field| field.source_only)
+    /// This value with nothing in it but the last value at a path.
+    pub(crate) fn only(&self, path: &[u32]) -> Self {
+        let mut alone = Self::default();
+        if let Some((number, rest)) = path.split_first()
+            && let Some(field) = self.fields.get(number)
+            && let Some(value) = field.values.last()
+        {
+            let value = match value {
+                OptionScalar::Message(inner) if !rest.is_empty() => OptionScalar::Message(inner.only(rest)),
+                OptionScalar::Group(inner) if !rest.is_empty() => OptionScalar::Group(inner.only(rest)),
+                value => value.clone(),
+            };
+            let OptionField { packed, source_only, .. } = *field;
+            alone.fields.insert(*number, OptionField { values: vec![value], packed, source_only });
+        }
+        alone
+    }
+
+    /// Whether it holds values that would be packed, not counting those inside messages.
+    pub(crate) fn has_packed_on_top(&self) -> bool {
+        self.fields.values().any(|field| field.packed)
+    }
+
+    /// Lets the values outside messages stand one by one.
+    pub(crate) fn unpack_top(&mut self) {
+        self.fields.values_mut().for_each(|field| field.packed = false);
+    }
+
+    /// Whether there is nothing to write, with what is for the source only or without.
+    pub(crate) fn is_empty(&self, retain: bool) -> bool {
+        self.fields.values().all(|field| field.source_only && !retain)
+    }
+
+    /// Whether anything in it is for the source only.
+    pub(crate) fn has_source_only(&self) -> bool {
+        let inside = |value: &OptionScalar| match value {
+            OptionScalar::Message(inner) | OptionScalar::Group(inner) => inner.has_source_only(),
+            _ => false,
+        };
+        self.fields.values().any(|field| field.source_only || field.values.iter().any(inside))
     }
 
     pub(crate) fn varint(&self, number: u32) -> Option<u64> {
@@ -79,27 +116,33 @@ impl OptionMessage {
         self.varint(number) == Some(1)
     }
 
-    /// The encoding, fields in the order of their numbers.
-    pub(crate) fn encode(&self, out: &mut Writer) {
-        for (&number, field) in self.fields.iter().filter(|(_, field)| !field.source_only) {
+    /// The encoding, fields in the order of their numbers, with what is for the source only where `retain` is set.
+    pub(crate) fn encode(&self, retain: bool, out: &mut Writer) {
+        self.encode_fields(retain, |_| true, out);
+    }
+
+    /// The encoding of some of the fields.
+    pub(crate) fn encode_fields(&self, retain: bool, wanted: impl Fn(u32) -> bool, out: &mut Writer) {
+        let kept = |field: &OptionField| retain || !field.source_only;
+        for (&number, field) in self.fields.iter().filter(|(number, field)| wanted(**number) && kept(field)) {
             if field.packed {
                 out.message(number, |out| field.values.iter().for_each(|value| value.encode_bare(out)));
             } else {
-                field.values.iter().for_each(|value| value.encode(number, out));
+                field.values.iter().for_each(|value| value.encode(number, retain, out));
             }
         }
     }
 }
 
 impl OptionScalar {
-    fn encode(&self, number: u32, out: &mut Writer) {
+    fn encode(&self, number: u32, retain: bool, out: &mut Writer) {
         match self {
             Self::Varint(value) => out.varint_field(number, *value),
             Self::Fixed32(value) => out.fixed32_field(number, *value),
             Self::Fixed64(value) => out.fixed64_field(number, *value),
             Self::Bytes(value) => out.bytes(number, value),
-            Self::Message(value) => out.message(number, |out| value.encode(out)),
-            Self::Group(value) => out.group(number, |out| value.encode(out)),
+            Self::Message(value) => out.message(number, |out| value.encode(retain, out)),
+            Self::Group(value) => out.group(number, |out| value.encode(retain, out)),
         }
     }
 

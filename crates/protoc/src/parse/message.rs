@@ -5,8 +5,8 @@ use std::collections::HashSet;
 use super::{GaveUp, MAX_NESTING, Parsed, Parser};
 use crate::{
     ast::{
-        Edition, Enum, EnumItem, EnumValue, Extend, Extensions, Ident, Message, MessageItem, Oneof, OneofItem,
-        OptionAssign, OptionValue, Range, RangeEnd, Reserved, Span, Visibility,
+        Edition, Enum, EnumItem, EnumValue, Extend, Extensions, Ident, Message, MessageItem, Oneof,
+        OneofItem, OptionAssign, OptionValue, Range, RangeEnd, Reserved, Span, Visibility,
     },
     tokens::Kind,
 };

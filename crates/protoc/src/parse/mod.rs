@@ -37,7 +37,8 @@ struct Parser<'a> {
 
 /// Reads a file. The tree is whole only where no error was added.
 pub(crate) fn parse(source: &Source, tokens: &[Token], diagnostics: &mut Diagnostics) -> File {
-    Parser { source, tokens, at: 0, diagnostics, edition: Edition::Proto2, option_imports: false, depth: 0 }.file()
+    Parser { source, tokens, at: 0, diagnostics, edition: Edition::Proto2, option_imports: false, depth: 0 }
+        .file()
 }
 
 impl Parser<'_> {
