@@ -300,9 +300,21 @@ impl CompiledFile<'_> {
         self.compilation.pool.file(self.id).differs_retained
     }
 
-    /// The names of the files it imports.
+    /// The names of the files it imports, but for those that only options need.
     pub fn imports(&self) -> impl Iterator<Item = &str> {
-        self.compilation.pool.file(self.id).imports.iter().map(|import| import.path.as_str())
+        let imports = self.compilation.pool.file(self.id).imports.iter();
+        imports.filter(|import| import.kind != ImportKind::Option).map(|import| import.path.as_str())
+    }
+
+    /// The names of the files that it imports for options only (`import option`).
+    pub fn option_imports(&self) -> impl Iterator<Item = &str> {
+        let imports = self.compilation.pool.file(self.id).imports.iter();
+        imports.filter(|import| import.kind == ImportKind::Option).map(|import| import.path.as_str())
+    }
+
+    /// Whether it defines services.
+    pub fn has_services(&self) -> bool {
+        !self.compilation.pool.file(self.id).services.is_empty()
     }
 
     /// Whether it imports the named file publicly.

@@ -19,7 +19,7 @@ use output::Outputs;
 
 use crate::{
     diagnostics::{Diagnostic, Diagnostics, Severity},
-    generate::{Generator, GrpcPython, Pyi, Python, Request},
+    generate::{BUILT_IN, Generator, GrpcPython, Pyi, Python, Request},
     loader::{IncludePaths, Mapping, VirtualName},
     session::{Compilation, DescriptorDetail, compile},
 };
@@ -139,6 +139,7 @@ impl Run<'_> {
             }
         };
         self.report(compilation.warnings(), &paths);
+        self.check_inputs(&compilation)?;
         if self.args.fatal_warnings && !compilation.warnings().is_empty() {
             return Err(String::new());
         }
@@ -155,6 +156,34 @@ impl Run<'_> {
         }
         if let Some(path) = &self.args.descriptor_set_out {
             write_set(&self.args, path, &compilation, self.stdout)?;
+        }
+        Ok(())
+    }
+
+    /// What a build system may forbid the files that were asked for.
+    fn check_inputs(&self, compilation: &Compilation) -> Result<(), String> {
+        for file in compilation.requested() {
+            if self.args.disallow_services && file.has_services() {
+                return Err(format!(
+                    "{}: This file contains services, but --disallow_services was used.",
+                    file.name()
+                ));
+            }
+            let plain: Vec<&str> = file.imports().collect();
+            let for_options: Vec<&str> = file.option_imports().collect();
+            let lists =
+                [(&self.args.direct_dependencies, plain), (&self.args.option_dependencies, for_options)];
+            for (list, imports) in lists {
+                let Some(allowed) = &list.allowed else { continue };
+                let forbidden: Vec<String> = imports
+                    .into_iter()
+                    .filter(|import| !allowed.iter().any(|allowed| allowed == import))
+                    .map(|import| format!("{}: {}", file.name(), list.violation.replace("%s", import)))
+                    .collect();
+                if !forbidden.is_empty() {
+                    return Err(forbidden.join("\n"));
+                }
+            }
         }
         Ok(())
     }
@@ -217,12 +246,15 @@ impl Run<'_> {
             }
         };
         let built_in = matches!(name, "python" | "pyi" | "grpc_python");
+        if built_in {
+            BUILT_IN.check(request, &format!("--{name}_out"))?;
+        }
         let first = request.to_generate.first().filter(|_| built_in).map(|index| &request.files[*index].name);
         let files = generator.generate(request, &parameter).map_err(|error| match first {
             Some(file) => format!("--{name}_out: {file}: {error}"),
             None => format!("--{name}_out: {error}"),
         })?;
-        outputs.add(&directive.location, files).map_err(|error| format!("--{name}_out: {error}"))
+        outputs.add(&directive.location, files, self.args.out_dir_escape)
     }
 }
 

@@ -24,7 +24,12 @@ pub(super) fn reason(error: &io::Error) -> String {
 
 impl Outputs {
     /// Adds what a generator made for a directory.
-    pub(super) fn add(&mut self, location: &Path, files: Vec<GeneratedFile>) -> Result<(), String> {
+    pub(super) fn add(
+        &mut self,
+        location: &Path,
+        files: Vec<GeneratedFile>,
+        may_escape: bool,
+    ) -> Result<(), String> {
         let index = match self.directories.iter().position(|(path, _)| path == location) {
             Some(index) => index,
             None => {
@@ -37,9 +42,11 @@ impl Outputs {
             match &file.insertion_point {
                 Some(point) => insert(directory, &file, point)?,
                 None => {
-                    if file.name.split('/').any(|part| part == "..") || file.name.starts_with('/') {
+                    let escapes = file.name.split('/').any(|part| part == "..") || file.name.starts_with('/');
+                    if escapes && !may_escape {
                         return Err(format!(
-                            "{}: Generated file names must stay below the output directory.",
+                            "{}: Output file names must never have a relative path.\nUse \
+                             --unsafe_allow_out_dir_escape to disable this error if intentional.",
                             file.name
                         ));
                     }
@@ -104,6 +111,10 @@ fn insert(
             text.extend_from_slice(&indent);
         }
         text.extend_from_slice(line);
+    }
+    // What stands at the insertion point goes on a line of its own.
+    if text.last().is_some_and(|last| *last != b'\n') {
+        text.push(b'\n');
     }
     target.splice(start..start, text);
     Ok(())

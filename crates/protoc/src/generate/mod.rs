@@ -7,12 +7,14 @@ mod pyi;
 mod python;
 mod python_names;
 mod raw;
+mod support;
 mod types;
 
 pub use grpc_python::GrpcPython;
 pub use plugin::Plugin;
 pub use pyi::Pyi;
 pub use python::Python;
+pub(crate) use support::BUILT_IN;
 
 use std::collections::HashMap;
 

@@ -5,7 +5,7 @@ use super::{
     elements::{self, Element},
     options::{field_by_number, message_named},
 };
-use crate::{ast::Edition, diagnostics::Diagnostics};
+use crate::{ast::Edition, diagnostics::Diagnostics, text::edition_name};
 
 /// `FieldOptions.feature_support` and `EnumValueOptions.feature_support`.
 const FIELD_SUPPORT: u32 = 22;
@@ -124,21 +124,6 @@ impl Lifetimes<'_> {
                 text(WARNING)
             ));
         }
-    }
-}
-
-/// An edition by its number, without the prefix that its enum value has.
-fn edition_name(number: u64) -> String {
-    match number {
-        900 => "LEGACY".to_owned(),
-        998 => "PROTO2".to_owned(),
-        999 => "PROTO3".to_owned(),
-        1000 => "2023".to_owned(),
-        1001 => "2024".to_owned(),
-        1002 => "2026".to_owned(),
-        9999 => "UNSTABLE".to_owned(),
-        0x7fff_ffff => "MAX".to_owned(),
-        other => format!("{other}_TEST_ONLY"),
     }
 }
 
