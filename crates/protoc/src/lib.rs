@@ -24,6 +24,7 @@ pub mod driver;
 pub mod generate;
 mod ir;
 mod loader;
+mod message;
 mod parse;
 mod session;
 pub mod source;

@@ -7,8 +7,9 @@ use crate::{
     bundled,
     descriptor::{self, Detail},
     diagnostics::{Diagnostics, Severity},
-    ir::{self, FileId, Imported, ParsedFile, Pool},
+    ir::{self, FileId, Imported, MessageId, ParsedFile, Pool, Symbol},
     loader::Loader,
+    message::{self, DecodeError, Dynamic},
     parse,
     source::{MAX_SOURCE_BYTES, Source},
     source_info::SourceInfo,
@@ -229,6 +230,35 @@ fn imports_first(pool: &Pool, requested: &[FileId], wanted: impl Fn(FileId) -> b
     order
 }
 
+/// Text and binary forms of the messages of one type.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Codec<'a> {
+    pool: &'a Pool,
+    id: MessageId,
+}
+
+/// A binary message as text, and what is missing in it.
+#[derive(Debug)]
+pub(crate) struct Decoded {
+    pub(crate) text: String,
+    /// The paths of required fields that are not there.
+    pub(crate) missing: Vec<String>,
+}
+
+impl Codec<'_> {
+    /// Text to binary.
+    pub(crate) fn encode(&self, text: Vec<u8>) -> Result<Vec<u8>, String> {
+        message::encode_text(self.pool, self.id, text)
+    }
+
+    /// Binary to text.
+    pub(crate) fn decode(&self, bytes: &[u8]) -> Result<Decoded, DecodeError> {
+        let value = Dynamic::decode(self.pool, self.id, bytes)?;
+        let missing = value.missing_required(self.pool, self.id);
+        Ok(Decoded { text: message::print(self.pool, self.id, &value), missing })
+    }
+}
+
 /// What goes into a descriptor besides the declarations. Default: nothing of it.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct DescriptorDetail {
@@ -261,6 +291,19 @@ impl Compilation {
     /// The files that were asked for and all they import, each after its imports.
     pub fn files(&self) -> impl Iterator<Item = CompiledFile<'_>> {
         self.order.iter().map(|id| CompiledFile { compilation: self, id: *id })
+    }
+
+    /// Encodes and decodes messages of a type that the files, or those that they import, define.
+    pub(crate) fn codec(&self, name: &str) -> Option<Codec<'_>> {
+        match self.pool.symbols.get(name)?.symbol {
+            Symbol::Message(id) => Some(Codec { pool: &self.pool, id }),
+            _ => None,
+        }
+    }
+
+    /// The free field numbers of all messages that were asked for, one message a line.
+    pub(crate) fn free_field_numbers(&self) -> String {
+        ir::free_field_numbers(&self.pool, &self.requested)
     }
 
     /// What was found strange but not wrong.

@@ -6,15 +6,16 @@
 //! Nothing is written before everything has succeeded.
 
 mod args;
+mod inspect;
 mod output;
 
 use std::{
     ffi::OsString,
-    io::{self, Write},
+    io::{self, Read, Write},
     path::Path,
 };
 
-use args::{Args, Mode, OutputDirective};
+use args::{Action, Args, Mode, OutputDirective};
 use output::Outputs;
 
 use crate::{
@@ -64,7 +65,9 @@ pub fn run_with(
     match mode {
         Mode::Help => print(stdout, HELP),
         Mode::Version => print(stdout, &format!("libprotoc {PROTOC_VERSION}\n")),
-        Mode::Compile(args) => Run { options, args, stderr, stdout }.compile(),
+        Mode::Compile(args) => {
+            Run { options, args, stdin: &mut io::stdin().lock(), stderr, stdout }.compile()
+        }
     }
 }
 
@@ -104,6 +107,7 @@ Parse PROTO_FILES and generate output based on the options given:
 struct Run<'a> {
     options: Options,
     args: Args,
+    stdin: &'a mut dyn Read,
     stdout: &'a mut dyn Write,
     stderr: &'a mut dyn Write,
 }
@@ -126,6 +130,9 @@ impl Run<'_> {
         for warning in self.args.warnings() {
             failed(self.stderr, &warning);
         }
+        if self.args.action == Action::DecodeRaw {
+            return inspect::decode_raw(self.stdin, self.stdout);
+        }
         let paths = self.include_paths();
         let mut names = Vec::new();
         for input in &self.args.inputs {
@@ -142,6 +149,9 @@ impl Run<'_> {
         self.check_inputs(&compilation)?;
         if self.args.fatal_warnings && !compilation.warnings().is_empty() {
             return Err(String::new());
+        }
+        if self.args.action != Action::Generate {
+            return inspect::act(&self.args.action, &compilation, self.stdin, self.stdout, self.stderr);
         }
         let mut outputs = Outputs::default();
         if !self.args.outputs.is_empty() {

@@ -33,9 +33,14 @@ use crate::{
     wire::Writer,
 };
 
+pub(crate) use aggregate::{
+    Extensions, Fault as AggregateFault, Input as AggregateInput, parse as parse_aggregate,
+};
 pub(crate) use build::{Imported, ParsedFile, build};
+pub(crate) use check_numbers::free_field_numbers;
 pub(crate) use features::Features;
 pub(crate) use lifetimes::check_targets;
+pub(crate) use options::is_group_like;
 pub(crate) use symbols::{Symbol, Symbols};
 pub(crate) use value::{OptionMessage, OptionScalar};
 
@@ -80,6 +85,36 @@ impl Pool {
 
     pub(crate) fn enumeration(&self, id: EnumId) -> &Enum {
         &self.enums[id.0 as usize]
+    }
+
+    /// A message's field, or an extension of it, by its number.
+    pub(crate) fn field_by_number(&self, id: MessageId, number: u32) -> Option<&Field> {
+        options::field_by_number(self, id, number)
+    }
+
+    /// An extension of a file, or of a message in it, by its index.
+    pub(crate) fn extension_at(&self, file: FileId, scope: Option<MessageId>, index: u32) -> Option<&Field> {
+        match scope {
+            Some(id) => self.message(id).extensions.get(index as usize),
+            None => self.file(file).extensions.get(index as usize),
+        }
+    }
+
+    /// The extension through which a message set holds messages of a type, where that type defines it.
+    pub(crate) fn message_set_extension(&self, set: MessageId, id: MessageId) -> Option<&Field> {
+        if !self.message(set).is_message_set() {
+            return None;
+        }
+        self.message(id).extensions.iter().find(|field| {
+            let extends = field.extendee.as_ref().and_then(|extendee| extendee.message);
+            extends == Some(set) && field.ty == Type::Message(id) && field.label == Label::Optional
+        })
+    }
+
+    /// Gives a message that was read as text the form in which it is encoded.
+    pub(crate) fn complete(&self, id: MessageId, value: &mut OptionMessage) {
+        options::normalize(self, id, value);
+        options::mark(self, id, value);
     }
 }
 

@@ -13,7 +13,6 @@ use crate::{
     ast::{OptionAssign, OptionValue, Scalar},
     diagnostics::Diagnostics,
     source_info::{Kept, OptionPath, OptionPaths},
-    tokens::Token,
 };
 
 /// The options messages of `descriptor.proto`, by the element that has them.
@@ -153,15 +152,21 @@ pub(super) fn mark_source_only(pool: &mut Pool, built: &BuiltFile) {
         }
         let changed = match message_named(pool, base) {
             Some(id) => {
-                let changed = mark(pool, id, &mut value);
+                if !options.statements.is_empty() {
+                    normalize(pool, id, &mut value);
+                }
+                let changed = mark(pool, id, &mut value) || value != options.value;
                 custom.iter_mut().for_each(|statement| {
                     mark(pool, id, statement);
                 });
                 // What the value says as well need not be kept twice.
-                if custom.len() == 1 && !custom[0].has_packed_on_top() {
+                custom.iter_mut().for_each(OptionMessage::unpack_top);
+                let says_all = |alone: &OptionMessage| {
+                    alone.fields.iter().all(|(number, field)| value.fields.get(number) == Some(field))
+                };
+                if custom.len() == 1 && says_all(&custom[0]) {
                     custom.clear();
                 }
-                custom.iter_mut().for_each(OptionMessage::unpack_top);
                 changed || !custom.is_empty()
             }
             None => false,
@@ -202,12 +207,17 @@ fn source_only_at(pool: &Pool, base: &str, path: &[u32]) -> Option<usize> {
 /// Completes an interpreted value: what is packed, and what is for the source only. Tells whether it changed.
 pub(super) fn mark(pool: &Pool, id: MessageId, value: &mut OptionMessage) -> bool {
     let mut changed = false;
+    let message_set = pool.message(id).is_message_set();
     for (&number, entry) in &mut value.fields {
         let Some(field) = field_by_number(pool, id, number) else { continue };
         // Known only now where the field is of the same file.
         let packed = is_packed(field);
         changed |= entry.packed != packed;
         entry.packed = packed;
+        if message_set && matches!(field.ty, Type::Message(_)) {
+            entry.message_set = true;
+            changed = true;
+        }
         if field.options.value.varint(RETENTION) == Some(RETENTION_SOURCE) {
             entry.source_only = true;
             changed = true;
@@ -231,14 +241,58 @@ pub(super) fn message_named(pool: &Pool, name: &str) -> Option<MessageId> {
 
 pub(super) fn field_by_number(pool: &Pool, id: MessageId, number: u32) -> Option<&Field> {
     let number = number as i32;
-    let own = pool.message(id).fields.iter().find(|field| field.number == number);
+    let fields = &pool.message(id).fields;
+    // Mostly fields are numbered from one on.
+    let near = usize::try_from(number).ok().and_then(|number| fields.get(number.checked_sub(1)?));
+    let own = near
+        .filter(|field| field.number == number)
+        .or_else(|| fields.iter().find(|field| field.number == number));
     own.or_else(|| extension_at(pool, pool.symbols.extension(id, number)?))
 }
 
 fn extension_at(pool: &Pool, at: ExtensionAt) -> Option<&Field> {
-    match at.scope {
-        Some(id) => pool.message(id).extensions.get(at.index as usize),
-        None => pool.file(at.file).extensions.get(at.index as usize),
+    pool.extension_at(at.file, at.scope, at.index)
+}
+
+/// Drops what is not written because it is the value that a field without presence has anyway, and completes the
+/// entries of maps.
+pub(super) fn normalize(pool: &Pool, id: MessageId, value: &mut OptionMessage) {
+    let map_entry = pool.message(id).map_entry;
+    if map_entry {
+        for field in &pool.message(id).fields {
+            if !value.fields.contains_key(&(field.number as u32)) {
+                put(value, field, zero(field.ty));
+            }
+        }
+    }
+    value.fields.retain(|number, entry| {
+        let Some(field) = field_by_number(pool, id, *number) else { return true };
+        if let Some(inner) = field.ty.message() {
+            for value in &mut entry.values {
+                if let OptionScalar::Message(value) | OptionScalar::Group(value) = value {
+                    normalize(pool, inner, value);
+                }
+            }
+            return true;
+        }
+        let has_presence = field.is_repeated()
+            || field.oneof.is_some()
+            || field.extendee.is_some()
+            || !field.features.is_implicit();
+        has_presence || map_entry || entry.values.last() != Some(&zero(field.ty))
+    });
+}
+
+/// The value of a field that is not set.
+fn zero(ty: Type) -> OptionScalar {
+    use Scalar::{Double, Fixed32, Fixed64, Float, Sfixed32, Sfixed64};
+    match ty {
+        Type::Message(_) => OptionScalar::Message(OptionMessage::default()),
+        Type::Group(_) => OptionScalar::Group(OptionMessage::default()),
+        Type::Scalar(Scalar::String | Scalar::Bytes) => OptionScalar::Bytes(Vec::new()),
+        Type::Scalar(Float | Fixed32 | Sfixed32) => OptionScalar::Fixed32(0),
+        Type::Scalar(Double | Fixed64 | Sfixed64) => OptionScalar::Fixed64(0),
+        _ => OptionScalar::Varint(0),
     }
 }
 
@@ -257,8 +311,8 @@ pub(super) fn is_packable(field: &Field) -> bool {
     packable && field.is_repeated()
 }
 
-pub(super) struct Interpreter<'a> {
-    pub(super) pool: &'a Pool,
+struct Interpreter<'a> {
+    pool: &'a Pool,
     built: &'a BuiltFile,
     phase: Phase,
     visible: &'a mut Visible,
@@ -314,14 +368,6 @@ impl<'a> Interpreter<'a> {
         Interpreted { value, custom }
     }
 
-    pub(super) fn token(&self, index: u32) -> Token {
-        self.pool.file(self.built.id).tokens[index as usize]
-    }
-
-    pub(super) fn text(&self) -> &'a [u8] {
-        self.pool.file(self.built.id).source.text()
-    }
-
     /// Sets what a statement says; returns the numbers of the fields it named, and whether the last is repeated.
     fn statement(
         &mut self,
@@ -363,14 +409,9 @@ impl<'a> Interpreter<'a> {
             return Err(Fault::Name(format!("Option \"{shown}\" was already set.")));
         }
         let scalar = self.value(field, &statement.value, &field.full_name).map_err(Fault::Value)?;
-        self.put(target, field, scalar);
+        put(target, field, scalar);
         numbers.push(field.number as u32);
         Ok((numbers, field.is_repeated()))
-    }
-
-    pub(super) fn put(&self, target: &mut OptionMessage, field: &Field, value: OptionScalar) {
-        let new = || OptionField { values: Vec::new(), packed: false, source_only: false };
-        target.fields.entry(field.number as u32).or_insert_with(new).values.push(value);
     }
 
     fn part(
@@ -431,19 +472,6 @@ impl<'a> Interpreter<'a> {
         }
     }
 
-    /// An extension named in brackets inside an aggregate of type `message`.
-    pub(super) fn extension_in(&mut self, name: &str, message: MessageId) -> Option<&'a Field> {
-        let from = format!("{}.", self.pool.message(message).full_name);
-        let (_, entry) = self.visible.resolve(self.pool, name, &from, false).ok()?;
-        let field = self.extension_of(entry)?;
-        (field.extendee.as_ref()?.message == Some(message)).then_some(field)
-    }
-
-    /// A message by its full name, for `Any`.
-    pub(super) fn message_named(&mut self, name: &str) -> Option<MessageId> {
-        message_named(self.pool, name)
-    }
-
     fn value(&mut self, field: &Field, value: &OptionValue, shown: &str) -> Result<OptionScalar, String> {
         match field.ty {
             Type::Message(id) | Type::Group(id) => {
@@ -453,8 +481,13 @@ impl<'a> Interpreter<'a> {
                          <proto text format> }}\". To set fields within it, use syntax like \"{shown}.foo = value\"."
                     ));
                 };
-                let parsed = aggregate::parse(self, id, *span)
-                    .map_err(|text| format!("Error while parsing option value for \"{shown}\": {text}"))?;
+                let file = self.pool.file(self.built.id);
+                let input =
+                    aggregate::Input { pool: self.pool, tokens: &file.tokens, text: file.source.text() };
+                let mut parsed = aggregate::parse(input, self, id, *span).map_err(|fault| {
+                    format!("Error while parsing option value for \"{shown}\": {}", fault.text)
+                })?;
+                normalize(self.pool, id, &mut parsed);
                 Ok(match field.ty {
                     Type::Group(_) => OptionScalar::Group(parsed),
                     _ => OptionScalar::Message(parsed),
@@ -478,6 +511,24 @@ impl<'a> Interpreter<'a> {
             Type::Unresolved => Err(format!("Option \"{shown}\" has no type.")),
         }
     }
+}
+
+impl<'a> aggregate::Extensions<'a> for Interpreter<'a> {
+    fn extension_in(&mut self, name: &str, message: MessageId) -> Option<&'a Field> {
+        let from = format!("{}.", self.pool.message(message).full_name);
+        let (_, entry) = self.visible.resolve(self.pool, name, &from, false).ok()?;
+        let field = match entry.symbol {
+            Symbol::Message(id) => self.pool.message_set_extension(message, id)?,
+            _ => self.extension_of(entry)?,
+        };
+        (field.extendee.as_ref()?.message == Some(message)).then_some(field)
+    }
+}
+
+/// Adds a value to a field.
+pub(super) fn put(target: &mut OptionMessage, field: &Field, value: OptionScalar) {
+    let new = OptionField::default;
+    target.fields.entry(field.number as u32).or_insert_with(new).values.push(value);
 }
 
 /// The word that protoc uses for a type in messages about values.

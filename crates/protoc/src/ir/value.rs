@@ -11,13 +11,15 @@ pub(crate) struct OptionMessage {
 }
 
 /// The values of one field; more than one only where it is repeated.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct OptionField {
     pub(crate) values: Vec<OptionScalar>,
     /// Written as one length-delimited run.
     pub(crate) packed: bool,
     /// Retained in the source only: not written into descriptors.
     pub(crate) source_only: bool,
+    /// Written as an item of a message set.
+    pub(crate) message_set: bool,
 }
 
 /// A value in the form in which it goes on the wire.
@@ -40,16 +42,12 @@ impl OptionMessage {
     }
 
     pub(crate) fn set(&mut self, number: u32, value: OptionScalar) {
-        self.fields.insert(number, OptionField { values: vec![value], packed: false, source_only: false });
+        self.fields.insert(number, OptionField { values: vec![value], ..OptionField::default() });
     }
 
     /// The message in a field, made where it is not there yet.
     pub(crate) fn enter(&mut self, number: u32, group: bool) -> &mut Self {
-        let field = self.fields.entry(number).or_insert_with(|| OptionField {
-            values: Vec::new(),
-            packed: false,
-            source_only: false,
-        });
+        let field = self.fields.entry(number).or_default();
         let is_message =
             |value: &OptionScalar| matches!(value, OptionScalar::Message(_) | OptionScalar::Group(_));
         if !field.values.last().is_some_and(is_message) {
@@ -74,15 +72,9 @@ impl OptionMessage {
                 OptionScalar::Group(inner) if !rest.is_empty() => OptionScalar::Group(inner.only(rest)),
                 value => value.clone(),
             };
-            let OptionField { packed, source_only, .. } = *field;
-            alone.fields.insert(*number, OptionField { values: vec![value], packed, source_only });
+            alone.fields.insert(*number, OptionField { values: vec![value], ..OptionField::default() });
         }
         alone
-    }
-
-    /// Whether it holds values that would be packed, not counting those inside messages.
-    pub(crate) fn has_packed_on_top(&self) -> bool {
-        self.fields.values().any(|field| field.packed)
     }
 
     /// Lets the values outside messages stand one by one.
@@ -125,7 +117,14 @@ impl OptionMessage {
     pub(crate) fn encode_fields(&self, retain: bool, wanted: impl Fn(u32) -> bool, out: &mut Writer) {
         let kept = |field: &OptionField| retain || !field.source_only;
         for (&number, field) in self.fields.iter().filter(|(number, field)| wanted(**number) && kept(field)) {
-            if field.packed {
+            if field.message_set {
+                for value in &field.values {
+                    out.group(1, |out| {
+                        out.varint_field(2, u64::from(number));
+                        value.encode(3, retain, out);
+                    });
+                }
+            } else if field.packed {
                 out.message(number, |out| field.values.iter().for_each(|value| value.encode_bare(out)));
             } else {
                 field.values.iter().for_each(|value| value.encode(number, retain, out));
