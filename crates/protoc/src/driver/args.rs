@@ -14,6 +14,8 @@ pub(super) struct Args {
     pub(super) parameters: Vec<(String, String)>,
     /// Plugin programs by the name they are known under.
     pub(super) plugins: Vec<(String, PathBuf)>,
+    /// Programs that run plugins, from `--X_prefix`, by generator name.
+    pub(super) prefixes: Vec<(String, String)>,
     pub(super) descriptor_set_out: Option<PathBuf>,
     pub(super) dependency_out: Option<PathBuf>,
     pub(super) include_imports: bool,
@@ -216,6 +218,7 @@ impl Args {
             outputs: Vec::new(),
             parameters: Vec::new(),
             plugins: Vec::new(),
+            prefixes: Vec::new(),
             descriptor_set_out: None,
             dependency_out: None,
             include_imports: false,
@@ -340,6 +343,10 @@ impl Args {
             self.parameters.push((name.to_owned(), value.to_owned()));
             return Ok(());
         }
+        if let Some(name) = flag.strip_prefix("--").and_then(|name| name.strip_suffix("_prefix")) {
+            self.prefixes.push((name.to_owned(), value.to_owned()));
+            return Ok(());
+        }
         let Some(name) = flag.strip_prefix("--").and_then(|name| name.strip_suffix("_out")) else {
             return Err(unknown(flag));
         };
@@ -367,6 +374,11 @@ impl Args {
                 return Err("When using --decode_raw, no input files should be given.".to_owned());
             }
             return Ok(());
+        }
+        let is_built_in = |name: &str| matches!(name, "python" | "pyi" | "grpc_python");
+        let unused = |name: &&String| !is_built_in(name) && self.outputs.iter().all(|out| out.name != **name);
+        if let Some(name) = self.parameters.iter().map(|(name, _)| name).find(unused) {
+            return Err(unknown(&format!("--{name}_opt")));
         }
         if self.inputs.is_empty() {
             return Err("Missing input file.".to_owned());

@@ -8,6 +8,7 @@
 mod args;
 mod inspect;
 mod output;
+mod zip;
 
 use std::{
     ffi::OsString,
@@ -160,7 +161,7 @@ impl Run<'_> {
                 self.generate(directive, &request, &mut outputs)?;
             }
         }
-        outputs.write(self.stdout)?;
+        outputs.write()?;
         if let Some(path) = &self.args.dependency_out {
             output::write_dependencies(path, &self.args, &outputs, &compilation, &paths)?;
         }
@@ -251,7 +252,9 @@ impl Run<'_> {
             "pyi" => &Pyi,
             "grpc_python" => &GrpcPython,
             _ => {
-                plugin = crate::generate::Plugin::new(name, &self.args.plugins);
+                let prefix = self.args.prefixes.iter().rev().find(|(of, _)| of == name);
+                let prefix = prefix.map_or("", |(_, command)| command.as_str());
+                plugin = crate::generate::Plugin::new(name, &self.args.plugins).run_by(prefix);
                 &plugin
             }
         };
@@ -269,7 +272,7 @@ impl Run<'_> {
 }
 
 /// A path without `.` parts.
-fn shown(path: &Path) -> String {
+pub(super) fn shown(path: &Path) -> String {
     let plain: std::path::PathBuf =
         path.components().filter(|part| *part != std::path::Component::CurDir).collect();
     plain.display().to_string()
@@ -281,7 +284,8 @@ fn msvs(diagnostic: &Diagnostic) -> String {
     match diagnostic.position {
         Some(at) => {
             let Diagnostic { file, message, .. } = diagnostic;
-            format!("{file}({}) : {kind} in column={}: {message}", at.line, at.column)
+            let word = if kind == "warning" { "warning: " } else { "" };
+            format!("{file}({}) : {kind} in column={}: {word}{message}", at.line, at.column)
         }
         None => diagnostic.to_string(),
     }
@@ -294,6 +298,9 @@ fn import_name(paths: &IncludePaths, input: &str) -> Result<String, String> {
             return Ok(input.to_owned());
         }
         return Err(format!("Could not make proto path relative: {input}: No such file or directory"));
+    }
+    if Path::new(input).is_dir() {
+        return Err(format!("Could not map to virtual file: {input}: Input file is a directory."));
     }
     match paths.virtual_name(input) {
         VirtualName::Found(name) => Ok(name),

@@ -19,6 +19,8 @@ pub struct Plugin {
     /// `protoc-gen-X`
     name: String,
     program: PathBuf,
+    /// A program and its arguments that run the plugin.
+    prefix: Vec<String>,
 }
 
 /// `CodeGeneratorResponse.Feature`
@@ -42,7 +44,24 @@ impl Plugin {
     pub fn new(output: &str, given: &[(String, PathBuf)]) -> Self {
         let name = format!("protoc-gen-{output}");
         let program = given.iter().find(|(known, _)| *known == name).map(|(_, path)| path.clone());
-        Self { program: program.unwrap_or_else(|| PathBuf::from(&name)), name }
+        Self { program: program.unwrap_or_else(|| PathBuf::from(&name)), name, prefix: Vec::new() }
+    }
+
+    /// The same plugin, run by a command: `COMMAND PLUGIN`. The words of the command are separated by blanks.
+    pub fn run_by(mut self, command: &str) -> Self {
+        self.prefix = command.split_whitespace().map(str::to_owned).collect();
+        self
+    }
+
+    fn command(&self) -> Command {
+        match self.prefix.split_first() {
+            None => Command::new(&self.program),
+            Some((program, arguments)) => {
+                let mut command = Command::new(program);
+                command.args(arguments).arg(&self.program);
+                command
+            }
+        }
     }
 
     /// Why there is no such program, and where one may come from.
@@ -75,7 +94,8 @@ impl Plugin {
 
     fn run(&self, input: Vec<u8>) -> Result<Vec<u8>, String> {
         let name = &self.name;
-        let mut child = Command::new(&self.program)
+        let mut child = self
+            .command()
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()

@@ -245,6 +245,19 @@ impl Decoder<'_> {
             }
         }
         self.leave_oneof(field, owner, into);
+        let is_zero = match &value {
+            Value::Varint(0) | Value::Fixed32(0) | Value::Fixed64(0) => true,
+            Value::Bytes(bytes) => bytes.is_empty(),
+            _ => false,
+        };
+        let has_presence = field.is_repeated()
+            || field.oneof.is_some()
+            || field.extendee.is_some()
+            || !field.features.is_implicit();
+        if is_zero && !has_presence && !self.pool.message(owner).map_entry {
+            into.fields.remove(&number);
+            return;
+        }
         let values = into.fields.entry(number).or_default();
         if !field.is_repeated() {
             values.clear();

@@ -138,6 +138,8 @@ fn without_comments(mut text: Vec<u8>) -> Vec<u8> {
                 text[at..end].fill(b' ');
                 at = end;
             }
+            // A comment elsewhere, an error here: with the two apart it is one symbol.
+            (None, b'/') if matches!(text.get(at + 1), Some(b'/' | b'*')) => text[at + 1] = b' ',
             _ => {}
         }
         at += 1;
