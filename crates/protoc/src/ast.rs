@@ -46,11 +46,39 @@ pub(crate) struct File {
     pub(crate) span: Span,
 }
 
-/// `syntax = "proto3";`
+/// `syntax = "proto3";` or `edition = "2024";`
 #[derive(Debug)]
 pub(crate) struct Syntax {
-    pub(crate) text: String,
+    pub(crate) edition: Edition,
     pub(crate) span: Span,
+}
+
+/// The language a file is written in, numbered as `google.protobuf.Edition`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Edition {
+    Proto2 = 998,
+    Proto3 = 999,
+    Edition2023 = 1000,
+    Edition2024 = 1001,
+    Edition2026 = 1002,
+}
+
+impl Edition {
+    /// Those that `edition = "…"` can name, with their names.
+    pub(crate) const NAMED: [(&'static str, Self); 3] =
+        [("2023", Self::Edition2023), ("2024", Self::Edition2024), ("2026", Self::Edition2026)];
+
+    /// Whether it is newer than the two syntaxes.
+    pub(crate) fn is_named(self) -> bool {
+        self >= Self::Edition2023
+    }
+}
+
+/// `export` or `local` before a message or enum, numbered as `google.protobuf.SymbolVisibility`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Visibility {
+    Local = 1,
+    Export = 2,
 }
 
 #[derive(Debug)]
@@ -69,12 +97,14 @@ pub(crate) enum ImportKind {
     Plain,
     Public,
     Weak,
+    /// Only for custom options.
+    Option,
 }
 
 #[derive(Debug)]
 pub(crate) struct Import {
     pub(crate) kind: ImportKind,
-    /// The token of `public` or `weak`.
+    /// The token of `public`, `weak` or `option`.
     pub(crate) kind_token: Option<u32>,
     pub(crate) path: String,
     pub(crate) span: Span,
@@ -117,6 +147,7 @@ pub(crate) enum OptionValue {
 
 #[derive(Debug, Default)]
 pub(crate) struct Message {
+    pub(crate) visibility: Option<Visibility>,
     pub(crate) name: Ident,
     pub(crate) items: Vec<MessageItem>,
     pub(crate) span: Span,
@@ -288,6 +319,7 @@ pub(crate) struct Reserved {
 
 #[derive(Debug)]
 pub(crate) struct Enum {
+    pub(crate) visibility: Option<Visibility>,
     pub(crate) name: Ident,
     pub(crate) items: Vec<EnumItem>,
     pub(crate) span: Span,

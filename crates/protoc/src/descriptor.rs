@@ -1,8 +1,8 @@
 //! Linked files to encoded `FileDescriptorProto`s, byte for byte as protoc writes them.
 
 use crate::{
-    ast::ImportKind,
-    ir::{Enum, EnumId, Field, FileId, Message, MessageId, Options, Pool, Service, Syntax},
+    ast::{Edition, ImportKind},
+    ir::{Enum, EnumId, Field, FileId, Import, Message, MessageId, Options, Pool, Service, Type},
     wire::Writer,
 };
 
@@ -12,52 +12,69 @@ pub(crate) struct Detail {
     /// `json_name` also where it is the default one: in descriptor sets and for plugins, not in generated code.
     pub(crate) json_names: bool,
     pub(crate) source_info: bool,
+    /// Options that are meant for the source only, too.
+    pub(crate) retain_options: bool,
 }
 
 /// The encoded descriptor of a file.
 pub(crate) fn encode(pool: &Pool, id: FileId, detail: Detail) -> Vec<u8> {
     let mut out = Writer::default();
-    Encoder { pool, detail }.file(id, &mut out);
+    Encoder { pool, detail, editions: pool.file(id).edition.is_named() }.file(id, &mut out);
     out.into_bytes()
 }
 
 struct Encoder<'a> {
     pool: &'a Pool,
     detail: Detail,
-}
-
-fn options(number: u32, options: &Options, out: &mut Writer) {
-    if !options.value.is_empty() {
-        out.message(number, |out| options.value.encode(out));
-    }
+    editions: bool,
 }
 
 impl Encoder<'_> {
+    fn options(&self, number: u32, options: &Options, out: &mut Writer) {
+        let retain = self.detail.retain_options;
+        if !options.value.is_empty(retain) {
+            out.message(number, |out| match retain {
+                true => options.encode_retained(out),
+                false => options.value.encode(false, out),
+            });
+        }
+    }
+
     fn file(&self, id: FileId, out: &mut Writer) {
         let file = self.pool.file(id);
         out.string(1, file.source.name());
         if !file.package.is_empty() {
             out.string(2, &file.package);
         }
-        for import in &file.imports {
+        let (for_options, plain): (Vec<&Import>, Vec<&Import>) =
+            file.imports.iter().partition(|import| import.kind == ImportKind::Option);
+        for import in &plain {
             out.string(3, &import.path);
         }
         file.messages.iter().for_each(|id| out.message(4, |out| self.message(*id, out)));
         file.enums.iter().for_each(|id| out.message(5, |out| self.enumeration(*id, out)));
         file.services.iter().for_each(|service| out.message(6, |out| self.service(service, out)));
         file.extensions.iter().for_each(|field| out.message(7, |out| self.field(field, out)));
-        options(8, &file.options, out);
+        self.options(8, &file.options, out);
         if self.detail.source_info {
-            out.message(9, |out| file.source_info.encode(&file.option_paths, out));
+            out.message(9, |out| {
+                file.source_info.encode(&file.option_paths, self.detail.retain_options, out)
+            });
         }
         for (kind, number) in [(ImportKind::Public, 10), (ImportKind::Weak, 11)] {
-            for (index, _) in file.imports.iter().enumerate().filter(|(_, import)| import.kind == kind) {
+            for (index, _) in plain.iter().enumerate().filter(|(_, import)| import.kind == kind) {
                 out.varint_field(number, index as u64);
             }
         }
-        if file.syntax == Syntax::Proto3 {
-            out.string(12, "proto3");
+        match file.edition {
+            Edition::Proto2 => {}
+            Edition::Proto3 => out.string(12, "proto3"),
+            edition => {
+                out.string(12, "editions");
+                out.varint_field(14, edition as u64);
+            }
         }
+        for_options.iter().for_each(|import| out.string(15, &import.path));
     }
 
     fn message(&self, id: MessageId, out: &mut Writer) {
@@ -70,15 +87,15 @@ impl Encoder<'_> {
             out.message(5, |out| {
                 out.int32(1, range.start);
                 out.int32(2, range.end);
-                options(3, &range.options, out);
+                self.options(3, &range.options, out);
             });
         }
         message.extensions.iter().for_each(|field| out.message(6, |out| self.field(field, out)));
-        options(7, &message.options, out);
+        self.options(7, &message.options, out);
         for oneof in &message.oneofs {
             out.message(8, |out| {
                 out.string(1, &oneof.name);
-                options(2, &oneof.options, out);
+                self.options(2, &oneof.options, out);
             });
         }
         for range in &message.reserved_ranges {
@@ -88,6 +105,9 @@ impl Encoder<'_> {
             });
         }
         message.reserved_names.iter().for_each(|(name, _)| out.string(10, name));
+        if let Some(visibility) = message.visibility {
+            out.varint_field(11, visibility as u64);
+        }
     }
 
     fn field(&self, field: &Field, out: &mut Writer) {
@@ -97,7 +117,12 @@ impl Encoder<'_> {
         }
         out.int32(3, field.number);
         out.int32(4, field.label as i32);
-        if let Some(number) = field.ty.number() {
+        // Editions have no groups, only messages with another encoding.
+        let ty = match field.ty {
+            Type::Group(id) if self.editions => Type::Message(id),
+            ty => ty,
+        };
+        if let Some(number) = ty.number() {
             out.varint_field(5, u64::from(number));
         }
         if !field.type_name.is_empty() {
@@ -106,7 +131,7 @@ impl Encoder<'_> {
         if let Some(default) = &field.default {
             out.bytes(7, default);
         }
-        options(8, &field.options, out);
+        self.options(8, &field.options, out);
         if let Some(oneof) = field.oneof {
             out.varint_field(9, u64::from(oneof));
         }
@@ -125,10 +150,10 @@ impl Encoder<'_> {
             out.message(2, |out| {
                 out.string(1, &value.name);
                 out.int32(2, value.number);
-                options(3, &value.options, out);
+                self.options(3, &value.options, out);
             });
         }
-        options(3, &definition.options, out);
+        self.options(3, &definition.options, out);
         for range in &definition.reserved_ranges {
             out.message(4, |out| {
                 out.int32(1, range.start);
@@ -136,6 +161,9 @@ impl Encoder<'_> {
             });
         }
         definition.reserved_names.iter().for_each(|(name, _)| out.string(5, name));
+        if let Some(visibility) = definition.visibility {
+            out.varint_field(6, visibility as u64);
+        }
     }
 
     fn service(&self, service: &Service, out: &mut Writer) {
@@ -148,7 +176,7 @@ impl Encoder<'_> {
                 if method.options.statements.is_empty() && method.has_block {
                     out.bytes(4, &[]);
                 }
-                options(4, &method.options, out);
+                self.options(4, &method.options, out);
                 if method.input.stream {
                     out.varint_field(5, 1);
                 }
@@ -157,6 +185,6 @@ impl Encoder<'_> {
                 }
             });
         }
-        options(3, &service.options, out);
+        self.options(3, &service.options, out);
     }
 }

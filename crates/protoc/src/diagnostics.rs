@@ -98,6 +98,12 @@ impl Diagnostics {
         });
     }
 
+    /// Adds an error or a warning about a file as a whole.
+    pub(crate) fn about_file(&mut self, is_error: bool, file: &str, message: String) {
+        let severity = if is_error { Severity::Error } else { Severity::Warning };
+        self.about(severity, file, message);
+    }
+
     fn is_full(&self, file: &str) -> bool {
         self.list.iter().rev().take_while(|diagnostic| diagnostic.file == file).count() >= MAX_PER_FILE
     }

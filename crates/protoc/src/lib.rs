@@ -24,6 +24,7 @@ pub mod driver;
 pub mod generate;
 mod ir;
 mod loader;
+mod message;
 mod parse;
 mod session;
 pub mod source;
@@ -34,4 +35,4 @@ mod wire;
 
 pub use diagnostics::{Diagnostic, Diagnostics, Severity};
 pub use loader::{IncludePaths, Loader, Mapping, MemoryFiles, VirtualName};
-pub use session::{Compilation, CompiledFile, compile};
+pub use session::{Compilation, CompiledFile, DescriptorDetail, compile};

@@ -1,14 +1,15 @@
 //! One run: files are loaded with what they import, parsed once each, and built in dependency order.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use crate::{
     ast::{FileItem, ImportKind},
     bundled,
     descriptor::{self, Detail},
     diagnostics::{Diagnostics, Severity},
-    ir::{self, FileId, Imported, ParsedFile, Pool},
+    ir::{self, FileId, Imported, MessageId, ParsedFile, Pool, Symbol},
     loader::Loader,
+    message::{self, DecodeError, Dynamic},
     parse,
     source::{MAX_SOURCE_BYTES, Source},
     source_info::SourceInfo,
@@ -42,16 +43,26 @@ pub fn compile<S: AsRef<str>>(
         pool: Pool::default(),
         states: HashMap::new(),
         finished: Vec::new(),
+        requested: HashSet::new(),
         diagnostics: Diagnostics::default(),
     };
     session.require(DESCRIPTOR_PROTO);
     let mut requested = Vec::new();
-    for name in files {
+    let files: Vec<S> = files.into_iter().collect();
+    session.requested = files.iter().map(|name| name.as_ref().to_owned()).collect();
+    for name in &files {
         // As protoc, go no further than the first file with errors: the next would mostly repeat them.
         match session.require(name.as_ref()) {
             Some(id) => requested.push(id),
             None => break,
         }
+    }
+    if session.diagnostics.has_errors() {
+        return Err(session.diagnostics);
+    }
+    // As protoc, for the files that were asked for and not for what they import.
+    for id in &requested {
+        ir::check_targets(&session.pool, *id, &mut session.diagnostics);
     }
     if session.diagnostics.has_errors() {
         return Err(session.diagnostics);
@@ -73,6 +84,8 @@ struct Session<'a> {
     states: HashMap<String, State>,
     /// In the order in which they were built.
     finished: Vec<FileId>,
+    /// The names of the files that were asked for.
+    requested: HashSet<String>,
     diagnostics: Diagnostics,
 }
 
@@ -96,7 +109,8 @@ impl Session<'_> {
         while let Some(top) = stack.last_mut() {
             let Some((import, token)) = top.imports.next() else {
                 let done = stack.pop()?;
-                let id = ir::build(&mut self.pool, done.parsed, &mut self.diagnostics);
+                let asked_for = self.requested.contains(&done.name);
+                let id = ir::build(&mut self.pool, done.parsed, asked_for, &mut self.diagnostics);
                 self.finished.extend(id);
                 self.states.insert(done.name, State::Done(id));
                 if let Some(parent) = stack.last_mut() {
@@ -184,31 +198,74 @@ impl Session<'_> {
 
     /// The files and all they import, each once and after its imports.
     fn reachable(&self, requested: &[FileId]) -> Vec<FileId> {
-        let mut seen = std::collections::HashSet::new();
-        let mut order = Vec::new();
-        let mut stack: Vec<(FileId, usize)> = Vec::new();
-        for id in requested {
-            if seen.insert(*id) {
-                stack.push((*id, 0));
-            }
-            while let Some((id, next)) = stack.last_mut() {
-                let imports = &self.pool.file(*id).imports;
-                match imports.get(*next) {
-                    Some(import) => {
-                        *next += 1;
-                        if let Some(file) = import.file.filter(|file| seen.insert(*file)) {
-                            stack.push((file, 0));
-                        }
+        imports_first(&self.pool, requested, |_| true)
+    }
+}
+
+/// The files and those that they import by way of `wanted` files, each once and after its imports.
+fn imports_first(pool: &Pool, requested: &[FileId], wanted: impl Fn(FileId) -> bool) -> Vec<FileId> {
+    let mut seen = HashSet::new();
+    let mut order = Vec::new();
+    let mut stack: Vec<(FileId, usize)> = Vec::new();
+    for id in requested {
+        if seen.insert(*id) {
+            stack.push((*id, 0));
+        }
+        while let Some((id, next)) = stack.last_mut() {
+            let imports = &pool.file(*id).imports;
+            match imports.get(*next) {
+                Some(import) => {
+                    *next += 1;
+                    if let Some(file) = import.file.filter(|file| wanted(*file) && seen.insert(*file)) {
+                        stack.push((file, 0));
                     }
-                    None => {
-                        order.push(*id);
-                        stack.pop();
-                    }
+                }
+                None => {
+                    order.push(*id);
+                    stack.pop();
                 }
             }
         }
-        order
     }
+    order
+}
+
+/// Text and binary forms of the messages of one type.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Codec<'a> {
+    pool: &'a Pool,
+    id: MessageId,
+}
+
+/// A binary message as text, and what is missing in it.
+#[derive(Debug)]
+pub(crate) struct Decoded {
+    pub(crate) text: String,
+    /// The paths of required fields that are not there.
+    pub(crate) missing: Vec<String>,
+}
+
+impl Codec<'_> {
+    /// Text to binary.
+    pub(crate) fn encode(&self, text: Vec<u8>) -> Result<Vec<u8>, String> {
+        message::encode_text(self.pool, self.id, text)
+    }
+
+    /// Binary to text.
+    pub(crate) fn decode(&self, bytes: &[u8]) -> Result<Decoded, DecodeError> {
+        let value = Dynamic::decode(self.pool, self.id, bytes)?;
+        let missing = value.missing_required(self.pool, self.id);
+        Ok(Decoded { text: message::print(self.pool, self.id, &value), missing })
+    }
+}
+
+/// What goes into a descriptor besides the declarations. Default: nothing of it.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct DescriptorDetail {
+    /// Places and comments.
+    pub source_info: bool,
+    /// Options that are meant for the source only (`retention = RETENTION_SOURCE`).
+    pub retain_options: bool,
 }
 
 /// One compiled file.
@@ -224,9 +281,29 @@ impl Compilation {
         self.requested.iter().map(|id| CompiledFile { compilation: self, id: *id })
     }
 
+    /// The files that were asked for, each after those of them that it imports: the order of protoc's descriptor sets.
+    pub fn requested_in_order(&self) -> impl Iterator<Item = CompiledFile<'_>> {
+        let asked_for: HashSet<FileId> = self.requested.iter().copied().collect();
+        let order = imports_first(&self.pool, &self.requested, |id| asked_for.contains(&id));
+        order.into_iter().map(|id| CompiledFile { compilation: self, id })
+    }
+
     /// The files that were asked for and all they import, each after its imports.
     pub fn files(&self) -> impl Iterator<Item = CompiledFile<'_>> {
         self.order.iter().map(|id| CompiledFile { compilation: self, id: *id })
+    }
+
+    /// Encodes and decodes messages of a type that the files, or those that they import, define.
+    pub(crate) fn codec(&self, name: &str) -> Option<Codec<'_>> {
+        match self.pool.symbols.get(name)?.symbol {
+            Symbol::Message(id) => Some(Codec { pool: &self.pool, id }),
+            _ => None,
+        }
+    }
+
+    /// The free field numbers of all messages that were asked for, one message a line.
+    pub(crate) fn free_field_numbers(&self) -> String {
+        ir::free_field_numbers(&self.pool, &self.requested)
     }
 
     /// What was found strange but not wrong.
@@ -237,7 +314,8 @@ impl Compilation {
     /// The encoded `FileDescriptorSet` of all files, as protoc writes it with `--include_imports`.
     pub fn file_descriptor_set(&self, source_info: bool) -> Vec<u8> {
         let mut out = crate::wire::Writer::default();
-        self.files().for_each(|file| out.bytes(1, &file.descriptor(source_info)));
+        let detail = DescriptorDetail { source_info, retain_options: false };
+        self.files().for_each(|file| out.bytes(1, &file.descriptor(detail)));
         out.into_bytes()
     }
 }
@@ -249,8 +327,10 @@ impl CompiledFile<'_> {
     }
 
     /// The encoded `FileDescriptorProto` as descriptor sets and plugins get it: every field has its JSON name.
-    pub fn descriptor(&self, source_info: bool) -> Vec<u8> {
-        descriptor::encode(&self.compilation.pool, self.id, Detail { json_names: true, source_info })
+    pub fn descriptor(&self, detail: DescriptorDetail) -> Vec<u8> {
+        let DescriptorDetail { source_info, retain_options } = detail;
+        let detail = Detail { json_names: true, source_info, retain_options };
+        descriptor::encode(&self.compilation.pool, self.id, detail)
     }
 
     /// The encoded `FileDescriptorProto` as generated code embeds it: JSON names only where they were written.
@@ -258,9 +338,26 @@ impl CompiledFile<'_> {
         descriptor::encode(&self.compilation.pool, self.id, Detail::default())
     }
 
-    /// The names of the files it imports.
+    /// Whether its descriptor with all options is another one than that without those for the source only.
+    pub(crate) fn differs_retained(&self) -> bool {
+        self.compilation.pool.file(self.id).differs_retained
+    }
+
+    /// The names of the files it imports, but for those that only options need.
     pub fn imports(&self) -> impl Iterator<Item = &str> {
-        self.compilation.pool.file(self.id).imports.iter().map(|import| import.path.as_str())
+        let imports = self.compilation.pool.file(self.id).imports.iter();
+        imports.filter(|import| import.kind != ImportKind::Option).map(|import| import.path.as_str())
+    }
+
+    /// The names of the files that it imports for options only (`import option`).
+    pub fn option_imports(&self) -> impl Iterator<Item = &str> {
+        let imports = self.compilation.pool.file(self.id).imports.iter();
+        imports.filter(|import| import.kind == ImportKind::Option).map(|import| import.path.as_str())
+    }
+
+    /// Whether it defines services.
+    pub fn has_services(&self) -> bool {
+        !self.compilation.pool.file(self.id).services.is_empty()
     }
 
     /// Whether it imports the named file publicly.

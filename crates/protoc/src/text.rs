@@ -125,3 +125,19 @@ pub(crate) fn hex_escape(bytes: &[u8]) -> String {
     }
     out
 }
+
+/// An edition by its number, without the prefix that its enum value has.
+pub(crate) fn edition_name(number: u64) -> String {
+    match number {
+        0 => "UNKNOWN".to_owned(),
+        900 => "LEGACY".to_owned(),
+        998 => "PROTO2".to_owned(),
+        999 => "PROTO3".to_owned(),
+        1000 => "2023".to_owned(),
+        1001 => "2024".to_owned(),
+        1002 => "2026".to_owned(),
+        9999 => "UNSTABLE".to_owned(),
+        0x7fff_ffff => "MAX".to_owned(),
+        other => format!("{other}_TEST_ONLY"),
+    }
+}

@@ -5,7 +5,7 @@ use std::{ffi::OsString, fs, path::PathBuf};
 use crate::loader::Mapping;
 
 /// What to do, read from the arguments.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Args {
     pub(super) mappings: Vec<Mapping>,
     pub(super) inputs: Vec<String>,
@@ -14,13 +14,54 @@ pub(super) struct Args {
     pub(super) parameters: Vec<(String, String)>,
     /// Plugin programs by the name they are known under.
     pub(super) plugins: Vec<(String, PathBuf)>,
+    /// Programs that run plugins, from `--X_prefix`, by generator name.
+    pub(super) prefixes: Vec<(String, String)>,
     pub(super) descriptor_set_out: Option<PathBuf>,
     pub(super) dependency_out: Option<PathBuf>,
     pub(super) include_imports: bool,
     pub(super) include_source_info: bool,
+    pub(super) retain_options: bool,
     pub(super) fatal_warnings: bool,
     pub(super) msvs: bool,
-    pub(super) free_field_numbers: bool,
+    pub(super) disallow_services: bool,
+    pub(super) deterministic_output: bool,
+    /// May output files lie outside their directory?
+    pub(super) out_dir_escape: bool,
+    /// What to do instead of generating code.
+    pub(super) action: Action,
+    pub(super) direct_dependencies: Dependencies,
+    pub(super) option_dependencies: Dependencies,
+    /// Descriptor sets that files may come from.
+    pub(super) descriptor_set_in: Vec<PathBuf>,
+}
+
+/// What a run is for.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) enum Action {
+    /// Code and descriptors are written.
+    #[default]
+    Generate,
+    /// Text to binary, of the named type.
+    Encode(String),
+    /// Binary to text, of the named type.
+    Decode(String),
+    /// Binary to text, of no type.
+    DecodeRaw,
+    PrintFreeFieldNumbers,
+}
+
+/// Which files may be imported, where it matters.
+#[derive(Debug)]
+pub(super) struct Dependencies {
+    pub(super) allowed: Option<Vec<String>>,
+    /// `%s` stands for the import.
+    pub(super) violation: String,
+}
+
+impl Dependencies {
+    fn new(violation: &str) -> Self {
+        Self { allowed: None, violation: violation.to_owned() }
+    }
 }
 
 /// `--NAME_out=PARAMETER:LOCATION`
@@ -40,7 +81,7 @@ pub(super) enum Mode {
 }
 
 /// Flags without a value.
-const SWITCHES: [&str; 13] = [
+const SWITCHES: [&str; 14] = [
     "-h",
     "--help",
     "--version",
@@ -54,22 +95,7 @@ const SWITCHES: [&str; 13] = [
     "--print_free_field_numbers",
     "--experimental_allow_proto3_optional",
     "--experimental_editions",
-];
-
-/// Flags of protoc that are not served yet.
-const UNSERVED: [&str; 12] = [
-    "--retain_options",
-    "--disallow_services",
-    "--deterministic_output",
-    "--decode_raw",
-    "--encode",
-    "--decode",
-    "--descriptor_set_in",
-    "--direct_dependencies",
-    "--option_dependencies",
-    "--option_dependencies_violation_msg",
-    "--direct_dependencies_violation_msg",
-    "--notices_out",
+    "--unsafe_allow_out_dir_escape",
 ];
 
 /// How deep `@file` arguments may nest.
@@ -87,16 +113,19 @@ pub(super) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Mod
     if all.is_empty() {
         return Ok(Mode::Help);
     }
-    let mut args = Args::default();
+    let mut args = Args::new();
     let mut rest = all.into_iter();
     while let Some(argument) = rest.next() {
+        if argument.is_empty() {
+            return Err("You seem to have passed an empty string as one of the arguments.".to_owned());
+        }
         if !argument.starts_with('-') || argument == "-" {
             args.inputs.push(argument);
             continue;
         }
         let (name, mut value) = split(&argument);
         if SWITCHES.contains(&name.as_str()) {
-            if value.is_some() && name != "--version" {
+            if value.is_some() && name == "--decode_raw" {
                 return Err(format!("{name} does not take a parameter."));
             }
             match name.as_str() {
@@ -105,9 +134,8 @@ pub(super) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Mod
                 _ => {}
             }
         } else if value.is_none() {
-            value = Some(rest.next().filter(|next| !next.starts_with('-')).ok_or_else(|| {
-                if is_known(&name) { format!("Missing value for flag: {name}") } else { unknown(&name) }
-            })?);
+            value =
+                Some(rest.next().filter(|next| !next.starts_with('-')).ok_or_else(|| missing_value(&name))?);
         }
         args.flag(&name, value.unwrap_or_default())?;
     }
@@ -148,10 +176,22 @@ fn unknown(name: &str) -> String {
     format!("Unknown flag: {name}")
 }
 
-fn is_known(name: &str) -> bool {
-    name.ends_with("_out")
-        || name.ends_with("_opt")
-        || matches!(name, "-I" | "-o" | "--proto_path" | "--plugin" | "--error_format")
+fn missing_value(name: &str) -> String {
+    let hint = if name == "--decode" { "\nTo decode an unknown message, use --decode_raw." } else { "" };
+    format!("Missing value for flag: {name}{hint}")
+}
+
+/// `--direct_dependencies` and `--option_dependencies`.
+fn dependency_list(list: &mut Dependencies, name: &str, what: &str, value: &str) -> Result<(), String> {
+    if list.allowed.is_some() {
+        return Err(format!(
+            "{name} may only be passed once. To specify multiple {what} dependencies, pass them all as a single \
+             parameter separated by ':'."
+        ));
+    }
+    let parts = value.split(':').filter(|part| !part.is_empty());
+    list.allowed = Some(parts.map(str::to_owned).collect());
+    Ok(())
 }
 
 impl Args {
@@ -164,35 +204,80 @@ impl Args {
         [
             idle(self.include_imports, "--include_imports"),
             idle(self.include_source_info, "--include_source_info"),
+            idle(self.retain_options, "--retain_options"),
         ]
         .into_iter()
         .flatten()
         .collect()
     }
 
+    fn new() -> Self {
+        Self {
+            mappings: Vec::new(),
+            inputs: Vec::new(),
+            outputs: Vec::new(),
+            parameters: Vec::new(),
+            plugins: Vec::new(),
+            prefixes: Vec::new(),
+            descriptor_set_out: None,
+            dependency_out: None,
+            include_imports: false,
+            include_source_info: false,
+            retain_options: false,
+            fatal_warnings: false,
+            msvs: false,
+            disallow_services: false,
+            deterministic_output: false,
+            out_dir_escape: false,
+            action: Action::Generate,
+            direct_dependencies: Dependencies::new(
+                "File is imported but not declared in --direct_dependencies: %s",
+            ),
+            option_dependencies: Dependencies::new(
+                "File is option imported but not declared in --option_dependencies: %s",
+            ),
+            descriptor_set_in: Vec::new(),
+        }
+    }
+
     fn flag(&mut self, name: &str, value: String) -> Result<(), String> {
         match name {
             "-I" | "--proto_path" => self.proto_path(&value),
             "-o" | "--descriptor_set_out" => {
-                if self.descriptor_set_out.is_some() {
-                    return Err(format!("{name} may only be passed once."));
-                }
-                if value.is_empty() {
-                    return Err(format!("{name} requires a non-empty value."));
+                once(name, self.descriptor_set_out.is_some(), &value)?;
+                if !matches!(self.action, Action::Generate) {
+                    return Err("Cannot use --encode or --decode and generate descriptors at the same time."
+                        .to_owned());
                 }
                 self.descriptor_set_out = Some(PathBuf::from(value));
             }
             "--dependency_out" => {
-                if self.dependency_out.is_some() {
-                    return Err(format!("{name} may only be passed once."));
+                once(name, self.dependency_out.is_some(), &value)?;
+                if !self.descriptor_set_in.is_empty() {
+                    return Err(format!("{name} cannot be used with --descriptor_set_in."));
                 }
                 self.dependency_out = Some(PathBuf::from(value));
             }
+            "--descriptor_set_in" => self.descriptor_sets(name, &value)?,
             "--include_imports" => self.include_imports = true,
             "--include_source_info" => self.include_source_info = true,
+            "--retain_options" => self.retain_options = true,
             "--fatal_warnings" => self.fatal_warnings = true,
-            "--print_free_field_numbers" => self.free_field_numbers = true,
+            "--disallow_services" => self.disallow_services = true,
+            "--deterministic_output" => self.deterministic_output = true,
+            "--unsafe_allow_out_dir_escape" => self.out_dir_escape = true,
             "--experimental_allow_proto3_optional" | "--experimental_editions" => {}
+            "--direct_dependencies" => {
+                dependency_list(&mut self.direct_dependencies, name, "direct", &value)?;
+            }
+            "--option_dependencies" => {
+                dependency_list(&mut self.option_dependencies, name, "option", &value)?;
+            }
+            "--direct_dependencies_violation_msg" => self.direct_dependencies.violation = value,
+            "--option_dependencies_violation_msg" => self.option_dependencies.violation = value,
+            "--encode" | "--decode" | "--decode_raw" | "--print_free_field_numbers" => {
+                self.act(name, value)?;
+            }
             "--error_format" => match value.as_str() {
                 "gcc" => self.msvs = false,
                 "msvs" => self.msvs = true,
@@ -208,17 +293,58 @@ impl Args {
                 };
                 self.plugins.push((plugin, path));
             }
-            _ if UNSERVED.contains(&name) => {
-                return Err(format!("{name} is not supported by this version of carom-protoc."));
-            }
             _ => return self.output(name, &value),
         }
+        Ok(())
+    }
+
+    /// A flag that asks for something else than code and descriptors.
+    fn act(&mut self, name: &str, value: String) -> Result<(), String> {
+        if !matches!(self.action, Action::Generate) {
+            return Err("Only one of --encode and --decode can be specified.".to_owned());
+        }
+        if !self.outputs.is_empty() || self.descriptor_set_out.is_some() {
+            return Err(format!("Cannot use {name} and generate code or descriptors at the same time."));
+        }
+        if value.is_empty() && matches!(name, "--encode" | "--decode") {
+            let hint =
+                if name == "--decode" { "\nTo decode an unknown message, use --decode_raw." } else { "" };
+            return Err(format!("Type name for {name} cannot be blank.{hint}"));
+        }
+        self.action = match name {
+            "--encode" => Action::Encode(value),
+            "--decode" => Action::Decode(value),
+            "--decode_raw" => Action::DecodeRaw,
+            _ => Action::PrintFreeFieldNumbers,
+        };
+        Ok(())
+    }
+
+    fn descriptor_sets(&mut self, name: &str, value: &str) -> Result<(), String> {
+        if !self.descriptor_set_in.is_empty() {
+            return Err(format!(
+                "{name} may only be passed once. To specify multiple descriptor sets, pass them all as a single \
+                 parameter separated by ':'."
+            ));
+        }
+        if value.is_empty() {
+            return Err(format!("{name} requires a non-empty value."));
+        }
+        if self.dependency_out.is_some() {
+            return Err(format!("{name} cannot be used with --dependency_out."));
+        }
+        self.descriptor_set_in =
+            value.split(':').filter(|part| !part.is_empty()).map(PathBuf::from).collect();
         Ok(())
     }
 
     fn output(&mut self, flag: &str, value: &str) -> Result<(), String> {
         if let Some(name) = flag.strip_prefix("--").and_then(|name| name.strip_suffix("_opt")) {
             self.parameters.push((name.to_owned(), value.to_owned()));
+            return Ok(());
+        }
+        if let Some(name) = flag.strip_prefix("--").and_then(|name| name.strip_suffix("_prefix")) {
+            self.prefixes.push((name.to_owned(), value.to_owned()));
             return Ok(());
         }
         let Some(name) = flag.strip_prefix("--").and_then(|name| name.strip_suffix("_out")) else {
@@ -243,12 +369,52 @@ impl Args {
     }
 
     fn check(&mut self) -> Result<(), String> {
+        if self.action == Action::DecodeRaw {
+            if !self.inputs.is_empty() {
+                return Err("When using --decode_raw, no input files should be given.".to_owned());
+            }
+            return Ok(());
+        }
+        let is_built_in = |name: &str| matches!(name, "python" | "pyi" | "grpc_python");
+        let unused = |name: &&String| !is_built_in(name) && self.outputs.iter().all(|out| out.name != **name);
+        if let Some(name) = self.parameters.iter().map(|(name, _)| name).find(unused) {
+            return Err(unknown(&format!("--{name}_opt")));
+        }
         if self.inputs.is_empty() {
             return Err("Missing input file.".to_owned());
         }
-        if self.outputs.is_empty() && self.descriptor_set_out.is_none() && !self.free_field_numbers {
+        let generates = self.action == Action::Generate;
+        if !generates && !self.outputs.is_empty() {
+            return Err(
+                "Cannot use --encode, --decode or print .proto info and generate code at the same time."
+                    .to_owned(),
+            );
+        }
+        if generates && self.outputs.is_empty() && self.descriptor_set_out.is_none() {
             return Err("Missing output directives.".to_owned());
+        }
+        if self.dependency_out.is_some() {
+            if !generates {
+                return Err("Can only use --dependency_out=FILE when generating code.".to_owned());
+            }
+            if self.inputs.len() > 1 {
+                return Err("Can only process one input file when using --dependency_out=FILE.".to_owned());
+            }
+        }
+        if self.deterministic_output && !matches!(self.action, Action::Encode(_)) {
+            return Err("Can only use --deterministic_output with --encode.".to_owned());
         }
         Ok(())
     }
+}
+
+/// A flag with one value.
+fn once(name: &str, given: bool, value: &str) -> Result<(), String> {
+    if given {
+        return Err(format!("{name} may only be passed once."));
+    }
+    if value.is_empty() {
+        return Err(format!("{name} requires a non-empty value."));
+    }
+    Ok(())
 }

@@ -6,22 +6,24 @@
 //! Nothing is written before everything has succeeded.
 
 mod args;
+mod inspect;
 mod output;
+mod zip;
 
 use std::{
     ffi::OsString,
-    io::{self, Write},
+    io::{self, Read, Write},
     path::Path,
 };
 
-use args::{Args, Mode, OutputDirective};
+use args::{Action, Args, Mode, OutputDirective};
 use output::Outputs;
 
 use crate::{
     diagnostics::{Diagnostic, Diagnostics, Severity},
-    generate::{Generator, GrpcPython, Pyi, Python, Request},
+    generate::{BUILT_IN, Generator, GrpcPython, Pyi, Python, Request},
     loader::{IncludePaths, Mapping, VirtualName},
-    session::{Compilation, compile},
+    session::{Compilation, DescriptorDetail, compile},
 };
 
 /// The protoc whose behaviour and generated code these are.
@@ -64,7 +66,9 @@ pub fn run_with(
     match mode {
         Mode::Help => print(stdout, HELP),
         Mode::Version => print(stdout, &format!("libprotoc {PROTOC_VERSION}\n")),
-        Mode::Compile(args) => Run { options, args, stderr, stdout }.compile(),
+        Mode::Compile(args) => {
+            Run { options, args, stdin: &mut io::stdin().lock(), stderr, stdout }.compile()
+        }
     }
 }
 
@@ -104,6 +108,7 @@ Parse PROTO_FILES and generate output based on the options given:
 struct Run<'a> {
     options: Options,
     args: Args,
+    stdin: &'a mut dyn Read,
     stdout: &'a mut dyn Write,
     stderr: &'a mut dyn Write,
 }
@@ -126,6 +131,9 @@ impl Run<'_> {
         for warning in self.args.warnings() {
             failed(self.stderr, &warning);
         }
+        if self.args.action == Action::DecodeRaw {
+            return inspect::decode_raw(self.stdin, self.stdout);
+        }
         let paths = self.include_paths();
         let mut names = Vec::new();
         for input in &self.args.inputs {
@@ -139,8 +147,12 @@ impl Run<'_> {
             }
         };
         self.report(compilation.warnings(), &paths);
+        self.check_inputs(&compilation)?;
         if self.args.fatal_warnings && !compilation.warnings().is_empty() {
             return Err(String::new());
+        }
+        if self.args.action != Action::Generate {
+            return inspect::act(&self.args.action, &compilation, self.stdin, self.stdout, self.stderr);
         }
         let mut outputs = Outputs::default();
         if !self.args.outputs.is_empty() {
@@ -149,12 +161,40 @@ impl Run<'_> {
                 self.generate(directive, &request, &mut outputs)?;
             }
         }
-        outputs.write(self.stdout)?;
+        outputs.write()?;
         if let Some(path) = &self.args.dependency_out {
             output::write_dependencies(path, &self.args, &outputs, &compilation, &paths)?;
         }
         if let Some(path) = &self.args.descriptor_set_out {
             write_set(&self.args, path, &compilation, self.stdout)?;
+        }
+        Ok(())
+    }
+
+    /// What a build system may forbid the files that were asked for.
+    fn check_inputs(&self, compilation: &Compilation) -> Result<(), String> {
+        for file in compilation.requested() {
+            if self.args.disallow_services && file.has_services() {
+                return Err(format!(
+                    "{}: This file contains services, but --disallow_services was used.",
+                    file.name()
+                ));
+            }
+            let plain: Vec<&str> = file.imports().collect();
+            let for_options: Vec<&str> = file.option_imports().collect();
+            let lists =
+                [(&self.args.direct_dependencies, plain), (&self.args.option_dependencies, for_options)];
+            for (list, imports) in lists {
+                let Some(allowed) = &list.allowed else { continue };
+                let forbidden: Vec<String> = imports
+                    .into_iter()
+                    .filter(|import| !allowed.iter().any(|allowed| allowed == import))
+                    .map(|import| format!("{}: {}", file.name(), list.violation.replace("%s", import)))
+                    .collect();
+                if !forbidden.is_empty() {
+                    return Err(forbidden.join("\n"));
+                }
+            }
         }
         Ok(())
     }
@@ -212,22 +252,27 @@ impl Run<'_> {
             "pyi" => &Pyi,
             "grpc_python" => &GrpcPython,
             _ => {
-                plugin = crate::generate::Plugin::new(name, &self.args.plugins);
+                let prefix = self.args.prefixes.iter().rev().find(|(of, _)| of == name);
+                let prefix = prefix.map_or("", |(_, command)| command.as_str());
+                plugin = crate::generate::Plugin::new(name, &self.args.plugins).run_by(prefix);
                 &plugin
             }
         };
         let built_in = matches!(name, "python" | "pyi" | "grpc_python");
+        if built_in {
+            BUILT_IN.check(request, &format!("--{name}_out"))?;
+        }
         let first = request.to_generate.first().filter(|_| built_in).map(|index| &request.files[*index].name);
         let files = generator.generate(request, &parameter).map_err(|error| match first {
             Some(file) => format!("--{name}_out: {file}: {error}"),
             None => format!("--{name}_out: {error}"),
         })?;
-        outputs.add(&directive.location, files).map_err(|error| format!("--{name}_out: {error}"))
+        outputs.add(&directive.location, files, self.args.out_dir_escape)
     }
 }
 
 /// A path without `.` parts.
-fn shown(path: &Path) -> String {
+pub(super) fn shown(path: &Path) -> String {
     let plain: std::path::PathBuf =
         path.components().filter(|part| *part != std::path::Component::CurDir).collect();
     plain.display().to_string()
@@ -239,7 +284,8 @@ fn msvs(diagnostic: &Diagnostic) -> String {
     match diagnostic.position {
         Some(at) => {
             let Diagnostic { file, message, .. } = diagnostic;
-            format!("{file}({}) : {kind} in column={}: {message}", at.line, at.column)
+            let word = if kind == "warning" { "warning: " } else { "" };
+            format!("{file}({}) : {kind} in column={}: {word}{message}", at.line, at.column)
         }
         None => diagnostic.to_string(),
     }
@@ -252,6 +298,9 @@ fn import_name(paths: &IncludePaths, input: &str) -> Result<String, String> {
             return Ok(input.to_owned());
         }
         return Err(format!("Could not make proto path relative: {input}: No such file or directory"));
+    }
+    if Path::new(input).is_dir() {
+        return Err(format!("Could not map to virtual file: {input}: Input file is a directory."));
     }
     match paths.virtual_name(input) {
         VirtualName::Found(name) => Ok(name),
@@ -281,13 +330,12 @@ fn write_set(
     stdout: &mut dyn Write,
 ) -> Result<(), String> {
     let mut out = crate::wire::Writer::default();
+    let detail =
+        DescriptorDetail { source_info: args.include_source_info, retain_options: args.retain_options };
     if args.include_imports {
-        compilation.files().for_each(|file| out.bytes(1, &file.descriptor(args.include_source_info)));
+        compilation.files().for_each(|file| out.bytes(1, &file.descriptor(detail)));
     } else {
-        let mut seen = std::collections::HashSet::new();
-        for file in compilation.requested().filter(|file| seen.insert(file.name().to_owned())) {
-            out.bytes(1, &file.descriptor(args.include_source_info));
-        }
+        compilation.requested_in_order().for_each(|file| out.bytes(1, &file.descriptor(detail)));
     }
     let bytes = out.into_bytes();
     let written: io::Result<()> =

@@ -2,12 +2,11 @@
 
 use std::{
     collections::BTreeMap,
-    fs,
-    io::{self, Write},
+    fs, io,
     path::{Path, PathBuf},
 };
 
-use super::args::Args;
+use super::{args::Args, zip};
 use crate::{generate::GeneratedFile, loader::IncludePaths, session::Compilation};
 
 /// The files of each output directory.
@@ -22,9 +21,32 @@ pub(super) fn reason(error: &io::Error) -> String {
     text.split(" (os error").next().unwrap_or(&text).to_owned()
 }
 
+/// An output location that is one file.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Archive {
+    Zip,
+    /// With a manifest.
+    Jar,
+}
+
+impl Archive {
+    fn of(location: &Path) -> Option<Self> {
+        match location.extension()?.to_str()? {
+            "zip" => Some(Self::Zip),
+            "jar" => Some(Self::Jar),
+            _ => None,
+        }
+    }
+}
+
 impl Outputs {
     /// Adds what a generator made for a directory.
-    pub(super) fn add(&mut self, location: &Path, files: Vec<GeneratedFile>) -> Result<(), String> {
+    pub(super) fn add(
+        &mut self,
+        location: &Path,
+        files: Vec<GeneratedFile>,
+        may_escape: bool,
+    ) -> Result<(), String> {
         let index = match self.directories.iter().position(|(path, _)| path == location) {
             Some(index) => index,
             None => {
@@ -37,9 +59,11 @@ impl Outputs {
             match &file.insertion_point {
                 Some(point) => insert(directory, &file, point)?,
                 None => {
-                    if file.name.split('/').any(|part| part == "..") || file.name.starts_with('/') {
+                    let escapes = file.name.split('/').any(|part| part == "..");
+                    if escapes && !may_escape {
                         return Err(format!(
-                            "{}: Generated file names must stay below the output directory.",
+                            "Output file names must never have a relative path. ({}). Use \
+                             --unsafe_allow_out_dir_escape to disable this error if intentional.",
                             file.name
                         ));
                     }
@@ -53,14 +77,20 @@ impl Outputs {
     }
 
     /// Writes everything. The output directories must exist; directories below them are made.
-    pub(super) fn write(&self, _stdout: &mut dyn Write) -> Result<(), String> {
+    pub(super) fn write(&self) -> Result<(), String> {
         for (location, files) in &self.directories {
+            if let Some(kind) = Archive::of(location) {
+                fs::write(location, zip::archive(files, kind == Archive::Jar))
+                    .map_err(|error| format!("{}: {}", location.display(), reason(&error)))?;
+                continue;
+            }
             let shown = format!("{}/", location.display().to_string().trim_end_matches('/'));
             if !location.as_os_str().is_empty() && !location.is_dir() {
-                return Err(format!("{shown}: No such file or directory"));
+                let reason = if location.exists() { "Not a directory" } else { "No such file or directory" };
+                return Err(format!("{shown}: {reason}"));
             }
             for (name, content) in files {
-                let path = location.join(name);
+                let path = location.join(name.trim_start_matches('/'));
                 let made = path.parent().map_or(Ok(()), fs::create_dir_all);
                 made.and_then(|()| fs::write(&path, content))
                     .map_err(|error| format!("{}: {}", path.display(), reason(&error)))?;
@@ -70,9 +100,11 @@ impl Outputs {
     }
 
     fn paths(&self) -> impl Iterator<Item = PathBuf> + '_ {
-        self.directories
-            .iter()
-            .flat_map(|(location, files)| files.keys().map(move |name| location.join(name)))
+        self.directories.iter().flat_map(|(location, files)| {
+            let archive = Archive::of(location).map(|_| location.clone());
+            let inside = files.keys().filter(|_| archive.is_none()).map(move |name| location.join(name));
+            archive.clone().into_iter().chain(inside.collect::<Vec<_>>())
+        })
     }
 }
 
@@ -105,6 +137,10 @@ fn insert(
         }
         text.extend_from_slice(line);
     }
+    // What stands at the insertion point goes on a line of its own.
+    if text.last().is_some_and(|last| *last != b'\n') {
+        text.push(b'\n');
+    }
     target.splice(start..start, text);
     Ok(())
 }
@@ -122,7 +158,7 @@ pub(super) fn write_dependencies(
     let sources: Vec<String> = compilation
         .files()
         .filter_map(|file| paths.disk_path(file.name()))
-        .map(|path| path.display().to_string())
+        .map(|path| super::shown(&path))
         .collect();
     let text = format!("{}: {}", targets.join(" \\\n"), sources.join("\\\n "));
     fs::write(path, text).map_err(|error| format!("{}: {}", path.display(), reason(&error)))

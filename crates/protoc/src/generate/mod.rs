@@ -7,16 +7,18 @@ mod pyi;
 mod python;
 mod python_names;
 mod raw;
+mod support;
 mod types;
 
 pub use grpc_python::GrpcPython;
 pub use plugin::Plugin;
 pub use pyi::Pyi;
 pub use python::Python;
+pub(crate) use support::BUILT_IN;
 
 use std::collections::HashMap;
 
-use crate::session::Compilation;
+use crate::session::{Compilation, DescriptorDetail};
 
 /// What a generator works on: files in dependency order, and which of them to generate for.
 #[derive(Debug, Default)]
@@ -34,10 +36,21 @@ pub struct Request {
 pub struct RequestFile {
     /// The name under which it is imported.
     pub name: String,
-    /// The encoded `FileDescriptorProto` with JSON names and source info, as plugins get it.
+    /// The encoded `FileDescriptorProto` with JSON names and source info, without options that are meant for the source
+    /// only: what plugins get of a file to generate for.
     pub descriptor: Vec<u8>,
+    /// The same with those options, where that is another one.
+    retained: Option<Vec<u8>>,
     /// The encoded `FileDescriptorProto` as generated code embeds it.
     pub embedded: Vec<u8>,
+}
+
+impl RequestFile {
+    /// The encoded `FileDescriptorProto` with options that are meant for the source only: what plugins get of an
+    /// imported file, and in `source_file_descriptors`.
+    pub fn source_descriptor(&self) -> &[u8] {
+        self.retained.as_ref().unwrap_or(&self.descriptor)
+    }
 }
 
 impl Request {
@@ -47,7 +60,10 @@ impl Request {
             .files()
             .map(|file| RequestFile {
                 name: file.name().to_owned(),
-                descriptor: file.descriptor(true),
+                descriptor: file.descriptor(DescriptorDetail { source_info: true, retain_options: false }),
+                retained: file
+                    .differs_retained()
+                    .then(|| file.descriptor(DescriptorDetail { source_info: true, retain_options: true })),
                 embedded: file.embedded_descriptor(),
             })
             .collect();

@@ -1,8 +1,8 @@
-//! Aggregate option values: text format, read from the tokens of the file itself.
+//! Text format, read from tokens: aggregate option values in the file itself, and messages to encode.
 
 use super::{
-    Field, MessageId, OptionMessage, OptionScalar, Type,
-    options::{Interpreter, field_in_text, float_scalar, int_scalar, mark},
+    Field, MessageId, OptionMessage, OptionScalar, Pool, Type,
+    options::{field_in_text, float_scalar, int_scalar, mark, message_named, put},
 };
 use crate::{
     ast::{Scalar, Span},
@@ -13,22 +13,47 @@ use crate::{
 pub(super) const MAX_DEPTH: usize = 100;
 const ANY: &str = "google.protobuf.Any";
 
+/// The tokens to read, with the text that they are of and the types they may name.
+#[derive(Clone, Copy)]
+pub(crate) struct Input<'p> {
+    pub(crate) pool: &'p Pool,
+    pub(crate) tokens: &'p [Token],
+    pub(crate) text: &'p [u8],
+}
+
+/// Finds extensions by their names in brackets.
+pub(crate) trait Extensions<'p> {
+    /// The extension of `message` that has the name.
+    fn extension_in(&mut self, name: &str, message: MessageId) -> Option<&'p Field>;
+}
+
+/// What is wrong with a text, and the token that it is about.
+#[derive(Debug)]
+pub(crate) struct Fault {
+    pub(crate) token: u32,
+    pub(crate) text: String,
+}
+
 /// Reads the tokens of `span`, whose end is not included, as a message.
-pub(super) fn parse(
-    interpreter: &mut Interpreter<'_>,
+pub(crate) fn parse<'p>(
+    input: Input<'p>,
+    extensions: &mut dyn Extensions<'p>,
     message: MessageId,
     span: Span,
-) -> Result<OptionMessage, String> {
-    let mut reader = Reader { interpreter, at: span.first, end: span.last, depth: 0 };
+) -> Result<OptionMessage, Fault> {
+    let mut reader = Reader { input, extensions, at: span.first, end: span.last, depth: 0 };
     let mut value = OptionMessage::default();
     while reader.at < reader.end {
-        reader.field(message, &mut value)?;
+        if let Err(text) = reader.field(message, &mut value) {
+            return Err(Fault { token: reader.at, text });
+        }
     }
     Ok(value)
 }
 
 struct Reader<'a, 'b> {
-    interpreter: &'a mut Interpreter<'b>,
+    input: Input<'b>,
+    extensions: &'a mut dyn Extensions<'b>,
     at: u32,
     end: u32,
     depth: usize,
@@ -36,11 +61,11 @@ struct Reader<'a, 'b> {
 
 impl<'b> Reader<'_, 'b> {
     fn token(&self) -> Option<Token> {
-        (self.at < self.end).then(|| self.interpreter.token(self.at))
+        (self.at < self.end).then(|| self.input.tokens[self.at as usize])
     }
 
     fn bytes(&self, token: Token) -> &'b [u8] {
-        &self.interpreter.text()[token.start as usize..token.end as usize]
+        &self.input.text[token.start as usize..token.end as usize]
     }
 
     fn text(&self) -> &'b str {
@@ -81,7 +106,7 @@ impl<'b> Reader<'_, 'b> {
 
     /// One `name: value` with the separator after it.
     fn field(&mut self, message: MessageId, value: &mut OptionMessage) -> Result<(), String> {
-        let pool = self.interpreter.pool;
+        let pool = self.input.pool;
         let definition = pool.message(message);
         let field = if self.take("[") {
             let name = self.dotted()?;
@@ -89,7 +114,7 @@ impl<'b> Reader<'_, 'b> {
                 return self.any(&name, message, value);
             }
             self.expect("]")?;
-            self.interpreter.extension_in(&name, message).ok_or_else(|| {
+            self.extensions.extension_in(&name, message).ok_or_else(|| {
                 format!(
                     "Extension \"{name}\" is not defined or is not an extension of \"{}\".",
                     definition.full_name
@@ -102,8 +127,10 @@ impl<'b> Reader<'_, 'b> {
             })?
         };
         if !field.is_repeated() && value.fields.contains_key(&(field.number as u32)) {
-            return Err(format!("Non-repeated field \"{}\" is specified multiple times.", field.name));
+            let name = if field.extendee.is_some() { &field.full_name } else { &field.name };
+            return Err(format!("Non-repeated field \"{name}\" is specified multiple times."));
         }
+        self.check_oneof(message, field, value)?;
         let colon = self.take(":");
         if !colon && field.ty.message().is_none() {
             return Err(format!("Expected \":\", found \"{}\".", self.text()));
@@ -112,7 +139,7 @@ impl<'b> Reader<'_, 'b> {
             if !self.take("]") {
                 loop {
                     let item = self.value(field)?;
-                    self.interpreter.put(value, field, item);
+                    put(value, field, item);
                     if self.take("]") {
                         break;
                     }
@@ -121,10 +148,27 @@ impl<'b> Reader<'_, 'b> {
             }
         } else {
             let item = self.value(field)?;
-            self.interpreter.put(value, field, item);
+            put(value, field, item);
         }
         self.separator();
         Ok(())
+    }
+
+    /// At most one field of a oneof may be written.
+    fn check_oneof(&self, id: MessageId, field: &Field, value: &OptionMessage) -> Result<(), String> {
+        let Some(index) = field.oneof else { return Ok(()) };
+        let message = self.input.pool.message(id);
+        let is_set =
+            |other: &&Field| other.oneof == Some(index) && value.fields.contains_key(&(other.number as u32));
+        match message.fields.iter().find(is_set) {
+            Some(other) => Err(format!(
+                "Field \"{}\" is specified along with field \"{}\", another member of oneof \"{}\".",
+                field.name,
+                other.name,
+                message.oneofs.get(index as usize).map_or("", |oneof| oneof.name.as_str())
+            )),
+            None => Ok(()),
+        }
     }
 
     fn separator(&mut self) {
@@ -133,19 +177,19 @@ impl<'b> Reader<'_, 'b> {
 
     /// `[host/full.Name] { … }` inside an `Any`.
     fn any(&mut self, host: &str, message: MessageId, value: &mut OptionMessage) -> Result<(), String> {
-        if self.interpreter.pool.message(message).full_name != ANY {
+        if self.input.pool.message(message).full_name != ANY {
             return Err("Expected identifier, got: /".to_owned());
         }
         let name = self.dotted()?;
         self.expect("]")?;
         self.take(":");
-        let inner = self.interpreter.message_named(&name);
+        let inner = message_named(self.input.pool, &name);
         let inner = inner
             .ok_or_else(|| format!("Could not find type \"{host}/{name}\" stored in google.protobuf.Any."))?;
         let mut content = self.message(inner)?;
-        mark(self.interpreter.pool, inner, &mut content);
+        mark(self.input.pool, inner, &mut content);
         let mut out = crate::wire::Writer::default();
-        content.encode(&mut out);
+        content.encode(false, &mut out);
         value.set(1, OptionScalar::Bytes(format!("{host}/{name}").into_bytes()));
         value.set(2, OptionScalar::Bytes(out.into_bytes()));
         self.separator();
@@ -178,7 +222,7 @@ impl<'b> Reader<'_, 'b> {
             Type::Message(id) => Ok(OptionScalar::Message(self.message(id)?)),
             Type::Group(id) => Ok(OptionScalar::Group(self.message(id)?)),
             Type::Enum(id) => {
-                let definition = self.interpreter.pool.enumeration(id);
+                let definition = self.input.pool.enumeration(id);
                 if self.kind() == Kind::Identifier {
                     let name = self.identifier()?;
                     let found = definition.values.iter().find(|value| value.name == name);
@@ -187,8 +231,17 @@ impl<'b> Reader<'_, 'b> {
                     })?;
                     return Ok(OptionScalar::Varint(i64::from(number) as u64));
                 }
-                let number = self.integer()?;
-                int_scalar(Scalar::Int32, number).ok_or_else(out_of_range)
+                let unsigned = self.text().to_owned();
+                let number = self.integer(i64::MAX as u64, true)?;
+                let known = definition.values.iter().any(|value| i128::from(value.number) == number);
+                if definition.features.is_closed() && !known {
+                    let shown = if number < 0 { number.to_string() } else { unsigned };
+                    return Err(format!(
+                        "Unknown enumeration value of \"{shown}\" for field \"{}\".",
+                        field.name
+                    ));
+                }
+                Ok(OptionScalar::Varint(i64::from(number as i32) as u64))
             }
             Type::Scalar(scalar) => self.scalar(scalar, field),
             Type::Unresolved => Err(format!("Field \"{}\" has no type.", field.name)),
@@ -208,12 +261,15 @@ impl<'b> Reader<'_, 'b> {
                 }
                 Ok(OptionScalar::Bytes(bytes))
             }
+            Scalar::Bool if self.kind() == Kind::Integer => {
+                Ok(OptionScalar::Varint(self.integer(1, false)? as u64))
+            }
             Scalar::Bool => match self.text() {
-                "true" | "True" | "t" | "1" => {
+                "true" | "True" | "t" => {
                     self.at += 1;
                     Ok(OptionScalar::Varint(1))
                 }
-                "false" | "False" | "f" | "0" => {
+                "false" | "False" | "f" => {
                     self.at += 1;
                     Ok(OptionScalar::Varint(0))
                 }
@@ -222,16 +278,30 @@ impl<'b> Reader<'_, 'b> {
                 }
             },
             Scalar::Float | Scalar::Double => Ok(float_scalar(scalar, self.float()?)),
-            _ => int_scalar(scalar, self.integer()?).ok_or_else(out_of_range),
+            _ => {
+                let (most, signed) = match scalar {
+                    Scalar::Int32 | Scalar::Sint32 | Scalar::Sfixed32 => (i32::MAX as u64, true),
+                    Scalar::Int64 | Scalar::Sint64 | Scalar::Sfixed64 => (i64::MAX as u64, true),
+                    Scalar::Uint32 | Scalar::Fixed32 => (u64::from(u32::MAX), false),
+                    _ => (u64::MAX, false),
+                };
+                let number = self.integer(most, signed)?;
+                int_scalar(scalar, number).ok_or_else(|| format!("Integer out of range ({number})"))
+            }
         }
     }
 
-    fn integer(&mut self) -> Result<i128, String> {
-        let negative = self.take("-");
+    /// An integer up to `most`; where it may have a sign, one further below zero.
+    fn integer(&mut self, most: u64, signed: bool) -> Result<i128, String> {
+        let negative = signed && self.take("-");
         if self.kind() != Kind::Integer {
             return Err(format!("Expected integer, got: {}", self.text()));
         }
-        let value = i128::from(tokens::integer_value(self.text()).ok_or_else(out_of_range)?);
+        let text = self.text();
+        let value = tokens::integer_value(text)
+            .filter(|value| *value <= most + u64::from(negative))
+            .ok_or_else(|| format!("Integer out of range ({text})"))?;
+        let value = i128::from(value);
         self.at += 1;
         Ok(if negative { -value } else { value })
     }
@@ -241,6 +311,9 @@ impl<'b> Reader<'_, 'b> {
         let text = self.text();
         let value = match self.kind() {
             Kind::Float => tokens::float_value(text),
+            Kind::Integer if text.len() > 1 && text.starts_with('0') => {
+                return Err(format!("Expect a decimal number, got: {text}"));
+            }
             Kind::Integer => {
                 tokens::integer_value(text).map_or_else(|| tokens::float_value(text), |v| v as f64)
             }
@@ -254,8 +327,4 @@ impl<'b> Reader<'_, 'b> {
         self.at += 1;
         Ok(if negative { -value } else { value })
     }
-}
-
-fn out_of_range() -> String {
-    "Integer out of range.".to_owned()
 }

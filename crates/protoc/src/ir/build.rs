@@ -3,13 +3,17 @@
 use std::collections::HashSet;
 
 use super::{
-    Enum, EnumId, EnumValue, Extendee, Field, FieldTokens, File, FileId, Import, Message, MessageId, Method,
-    MethodType, Oneof, OptionMessage, Options, Pool, Range, Service, Syntax, Type, check,
+    Enum, EnumId, EnumValue, Extendee, Features, Field, FieldTokens, File, FileId, Import, Message,
+    MessageId, Method, MethodType, Oneof, OptionMessage, Options, Pool, Range, Service, Type, check,
     check_numbers::{self, NumberHints},
-    declare, link, options,
+    declare, features, lifetimes, link, naming,
+    options::{self, Phase},
+    visibility,
 };
 use crate::{
-    ast::{self, FileItem, Label, MessageItem, OneofItem, OptionAssign, RangeEnd, TypeName},
+    ast::{
+        self, Edition, FileItem, ImportKind, Label, MessageItem, OneofItem, OptionAssign, RangeEnd, TypeName,
+    },
     diagnostics::Diagnostics,
     source::Source,
     source_info::{OptionPaths, SourceInfo},
@@ -41,9 +45,15 @@ pub(crate) const MAX_FIELD_NUMBER: i32 = (1 << 29) - 1;
 /// `MessageOptions.map_entry`
 const MAP_ENTRY: u32 = 7;
 
-/// Builds, links and checks a file. On errors, which are added to `diagnostics`, the file stays in the pool but must
+/// Builds, links and checks a file. Where it was asked for, and is not only imported, imports that it does not need are
+/// reported. On errors, which are added to `diagnostics`, the file stays in the pool but must
 /// not be used.
-pub(crate) fn build(pool: &mut Pool, parsed: ParsedFile, diagnostics: &mut Diagnostics) -> Option<FileId> {
+pub(crate) fn build(
+    pool: &mut Pool,
+    parsed: ParsedFile,
+    asked_for: bool,
+    diagnostics: &mut Diagnostics,
+) -> Option<FileId> {
     let mut own = Diagnostics::default();
     let id = FileId(pool.files.len() as u32);
     let first_message = pool.messages.len() as u32;
@@ -59,11 +69,23 @@ pub(crate) fn build(pool: &mut Pool, parsed: ParsedFile, diagnostics: &mut Diagn
     let mut visible = link::link(pool, &scope, &mut own);
     check_numbers::suggest(pool, id, &hints, &mut own);
     if !own.has_errors() {
-        options::interpret(pool, &scope, &mut visible, &mut own);
+        options::interpret(pool, &scope, Phase::Standard, &mut visible, &mut own);
+        features::resolve(pool, id, &mut own);
+        options::interpret(pool, &scope, Phase::Custom, &mut visible, &mut own);
+        options::mark_source_only(pool, &scope);
     }
     if !own.has_errors() {
         check::check(pool, &scope, &mut own);
-        visible.report_unused(pool, &mut own);
+    }
+    if !own.has_errors() {
+        naming::check(pool, id, &mut own);
+        visibility::check(pool, id, &mut own);
+    }
+    if !own.has_errors() {
+        if asked_for {
+            visible.report_unused(pool, &mut own);
+        }
+        lifetimes::check(pool, id, &mut own);
     }
     let failed = own.has_errors();
     diagnostics.extend(own);
@@ -96,6 +118,8 @@ struct Builder<'a> {
 /// What a message or file contains besides fields; `extend` blocks and groups add to it.
 #[derive(Default)]
 struct Content {
+    /// The message; none for the file.
+    message: Option<MessageId>,
     messages: Vec<MessageId>,
     enums: Vec<EnumId>,
     extensions: Vec<Field>,
@@ -107,14 +131,12 @@ fn join(scope: &str, name: &str) -> String {
 
 impl Builder<'_> {
     fn file(mut self, parsed: ParsedFile) {
-        let syntax = match &parsed.tree.syntax {
-            Some(syntax) if syntax.text == "proto3" => Syntax::Proto3,
-            _ => Syntax::Proto2,
-        };
+        let edition = parsed.tree.syntax.as_ref().map_or(Edition::Proto2, |syntax| syntax.edition);
         self.pool.files.push(File {
             source: parsed.source,
             tokens: parsed.tokens,
-            syntax,
+            edition,
+            features: Features::of(edition),
             package: String::new(),
             package_span: ast::Span::default(),
             imports: Vec::new(),
@@ -125,6 +147,7 @@ impl Builder<'_> {
             options: Options::default(),
             source_info: parsed.source_info,
             option_paths: OptionPaths::new(),
+            differs_retained: false,
         });
         self.header(&parsed.tree, &parsed.imports);
         let package = self.own_file().package.clone();
@@ -132,9 +155,9 @@ impl Builder<'_> {
         let (mut statements, mut services) = (Vec::new(), Vec::new());
         for item in parsed.tree.items {
             match item {
-                FileItem::Message(message) => self.add_message(&mut content, message, &package),
+                FileItem::Message(message) => self.add_message(&mut content, message, &package, None),
                 FileItem::Enum(definition) => {
-                    let id = self.enumeration(definition, &package);
+                    let id = self.enumeration(definition, &package, None);
                     content.enums.push(id);
                 }
                 FileItem::Service(service) => services.push(self.service(service, &package)),
@@ -174,7 +197,8 @@ impl Builder<'_> {
                         Imported::File(id) => Some(id),
                         _ => None,
                     };
-                    if imported == Imported::Refused {
+                    // What only options need may be missing as far as this file goes; the run fails all the same.
+                    if imported == Imported::Refused && import.kind != ImportKind::Option {
                         let message = format!("Import \"{}\" was not found or had errors.", import.path);
                         self.error(import.span.first, message);
                     }
@@ -201,14 +225,21 @@ impl Builder<'_> {
         }
     }
 
-    fn add_message(&mut self, content: &mut Content, message: ast::Message, scope: &str) {
-        let id = self.reserve_message(&message.name, scope);
+    fn add_message(
+        &mut self,
+        content: &mut Content,
+        message: ast::Message,
+        scope: &str,
+        nested_in: Option<MessageId>,
+    ) {
+        let id = self.reserve_message(&message.name, scope, nested_in);
+        self.pool.messages[id.0 as usize].visibility = message.visibility;
         content.messages.push(id);
         self.message_content(id, message.items);
     }
 
     /// Makes an empty message.
-    fn reserve_message(&mut self, name: &ast::Ident, scope: &str) -> MessageId {
+    fn reserve_message(&mut self, name: &ast::Ident, scope: &str, nested_in: Option<MessageId>) -> MessageId {
         let id = MessageId(self.pool.messages.len() as u32);
         let full_name = join(scope, &name.text);
         self.pool.messages.push(Message {
@@ -225,22 +256,26 @@ impl Builder<'_> {
             reserved_names: Vec::new(),
             options: Options::default(),
             map_entry: false,
+            visibility: None,
+            features: Features::of(self.pool.file(self.id).edition),
+            file: self.id,
+            nested_in,
         });
         id
     }
 
     fn message_content(&mut self, id: MessageId, items: Vec<MessageItem>) {
         let scope = self.pool.message(id).full_name.clone();
-        let mut content = Content::default();
+        let mut content = Content { message: Some(id), ..Content::default() };
         let (mut fields, mut oneofs) = (Vec::new(), Vec::new());
         let (mut extensions, mut reserved, mut statements) = (Vec::new(), Vec::new(), Vec::new());
         for item in items {
             match item {
                 MessageItem::Field(field) => fields.push(self.field(*field, &mut content, &scope)),
                 MessageItem::Oneof(oneof) => self.oneof(oneof, &mut content, id, &mut fields, &mut oneofs),
-                MessageItem::Message(message) => self.add_message(&mut content, message, &scope),
+                MessageItem::Message(message) => self.add_message(&mut content, message, &scope, Some(id)),
                 MessageItem::Enum(definition) => {
-                    let enum_id = self.enumeration(definition, &scope);
+                    let enum_id = self.enumeration(definition, &scope, Some(id));
                     content.enums.push(enum_id);
                 }
                 MessageItem::Extend(extend) => self.extend(extend, &mut content, &scope),
@@ -311,7 +346,8 @@ impl Builder<'_> {
 
     /// A field; the message of a group or of a map's entries goes to `content`.
     fn field(&mut self, field: ast::Field, content: &mut Content, scope: &str) -> Field {
-        let proto3 = self.pool.file(self.id).syntax == Syntax::Proto3;
+        let edition = self.pool.file(self.id).edition;
+        let proto3 = edition == Edition::Proto3;
         let mut name = field.name.text.clone();
         let mut label = field.label.map_or(Label::Optional, |(label, _)| label);
         let (mut ty, mut type_name) = (Type::Unresolved, String::new());
@@ -321,14 +357,14 @@ impl Builder<'_> {
             ast::FieldType::Map { key, value } => {
                 label = Label::Repeated;
                 type_name = text::map_entry_name(&name);
-                let entry = self.map_entry(&field, [key, value], scope);
+                let entry = self.map_entry(&field, [key, value], scope, content.message);
                 content.messages.push(entry);
             }
             ast::FieldType::Group => {
                 type_name.clone_from(&name);
                 name.make_ascii_lowercase();
                 if let Some(group) = field.group {
-                    let id = self.reserve_message(&group.name, scope);
+                    let id = self.reserve_message(&group.name, scope, content.message);
                     content.messages.push(id);
                     self.message_content(id, group.items);
                     ty = Type::Group(id);
@@ -350,6 +386,7 @@ impl Builder<'_> {
             json_name: field.json_name.map_or_else(|| text::json_name(&name), |json| json.value),
             proto3_optional: proto3 && matches!(field.label, Some((Label::Optional, _))),
             options: Options::new(field.options),
+            features: Features::of(edition),
             at: FieldTokens {
                 name: field.name.token,
                 number: field.number.token,
@@ -361,9 +398,20 @@ impl Builder<'_> {
         }
     }
 
-    fn map_entry(&mut self, field: &ast::Field, types: [&TypeName; 2], scope: &str) -> MessageId {
+    fn map_entry(
+        &mut self,
+        field: &ast::Field,
+        types: [&TypeName; 2],
+        scope: &str,
+        nested_in: Option<MessageId>,
+    ) -> MessageId {
+        // What a map field says of features holds for both parts of its entries.
+        let is_feature =
+            |option: &&OptionAssign| !option.name[0].is_extension && option.name[0].name == "features";
+        let statements: Vec<OptionAssign> = field.options.iter().filter(is_feature).cloned().collect();
+        let features = Features::of(self.pool.file(self.id).edition);
         let name = ast::Ident { text: text::map_entry_name(&field.name.text), token: field.name.token };
-        let id = self.reserve_message(&name, scope);
+        let id = self.reserve_message(&name, scope, nested_in);
         let scope = self.pool.message(id).full_name.clone();
         let fields = ["key", "value"].into_iter().zip(types).zip(1..).map(|((name, ty), number)| {
             let (ty, type_name) = match ty {
@@ -383,7 +431,8 @@ impl Builder<'_> {
                 json_name: name.to_owned(),
                 json_name_written: false,
                 proto3_optional: false,
-                options: Options::default(),
+                options: Options::new(statements.clone()),
+                features,
                 at: FieldTokens {
                     name: field.name.token,
                     number: field.number.token,
@@ -399,7 +448,7 @@ impl Builder<'_> {
         id
     }
 
-    fn enumeration(&mut self, definition: ast::Enum, scope: &str) -> EnumId {
+    fn enumeration(&mut self, definition: ast::Enum, scope: &str, nested_in: Option<MessageId>) -> EnumId {
         let id = EnumId(self.pool.enums.len() as u32);
         let name = definition.name.text;
         let full_name = join(scope, &name);
@@ -425,6 +474,9 @@ impl Builder<'_> {
         }
         self.pool.enums.push(Enum {
             file: self.id,
+            visibility: definition.visibility,
+            features: Features::of(self.pool.file(self.id).edition),
+            nested_in,
             name,
             full_name,
             name_token: definition.name.token,

@@ -1,10 +1,10 @@
 //! Rules of the language that need linked types and interpreted options.
 
 use super::{
-    Enum, Field, File, Message, MessageId, Pool, Syntax, Type, build::BuiltFile, check_names, options,
+    Enum, Field, File, Message, MessageId, Pool, Type, build::BuiltFile, check_features, check_names, options,
 };
 use crate::{
-    ast::{Label, Scalar},
+    ast::{Edition, Label, Scalar},
     diagnostics::Diagnostics,
 };
 
@@ -32,6 +32,7 @@ const OPTION_MESSAGES: [&str; 9] = [
 pub(super) fn check(pool: &Pool, built: &BuiltFile, diagnostics: &mut Diagnostics) {
     let file = pool.file(built.id);
     let mut checker = Checker { pool, file, diagnostics };
+    check_features::file(&mut checker);
     for message in built.messages().map(|id| pool.message(id)) {
         checker.message(message);
     }
@@ -55,12 +56,17 @@ impl Checker<'_> {
     }
 
     pub(super) fn proto3(&self) -> bool {
-        self.file.syntax == Syntax::Proto3
+        self.file.edition == Edition::Proto3
     }
 
     fn message(&mut self, message: &Message) {
         for field in message.fields.iter().chain(&message.extensions) {
             self.field(field, Some(message));
+        }
+        if message.is_message_set()
+            && let Some(field) = message.fields.first()
+        {
+            self.error(field.at.name, "MessageSets cannot have fields, only extensions.");
         }
         for (index, oneof) in message.oneofs.iter().enumerate() {
             if !message.fields.iter().any(|field| field.oneof == Some(index as u32)) {
@@ -79,9 +85,10 @@ impl Checker<'_> {
     }
 
     fn field(&mut self, field: &Field, message: Option<&Message>) {
+        check_features::field(self, field, message);
         if let Some(packed) = field.options.value.varint(PACKED)
             && packed == 1
-            && !options::is_packed(field, self.file.syntax)
+            && !options::is_packable(field)
         {
             self.error(field.at.ty, "[packed = true] can only be specified for repeated primitive fields.");
         }
@@ -92,8 +99,13 @@ impl Checker<'_> {
         if self.proto3() {
             self.proto3_field(field);
         }
-        if message.is_some_and(|message| message.map_entry) {
-            self.map_entry_field(field);
+        if let Type::Message(id) = field.ty
+            && field.is_repeated()
+        {
+            let entry = self.pool.message(id);
+            for part in entry.fields.iter().filter(|_| entry.map_entry) {
+                self.map_entry_field(part);
+            }
         }
         if field.extendee.is_some() {
             self.extension(field);
@@ -129,7 +141,7 @@ impl Checker<'_> {
         match field.ty {
             Type::Enum(id) => {
                 let definition = self.pool.enumeration(id);
-                if self.pool.file(definition.file).syntax == Syntax::Proto2 {
+                if definition.features.is_closed() {
                     let parent = field.full_name.rsplit_once('.').map_or("", |(parent, _)| parent);
                     let text = format!(
                         "Enum type \"{}\" is not an open enum, but is used in \"{parent}\" which is a proto3 message \
@@ -174,7 +186,7 @@ impl Checker<'_> {
 
     fn enumeration(&mut self, definition: &Enum) {
         let Some(first) = definition.values.first() else { return };
-        if self.proto3() && first.number != 0 {
+        if !definition.features.is_closed() && first.number != 0 {
             self.error(first.number_token, "The first enum value must be zero for open enums.");
         }
         self.enum_numbers(definition);

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::{Enum, Field, Message, check::Checker};
-use crate::text;
+use crate::{ast::Edition, text};
 
 /// `MessageOptions.deprecated_legacy_json_field_conflicts` and the same of `EnumOptions`.
 const LEGACY_CONFLICTS: u32 = 11;
@@ -34,7 +34,7 @@ fn check_json(checker: &mut Checker<'_>, message: &Message, custom: bool) {
         }
         let word = |is_custom| if is_custom { "custom" } else { "default" };
         let both_custom = is_custom && other_custom;
-        let legacy = !checker.proto3() && !both_custom;
+        let legacy = !message.features.allows_json() && !both_custom;
         let existing = if name == text::json_name(&other.name) || other_custom {
             String::new()
         } else {
@@ -75,7 +75,7 @@ pub(super) fn enum_values(checker: &mut Checker<'_>, definition: &Enum) {
              any). (If you are using allow_alias, please assign the same number to each enum value name.)",
             value.name
         );
-        if checker.proto3() {
+        if checker.file.edition != Edition::Proto2 {
             checker.error(value.name_token, text);
         } else {
             checker.file.warning(checker.diagnostics, value.name_token, text);

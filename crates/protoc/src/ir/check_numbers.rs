@@ -81,3 +81,44 @@ pub(super) fn fault_token(range: &Range) -> u32 {
 pub(super) fn next_free(message: &Message) -> String {
     free_numbers(message, 1).pop().unwrap_or_default()
 }
+
+/// The free numbers of every message of the files, one a line: `name  free: 1-4 7 9-INF`.
+pub(crate) fn free_field_numbers(pool: &Pool, files: &[FileId]) -> String {
+    let mut out = String::new();
+    for file in files {
+        for message in &pool.file(*file).messages {
+            free_of_message(pool, *message, &mut out);
+        }
+    }
+    out
+}
+
+fn free_of_message(pool: &Pool, id: MessageId, out: &mut String) {
+    let message = pool.message(id);
+    message.nested.iter().for_each(|nested| {
+        // A group is a part of the message that it is a field of, but has numbers of its own.
+        free_of_message(pool, *nested, out);
+    });
+    let mut used: Vec<(i32, i32)> =
+        message.fields.iter().map(|field| (field.number, field.number.saturating_add(1))).collect();
+    let ranges = message.reserved_ranges.iter().chain(&message.extension_ranges);
+    used.extend(ranges.map(|range| (range.start, range.end)));
+    used.sort_unstable();
+    let mut line = format!("{:<35} free:", message.full_name);
+    let mut next = 1;
+    for (start, end) in used {
+        if next < start {
+            line += &shown_range(next, start - 1);
+        }
+        next = next.max(end);
+    }
+    if next <= MAX_FIELD_NUMBER {
+        line += &format!(" {next}-INF");
+    }
+    out.push_str(&line);
+    out.push('\n');
+}
+
+fn shown_range(first: i32, last: i32) -> String {
+    if first == last { format!(" {first}") } else { format!(" {first}-{last}") }
+}

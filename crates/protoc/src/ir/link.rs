@@ -7,6 +7,7 @@ use super::{
     build::BuiltFile,
     check_numbers,
     symbols::{Entry, ExtensionAt},
+    visibility,
 };
 use crate::{ast::ImportKind, diagnostics::Diagnostics};
 
@@ -29,15 +30,25 @@ pub(crate) enum Missing {
 
 impl Visible {
     fn new(pool: &Pool, file: FileId) -> Self {
-        let mut files = HashSet::from([file]);
-        let mut open: Vec<FileId> = pool.file(file).imports.iter().filter_map(|import| import.file).collect();
+        let mut visible = Self { file, files: HashSet::from([file]), used: HashSet::new() };
+        visible.admit(pool, |kind| kind != ImportKind::Option);
+        visible
+    }
+
+    /// From here on the names of what is imported for options only can be used, too.
+    pub(crate) fn admit_option_imports(&mut self, pool: &Pool) {
+        self.admit(pool, |kind| kind == ImportKind::Option);
+    }
+
+    fn admit(&mut self, pool: &Pool, wanted: impl Fn(ImportKind) -> bool) {
+        let imports = pool.file(self.file).imports.iter().filter(|import| wanted(import.kind));
+        let mut open: Vec<FileId> = imports.filter_map(|import| import.file).collect();
         while let Some(id) = open.pop() {
-            if files.insert(id) {
+            if self.files.insert(id) {
                 let imports = &pool.file(id).imports;
                 open.extend(imports.iter().filter(|i| i.kind == ImportKind::Public).filter_map(|i| i.file));
             }
         }
-        Self { file, files, used: HashSet::new() }
     }
 
     fn sees(&self, pool: &Pool, name: &str, entry: Entry) -> bool {
@@ -108,7 +119,8 @@ impl Visible {
         let file = pool.file(self.file);
         for import in &file.imports {
             let Some(id) = import.file else { continue };
-            if import.kind == ImportKind::Plain && !self.reaches_used(pool, id) {
+            let counts = matches!(import.kind, ImportKind::Plain | ImportKind::Option);
+            if counts && !self.reaches_used(pool, id) {
                 let text = format!("Import {} is unused.", import.path);
                 file.warning(diagnostics, import.token, text);
             }
@@ -225,11 +237,24 @@ impl Linker<'_> {
         from: &str,
         token: u32,
         messages_only: bool,
+        role: &str,
     ) -> Option<(Found, String)> {
         let text = match self.visible.resolve(self.pool, name, from, true) {
             Ok((full, entry)) => match entry.symbol {
-                Symbol::Message(id) => return Some((Found::Message(id), format!(".{full}"))),
-                Symbol::Enum(id) if !messages_only => return Some((Found::Enum(id), format!(".{full}"))),
+                Symbol::Message(id) => {
+                    if let Some(fault) = visibility::message_fault(self.pool, id, self.visible.file, role) {
+                        self.error(token, fault);
+                        return None;
+                    }
+                    return Some((Found::Message(id), format!(".{full}")));
+                }
+                Symbol::Enum(id) if !messages_only => {
+                    if let Some(fault) = visibility::enum_fault(self.pool, id, self.visible.file) {
+                        self.error(token, fault);
+                        return None;
+                    }
+                    return Some((Found::Enum(id), format!(".{full}")));
+                }
                 _ if messages_only => format!("\"{name}\" is not a message type."),
                 _ => format!("\"{name}\" is not a type."),
             },
@@ -241,7 +266,13 @@ impl Linker<'_> {
 
     fn field(&mut self, field: &Field) -> Linked {
         let extendee = field.extendee.as_ref().and_then(|extendee| {
-            match self.find_type(&extendee.name, &field.full_name, extendee.token, true)? {
+            match self.find_type(
+                &extendee.name,
+                &field.full_name,
+                extendee.token,
+                true,
+                "target of extend",
+            )? {
                 (Found::Message(id), name) => Some((id, name)),
                 (Found::Enum(_), _) => None,
             }
@@ -249,17 +280,16 @@ impl Linker<'_> {
         if let Some((message, _)) = &extendee {
             self.check_extension_number(field, *message);
         }
-        let ty =
-            match field.ty {
-                Type::Group(id) => Some((field.ty, format!(".{}", self.pool.message(id).full_name))),
-                Type::Unresolved => self
-                    .find_type(&field.type_name, &field.full_name, field.at.ty, false)
-                    .map(|(found, name)| match found {
-                        Found::Message(id) => (Type::Message(id), name),
-                        Found::Enum(id) => (Type::Enum(id), name),
-                    }),
-                _ => None,
-            };
+        let ty = match field.ty {
+            Type::Group(id) => Some((field.ty, format!(".{}", self.pool.message(id).full_name))),
+            Type::Unresolved => self
+                .find_type(&field.type_name, &field.full_name, field.at.ty, false, "")
+                .map(|(found, name)| match found {
+                    Found::Message(id) => (Type::Message(id), name),
+                    Found::Enum(id) => (Type::Enum(id), name),
+                }),
+            _ => None,
+        };
         self.check_default(field, ty.as_ref().map_or(field.ty, |(ty, _)| *ty));
         Linked { ty, extendee }
     }
@@ -322,7 +352,7 @@ impl Linker<'_> {
             for method in &service.methods {
                 let from = format!("{}.{}", service.full_name, method.name);
                 let mut resolve = |side: &super::MethodType| {
-                    self.find_type(&side.name, &from, side.token, true).map(|(_, name)| name)
+                    self.find_type(&side.name, &from, side.token, true, "").map(|(_, name)| name)
                 };
                 let input = resolve(&method.input).unwrap_or_default();
                 let output = resolve(&method.output).unwrap_or_default();

@@ -10,23 +10,37 @@
 mod aggregate;
 mod build;
 mod check;
+mod check_features;
 mod check_names;
 mod check_numbers;
 mod declare;
+mod elements;
+mod features;
+mod lifetimes;
 mod link;
+mod naming;
 mod options;
 mod symbols;
 mod value;
+mod visibility;
 
 use crate::{
-    ast::{ImportKind, Label, OptionAssign, Scalar, Span},
+    ast::{Edition, ImportKind, Label, OptionAssign, Scalar, Span, Visibility},
     diagnostics::{Diagnostics, Severity},
     source::Source,
     source_info::{OptionPaths, SourceInfo},
     tokens::Token,
+    wire::Writer,
 };
 
+pub(crate) use aggregate::{
+    Extensions, Fault as AggregateFault, Input as AggregateInput, parse as parse_aggregate,
+};
 pub(crate) use build::{Imported, ParsedFile, build};
+pub(crate) use check_numbers::free_field_numbers;
+pub(crate) use features::Features;
+pub(crate) use lifetimes::check_targets;
+pub(crate) use options::is_group_like;
 pub(crate) use symbols::{Symbol, Symbols};
 pub(crate) use value::{OptionMessage, OptionScalar};
 
@@ -72,13 +86,36 @@ impl Pool {
     pub(crate) fn enumeration(&self, id: EnumId) -> &Enum {
         &self.enums[id.0 as usize]
     }
-}
 
-/// The language a file is written in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Syntax {
-    Proto2,
-    Proto3,
+    /// A message's field, or an extension of it, by its number.
+    pub(crate) fn field_by_number(&self, id: MessageId, number: u32) -> Option<&Field> {
+        options::field_by_number(self, id, number)
+    }
+
+    /// An extension of a file, or of a message in it, by its index.
+    pub(crate) fn extension_at(&self, file: FileId, scope: Option<MessageId>, index: u32) -> Option<&Field> {
+        match scope {
+            Some(id) => self.message(id).extensions.get(index as usize),
+            None => self.file(file).extensions.get(index as usize),
+        }
+    }
+
+    /// The extension through which a message set holds messages of a type, where that type defines it.
+    pub(crate) fn message_set_extension(&self, set: MessageId, id: MessageId) -> Option<&Field> {
+        if !self.message(set).is_message_set() {
+            return None;
+        }
+        self.message(id).extensions.iter().find(|field| {
+            let extends = field.extendee.as_ref().and_then(|extendee| extendee.message);
+            extends == Some(set) && field.ty == Type::Message(id) && field.label == Label::Optional
+        })
+    }
+
+    /// Gives a message that was read as text the form in which it is encoded.
+    pub(crate) fn complete(&self, id: MessageId, value: &mut OptionMessage) {
+        options::normalize(self, id, value);
+        options::mark(self, id, value);
+    }
 }
 
 /// A file and what stands at its top level.
@@ -86,7 +123,8 @@ pub(crate) enum Syntax {
 pub(crate) struct File {
     pub(crate) source: Source,
     pub(crate) tokens: Vec<Token>,
-    pub(crate) syntax: Syntax,
+    pub(crate) edition: Edition,
+    pub(crate) features: Features,
     pub(crate) package: String,
     pub(crate) package_span: Span,
     pub(crate) imports: Vec<Import>,
@@ -98,6 +136,8 @@ pub(crate) struct File {
     pub(crate) source_info: SourceInfo,
     /// What the options of the file mean, for their locations.
     pub(crate) option_paths: OptionPaths,
+    /// Whether its descriptor with all options is another one than that without those for the source only.
+    pub(crate) differs_retained: bool,
 }
 
 impl File {
@@ -130,13 +170,30 @@ pub(crate) struct Import {
 pub(crate) struct Options {
     pub(crate) statements: Vec<OptionAssign>,
     pub(crate) value: OptionMessage,
+    /// What each custom option says by itself, in the order in which they were written. Empty where `value` says the
+    /// same. protoc does not know custom options when it keeps all options, so it writes them as they come.
+    pub(crate) custom: Vec<OptionMessage>,
 }
 
 impl Options {
     pub(crate) fn new(statements: Vec<OptionAssign>) -> Self {
-        Self { statements, value: OptionMessage::default() }
+        Self { statements, value: OptionMessage::default(), custom: Vec::new() }
+    }
+
+    /// Writes the options as they are in descriptors that keep all of them.
+    pub(crate) fn encode_retained(&self, out: &mut Writer) {
+        if self.custom.is_empty() {
+            return self.value.encode(true, out);
+        }
+        let is_standard = |number: u32| number < FIRST_CUSTOM;
+        self.value.encode_fields(true, is_standard, out);
+        let is_custom = |number: u32| number >= FIRST_CUSTOM;
+        self.custom.iter().for_each(|statement| statement.encode_fields(true, is_custom, out));
     }
 }
+
+/// The first number of options that only their own files define; those below come with protobuf.
+const FIRST_CUSTOM: u32 = 1000;
 
 #[derive(Debug)]
 pub(crate) struct Message {
@@ -154,6 +211,11 @@ pub(crate) struct Message {
     pub(crate) options: Options,
     /// Made for a map field.
     pub(crate) map_entry: bool,
+    pub(crate) visibility: Option<Visibility>,
+    pub(crate) features: Features,
+    pub(crate) file: FileId,
+    /// Whether it stands inside another message.
+    pub(crate) nested_in: Option<MessageId>,
 }
 
 impl Message {
@@ -221,10 +283,16 @@ pub(crate) struct Field {
     pub(crate) json_name_written: bool,
     pub(crate) proto3_optional: bool,
     pub(crate) options: Options,
+    pub(crate) features: Features,
     pub(crate) at: FieldTokens,
 }
 
 impl Field {
+    /// Whether a message without it is not complete.
+    pub(crate) fn is_required(&self) -> bool {
+        self.label == Label::Required || (!self.is_repeated() && self.features.is_required())
+    }
+
     pub(crate) fn is_repeated(&self) -> bool {
         self.label == Label::Repeated
     }
@@ -258,6 +326,10 @@ pub(crate) struct Oneof {
 #[derive(Debug)]
 pub(crate) struct Enum {
     pub(crate) file: FileId,
+    pub(crate) visibility: Option<Visibility>,
+    pub(crate) features: Features,
+    /// The message that it stands in.
+    pub(crate) nested_in: Option<MessageId>,
     pub(crate) name: String,
     pub(crate) full_name: String,
     pub(crate) name_token: u32,

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::{
-    Field, Message, MessageId, OptionMessage, OptionScalar, Options, Pool, Symbol, Syntax, Type, aggregate,
+    Field, Message, MessageId, OptionMessage, OptionScalar, Options, Pool, Symbol, Type, aggregate,
     build::BuiltFile,
     link::{Missing, Visible},
     symbols::ExtensionAt,
@@ -12,8 +12,7 @@ use super::{
 use crate::{
     ast::{OptionAssign, OptionValue, Scalar},
     diagnostics::Diagnostics,
-    source_info::OptionPaths,
-    tokens::Token,
+    source_info::{Kept, OptionPath, OptionPaths},
 };
 
 /// The options messages of `descriptor.proto`, by the element that has them.
@@ -29,34 +28,54 @@ mod base {
     pub(super) const METHOD: &str = "google.protobuf.MethodOptions";
 }
 
+/// `FieldOptions.ctype`
+pub(super) const CTYPE: u32 = 1;
 /// `FieldOptions.packed`
-const PACKED: u32 = 2;
+pub(super) const PACKED: u32 = 2;
 /// `FieldOptions.retention` and its value `RETENTION_SOURCE`.
 const RETENTION: u32 = 17;
 const RETENTION_SOURCE: u64 = 2;
 
-/// Interprets all options of a file.
+/// Which options are interpreted.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Phase {
+    /// Those of `descriptor.proto`, features among them.
+    Standard,
+    /// Custom ones, whose types may depend on features of the same file.
+    Custom,
+}
+
+impl Phase {
+    fn has(self, statement: &OptionAssign) -> bool {
+        statement.name[0].is_extension == (self == Self::Custom)
+    }
+}
+
+/// Interprets the options of a file.
 pub(super) fn interpret(
     pool: &mut Pool,
     built: &BuiltFile,
+    phase: Phase,
     visible: &mut Visible,
     diagnostics: &mut Diagnostics,
 ) {
+    visible.admit_option_imports(pool);
     let mut values = Vec::new();
-    let paths = OptionPaths::new();
-    let mut interpreter = Interpreter { pool, built, visible, diagnostics, paths };
+    let paths = std::mem::take(&mut pool.files[built.id.0 as usize].option_paths);
+    let mut interpreter = Interpreter { pool, built, phase, visible, diagnostics, paths };
     each(pool, built, &mut |base, scope, options| {
-        values.push((!options.statements.is_empty()).then(|| interpreter.element(base, scope, options)));
+        let any = options.statements.iter().any(|statement| phase.has(statement));
+        values.push(any.then(|| interpreter.element(base, scope, options)));
     });
     let paths = interpreter.paths;
     pool.files[built.id.0 as usize].option_paths = paths;
     let mut values = values.into_iter();
     each_mut(pool, built, &mut |_, options| {
-        if let Some(value) = values.next().flatten() {
-            options.value = value;
+        if let Some(interpreted) = values.next().flatten() {
+            options.value = interpreted.value;
+            options.custom = interpreted.custom;
         }
     });
-    mark_source_only(pool, built);
 }
 
 /// Visits the options of every element in a fixed order, with the options message and the element's full name.
@@ -118,55 +137,87 @@ fn each_mut(pool: &mut Pool, built: &BuiltFile, visit: &mut dyn FnMut(&'static s
 }
 
 /// Marks what is for the source only and does not go into descriptors, and what is packed.
-fn mark_source_only(pool: &mut Pool, built: &BuiltFile) {
+pub(super) fn mark_source_only(pool: &mut Pool, built: &BuiltFile) {
     let mut marked = Vec::new();
     let mut dropped = Vec::new();
+    let mut differs_retained = false;
     each(pool, built, &mut |base, _, options| {
         let mut value = options.value.clone();
+        let mut custom = options.custom.clone();
         for token in options.statements.iter().map(|statement| statement.span.first) {
             let path = pool.file(built.id).option_paths.get(&token);
-            if path.is_some_and(|path| passes_source_only(pool, base, path)) {
-                dropped.push(token);
+            if let Some(depth) = path.and_then(|path| source_only_at(pool, base, &path.path)) {
+                dropped.push((token, if depth == 0 { Kept::Nothing } else { Kept::Enclosing }));
             }
         }
         let changed = match message_named(pool, base) {
-            Some(id) => mark(pool, id, &mut value),
+            Some(id) => {
+                if !options.statements.is_empty() {
+                    normalize(pool, id, &mut value);
+                }
+                let changed = mark(pool, id, &mut value) || value != options.value;
+                custom.iter_mut().for_each(|statement| {
+                    mark(pool, id, statement);
+                });
+                // What the value says as well need not be kept twice.
+                custom.iter_mut().for_each(OptionMessage::unpack_top);
+                let says_all = |alone: &OptionMessage| {
+                    alone.fields.iter().all(|(number, field)| value.fields.get(number) == Some(field))
+                };
+                if custom.len() == 1 && says_all(&custom[0]) {
+                    custom.clear();
+                }
+                changed || !custom.is_empty()
+            }
             None => false,
         };
-        marked.push(changed.then_some(value));
+        differs_retained |= changed && (value.has_source_only() || !custom.is_empty());
+        marked.push(changed.then_some(Interpreted { value, custom }));
     });
-    let paths = &mut pool.files[built.id.0 as usize].option_paths;
-    dropped.iter().for_each(|token| drop(paths.remove(token)));
+    let file = &mut pool.files[built.id.0 as usize];
+    file.differs_retained = differs_retained;
+    let paths = &mut file.option_paths;
+    for (token, kept) in dropped {
+        if let Some(path) = paths.get_mut(&token) {
+            path.kept = kept;
+        }
+    }
     let mut marked = marked.into_iter();
     each_mut(pool, built, &mut |_, options| {
-        if let Some(value) = marked.next().flatten() {
-            options.value = value;
+        if let Some(interpreted) = marked.next().flatten() {
+            options.value = interpreted.value;
+            options.custom = interpreted.custom;
         }
     });
 }
 
-/// Whether an interpreted path leads through a field that is for the source only.
-fn passes_source_only(pool: &Pool, base: &str, path: &[u32]) -> bool {
+/// How deep on an interpreted path there is a field that is for the source only.
+fn source_only_at(pool: &Pool, base: &str, path: &[u32]) -> Option<usize> {
     let mut message = message_named(pool, base);
-    for number in path {
-        let Some(field) = message.and_then(|id| field_by_number(pool, id, *number)) else { return false };
+    for (depth, number) in path.iter().enumerate() {
+        let field = message.and_then(|id| field_by_number(pool, id, *number))?;
         if field.options.value.varint(RETENTION) == Some(RETENTION_SOURCE) {
-            return true;
+            return Some(depth);
         }
         message = field.ty.message();
     }
-    false
+    None
 }
 
 /// Completes an interpreted value: what is packed, and what is for the source only. Tells whether it changed.
 pub(super) fn mark(pool: &Pool, id: MessageId, value: &mut OptionMessage) -> bool {
     let mut changed = false;
+    let message_set = pool.message(id).is_message_set();
     for (&number, entry) in &mut value.fields {
         let Some(field) = field_by_number(pool, id, number) else { continue };
         // Known only now where the field is of the same file.
-        let packed = is_packed(field, syntax_of(pool, field));
+        let packed = is_packed(field);
         changed |= entry.packed != packed;
         entry.packed = packed;
+        if message_set && matches!(field.ty, Type::Message(_)) {
+            entry.message_set = true;
+            changed = true;
+        }
         if field.options.value.varint(RETENTION) == Some(RETENTION_SOURCE) {
             entry.source_only = true;
             changed = true;
@@ -181,49 +232,98 @@ pub(super) fn mark(pool: &Pool, id: MessageId, value: &mut OptionMessage) -> boo
     changed
 }
 
-fn message_named(pool: &Pool, name: &str) -> Option<MessageId> {
+pub(super) fn message_named(pool: &Pool, name: &str) -> Option<MessageId> {
     match pool.symbols.get(name)?.symbol {
         Symbol::Message(id) => Some(id),
         _ => None,
     }
 }
 
-fn field_by_number(pool: &Pool, id: MessageId, number: u32) -> Option<&Field> {
+pub(super) fn field_by_number(pool: &Pool, id: MessageId, number: u32) -> Option<&Field> {
     let number = number as i32;
-    let own = pool.message(id).fields.iter().find(|field| field.number == number);
+    let fields = &pool.message(id).fields;
+    // Mostly fields are numbered from one on.
+    let near = usize::try_from(number).ok().and_then(|number| fields.get(number.checked_sub(1)?));
+    let own = near
+        .filter(|field| field.number == number)
+        .or_else(|| fields.iter().find(|field| field.number == number));
     own.or_else(|| extension_at(pool, pool.symbols.extension(id, number)?))
 }
 
 fn extension_at(pool: &Pool, at: ExtensionAt) -> Option<&Field> {
-    match at.scope {
-        Some(id) => pool.message(id).extensions.get(at.index as usize),
-        None => pool.file(at.file).extensions.get(at.index as usize),
+    pool.extension_at(at.file, at.scope, at.index)
+}
+
+/// Drops what is not written because it is the value that a field without presence has anyway, and completes the
+/// entries of maps.
+pub(super) fn normalize(pool: &Pool, id: MessageId, value: &mut OptionMessage) {
+    let map_entry = pool.message(id).map_entry;
+    if map_entry {
+        for field in &pool.message(id).fields {
+            if !value.fields.contains_key(&(field.number as u32)) {
+                put(value, field, zero(field.ty));
+            }
+        }
+    }
+    value.fields.retain(|number, entry| {
+        let Some(field) = field_by_number(pool, id, *number) else { return true };
+        if let Some(inner) = field.ty.message() {
+            for value in &mut entry.values {
+                if let OptionScalar::Message(value) | OptionScalar::Group(value) = value {
+                    normalize(pool, inner, value);
+                }
+            }
+            return true;
+        }
+        let has_presence = field.is_repeated()
+            || field.oneof.is_some()
+            || field.extendee.is_some()
+            || !field.features.is_implicit();
+        has_presence || map_entry || entry.values.last() != Some(&zero(field.ty))
+    });
+}
+
+/// The value of a field that is not set.
+fn zero(ty: Type) -> OptionScalar {
+    use Scalar::{Double, Fixed32, Fixed64, Float, Sfixed32, Sfixed64};
+    match ty {
+        Type::Message(_) => OptionScalar::Message(OptionMessage::default()),
+        Type::Group(_) => OptionScalar::Group(OptionMessage::default()),
+        Type::Scalar(Scalar::String | Scalar::Bytes) => OptionScalar::Bytes(Vec::new()),
+        Type::Scalar(Float | Fixed32 | Sfixed32) => OptionScalar::Fixed32(0),
+        Type::Scalar(Double | Fixed64 | Sfixed64) => OptionScalar::Fixed64(0),
+        _ => OptionScalar::Varint(0),
     }
 }
 
-fn syntax_of(pool: &Pool, field: &Field) -> Syntax {
-    let file = pool.symbols.get(&field.full_name).map(|entry| entry.file);
-    file.map_or(Syntax::Proto2, |file| pool.file(file).syntax)
+/// Whether the values of a repeated field go on the wire as one run.
+pub(crate) fn is_packed(field: &Field) -> bool {
+    is_packable(field) && field.features.is_packed()
 }
 
-/// Whether the values of a repeated field go on the wire as one run.
-pub(super) fn is_packed(field: &Field, syntax: Syntax) -> bool {
+/// Whether the values of a field can go on the wire as one run.
+pub(super) fn is_packable(field: &Field) -> bool {
     let packable = match field.ty {
         Type::Scalar(scalar) => !matches!(scalar, Scalar::String | Scalar::Bytes),
         Type::Enum(_) => true,
         _ => false,
     };
-    packable
-        && field.is_repeated()
-        && field.options.value.varint(PACKED).map_or(syntax == Syntax::Proto3, |p| p == 1)
+    packable && field.is_repeated()
 }
 
-pub(super) struct Interpreter<'a> {
-    pub(super) pool: &'a Pool,
+struct Interpreter<'a> {
+    pool: &'a Pool,
     built: &'a BuiltFile,
+    phase: Phase,
     visible: &'a mut Visible,
     diagnostics: &'a mut Diagnostics,
     paths: OptionPaths,
+}
+
+/// What the options of an element turned out to be; see [`Options`].
+struct Interpreted {
+    value: OptionMessage,
+    custom: Vec<OptionMessage>,
 }
 
 /// What is wrong with an option: in its name or in its value.
@@ -233,21 +333,29 @@ pub(super) enum Fault {
 }
 
 impl<'a> Interpreter<'a> {
-    fn element(&mut self, base: &'static str, scope: &str, options: &Options) -> OptionMessage {
+    fn element(&mut self, base: &'static str, scope: &str, options: &Options) -> Interpreted {
         let mut value = options.value.clone();
+        let mut custom = Vec::new();
+        let mut missing = Missing::Undefined;
+        // That options are used is use of the file that defines them.
+        let _visible = self.visible.find(self.pool, base, &mut missing);
         let Some(message) = message_named(self.pool, base) else {
-            return value;
+            return Interpreted { value, custom };
         };
         let mut repeats = HashMap::new();
-        for statement in &options.statements {
+        let phase = self.phase;
+        for statement in options.statements.iter().filter(|statement| phase.has(statement)) {
             let (token, text) = match self.statement(message, scope, statement, &mut value) {
                 Ok((mut path, repeated)) => {
+                    if phase == Phase::Custom {
+                        custom.push(value.only(&path));
+                    }
                     if repeated {
                         let count: &mut u32 = repeats.entry(path.clone()).or_default();
                         path.push(*count);
                         *count += 1;
                     }
-                    self.paths.insert(statement.span.first, path);
+                    self.paths.insert(statement.span.first, OptionPath { path, kept: Kept::Whole });
                     continue;
                 }
                 Err(Fault::Name(text)) => (statement.name_span.first, text),
@@ -257,15 +365,7 @@ impl<'a> Interpreter<'a> {
             // The rest of the element's options may follow from this one.
             break;
         }
-        value
-    }
-
-    pub(super) fn token(&self, index: u32) -> Token {
-        self.pool.file(self.built.id).tokens[index as usize]
-    }
-
-    pub(super) fn text(&self) -> &'a [u8] {
-        self.pool.file(self.built.id).source.text()
+        Interpreted { value, custom }
     }
 
     /// Sets what a statement says; returns the numbers of the fields it named, and whether the last is repeated.
@@ -309,14 +409,9 @@ impl<'a> Interpreter<'a> {
             return Err(Fault::Name(format!("Option \"{shown}\" was already set.")));
         }
         let scalar = self.value(field, &statement.value, &field.full_name).map_err(Fault::Value)?;
-        self.put(target, field, scalar);
+        put(target, field, scalar);
         numbers.push(field.number as u32);
         Ok((numbers, field.is_repeated()))
-    }
-
-    pub(super) fn put(&self, target: &mut OptionMessage, field: &Field, value: OptionScalar) {
-        let new = || OptionField { values: Vec::new(), packed: false, source_only: false };
-        target.fields.entry(field.number as u32).or_insert_with(new).values.push(value);
     }
 
     fn part(
@@ -377,19 +472,6 @@ impl<'a> Interpreter<'a> {
         }
     }
 
-    /// An extension named in brackets inside an aggregate of type `message`.
-    pub(super) fn extension_in(&mut self, name: &str, message: MessageId) -> Option<&'a Field> {
-        let from = format!("{}.", self.pool.message(message).full_name);
-        let (_, entry) = self.visible.resolve(self.pool, name, &from, false).ok()?;
-        let field = self.extension_of(entry)?;
-        (field.extendee.as_ref()?.message == Some(message)).then_some(field)
-    }
-
-    /// A message by its full name, for `Any`.
-    pub(super) fn message_named(&mut self, name: &str) -> Option<MessageId> {
-        message_named(self.pool, name)
-    }
-
     fn value(&mut self, field: &Field, value: &OptionValue, shown: &str) -> Result<OptionScalar, String> {
         match field.ty {
             Type::Message(id) | Type::Group(id) => {
@@ -399,8 +481,13 @@ impl<'a> Interpreter<'a> {
                          <proto text format> }}\". To set fields within it, use syntax like \"{shown}.foo = value\"."
                     ));
                 };
-                let parsed = aggregate::parse(self, id, *span)
-                    .map_err(|text| format!("Error while parsing option value for \"{shown}\": {text}"))?;
+                let file = self.pool.file(self.built.id);
+                let input =
+                    aggregate::Input { pool: self.pool, tokens: &file.tokens, text: file.source.text() };
+                let mut parsed = aggregate::parse(input, self, id, *span).map_err(|fault| {
+                    format!("Error while parsing option value for \"{shown}\": {}", fault.text)
+                })?;
+                normalize(self.pool, id, &mut parsed);
                 Ok(match field.ty {
                     Type::Group(_) => OptionScalar::Group(parsed),
                     _ => OptionScalar::Message(parsed),
@@ -424,6 +511,24 @@ impl<'a> Interpreter<'a> {
             Type::Unresolved => Err(format!("Option \"{shown}\" has no type.")),
         }
     }
+}
+
+impl<'a> aggregate::Extensions<'a> for Interpreter<'a> {
+    fn extension_in(&mut self, name: &str, message: MessageId) -> Option<&'a Field> {
+        let from = format!("{}.", self.pool.message(message).full_name);
+        let (_, entry) = self.visible.resolve(self.pool, name, &from, false).ok()?;
+        let field = match entry.symbol {
+            Symbol::Message(id) => self.pool.message_set_extension(message, id)?,
+            _ => self.extension_of(entry)?,
+        };
+        (field.extendee.as_ref()?.message == Some(message)).then_some(field)
+    }
+}
+
+/// Adds a value to a field.
+pub(super) fn put(target: &mut OptionMessage, field: &Field, value: OptionScalar) {
+    let new = OptionField::default;
+    target.fields.entry(field.number as u32).or_insert_with(new).values.push(value);
 }
 
 /// The word that protoc uses for a type in messages about values.
@@ -528,10 +633,24 @@ pub(super) fn int_scalar(scalar: Scalar, number: i128) -> Option<OptionScalar> {
     })
 }
 
-/// A message's field by the name used in text format: a group goes by its type's name.
-pub(super) fn field_in_text<'a>(pool: &'a Pool, message: &'a Message, name: &str) -> Option<&'a Field> {
-    message.fields.iter().find(|field| match field.ty {
-        Type::Group(id) => pool.message(id).name == name,
-        _ => field.name == name,
+/// Whether a field looks as if it had been written as a group: its type is defined beside it and is called like it.
+pub(crate) fn is_group_like(pool: &Pool, field: &Field) -> bool {
+    let Type::Group(id) = field.ty else { return false };
+    let group = pool.message(id);
+    let scope = |name: &str, own: &str| name.len() - own.len();
+    group.name.eq_ignore_ascii_case(&field.name)
+        && field.name.bytes().all(|b| !b.is_ascii_uppercase())
+        && group.full_name[..scope(&group.full_name, &group.name)]
+            == field.full_name[..scope(&field.full_name, &field.name)]
+}
+
+/// A message's field by the name used in text format: a group may go by its type's name, too.
+pub(crate) fn field_in_text<'a>(pool: &'a Pool, message: &'a Message, name: &str) -> Option<&'a Field> {
+    let by_name = message.fields.iter().find(|field| field.name == name);
+    by_name.or_else(|| {
+        message.fields.iter().find(|field| {
+            is_group_like(pool, field)
+                && field.ty.message().is_some_and(|group| pool.message(group).name == name)
+        })
     })
 }

@@ -11,13 +11,15 @@ pub(crate) struct OptionMessage {
 }
 
 /// The values of one field; more than one only where it is repeated.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct OptionField {
     pub(crate) values: Vec<OptionScalar>,
     /// Written as one length-delimited run.
     pub(crate) packed: bool,
     /// Retained in the source only: not written into descriptors.
     pub(crate) source_only: bool,
+    /// Written as an item of a message set.
+    pub(crate) message_set: bool,
 }
 
 /// A value in the form in which it goes on the wire.
@@ -40,16 +42,12 @@ impl OptionMessage {
     }
 
     pub(crate) fn set(&mut self, number: u32, value: OptionScalar) {
-        self.fields.insert(number, OptionField { values: vec![value], packed: false, source_only: false });
+        self.fields.insert(number, OptionField { values: vec![value], ..OptionField::default() });
     }
 
     /// The message in a field, made where it is not there yet.
     pub(crate) fn enter(&mut self, number: u32, group: bool) -> &mut Self {
-        let field = self.fields.entry(number).or_insert_with(|| OptionField {
-            values: Vec::new(),
-            packed: false,
-            source_only: false,
-        });
+        let field = self.fields.entry(number).or_default();
         let is_message =
             |value: &OptionScalar| matches!(value, OptionScalar::Message(_) | OptionScalar::Group(_));
         if !field.values.last().is_some_and(is_message) {
@@ -62,9 +60,40 @@ impl OptionMessage {
         }
     }
 
-    /// Whether there is nothing to write.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.fields.values().all(|field| field.source_only)
+    /// This value with nothing in it but the last value at a path.
+    pub(crate) fn only(&self, path: &[u32]) -> Self {
+        let mut alone = Self::default();
+        if let Some((number, rest)) = path.split_first()
+            && let Some(field) = self.fields.get(number)
+            && let Some(value) = field.values.last()
+        {
+            let value = match value {
+                OptionScalar::Message(inner) if !rest.is_empty() => OptionScalar::Message(inner.only(rest)),
+                OptionScalar::Group(inner) if !rest.is_empty() => OptionScalar::Group(inner.only(rest)),
+                value => value.clone(),
+            };
+            alone.fields.insert(*number, OptionField { values: vec![value], ..OptionField::default() });
+        }
+        alone
+    }
+
+    /// Lets the values outside messages stand one by one.
+    pub(crate) fn unpack_top(&mut self) {
+        self.fields.values_mut().for_each(|field| field.packed = false);
+    }
+
+    /// Whether there is nothing to write, with what is for the source only or without.
+    pub(crate) fn is_empty(&self, retain: bool) -> bool {
+        self.fields.values().all(|field| field.source_only && !retain)
+    }
+
+    /// Whether anything in it is for the source only.
+    pub(crate) fn has_source_only(&self) -> bool {
+        let inside = |value: &OptionScalar| match value {
+            OptionScalar::Message(inner) | OptionScalar::Group(inner) => inner.has_source_only(),
+            _ => false,
+        };
+        self.fields.values().any(|field| field.source_only || field.values.iter().any(inside))
     }
 
     pub(crate) fn varint(&self, number: u32) -> Option<u64> {
@@ -79,27 +108,40 @@ impl OptionMessage {
         self.varint(number) == Some(1)
     }
 
-    /// The encoding, fields in the order of their numbers.
-    pub(crate) fn encode(&self, out: &mut Writer) {
-        for (&number, field) in self.fields.iter().filter(|(_, field)| !field.source_only) {
-            if field.packed {
+    /// The encoding, fields in the order of their numbers, with what is for the source only where `retain` is set.
+    pub(crate) fn encode(&self, retain: bool, out: &mut Writer) {
+        self.encode_fields(retain, |_| true, out);
+    }
+
+    /// The encoding of some of the fields.
+    pub(crate) fn encode_fields(&self, retain: bool, wanted: impl Fn(u32) -> bool, out: &mut Writer) {
+        let kept = |field: &OptionField| retain || !field.source_only;
+        for (&number, field) in self.fields.iter().filter(|(number, field)| wanted(**number) && kept(field)) {
+            if field.message_set {
+                for value in &field.values {
+                    out.group(1, |out| {
+                        out.varint_field(2, u64::from(number));
+                        value.encode(3, retain, out);
+                    });
+                }
+            } else if field.packed {
                 out.message(number, |out| field.values.iter().for_each(|value| value.encode_bare(out)));
             } else {
-                field.values.iter().for_each(|value| value.encode(number, out));
+                field.values.iter().for_each(|value| value.encode(number, retain, out));
             }
         }
     }
 }
 
 impl OptionScalar {
-    fn encode(&self, number: u32, out: &mut Writer) {
+    fn encode(&self, number: u32, retain: bool, out: &mut Writer) {
         match self {
             Self::Varint(value) => out.varint_field(number, *value),
             Self::Fixed32(value) => out.fixed32_field(number, *value),
             Self::Fixed64(value) => out.fixed64_field(number, *value),
             Self::Bytes(value) => out.bytes(number, value),
-            Self::Message(value) => out.message(number, |out| value.encode(out)),
-            Self::Group(value) => out.group(number, |out| value.encode(out)),
+            Self::Message(value) => out.message(number, |out| value.encode(retain, out)),
+            Self::Group(value) => out.group(number, |out| value.encode(retain, out)),
         }
     }
 

@@ -20,10 +20,20 @@ impl Parser<'_> {
     pub(super) fn field(&mut self, extension: bool) -> Parsed<Field> {
         let first = self.index();
         let label = if self.try_consume("optional") {
+            if self.edition.is_named() {
+                let text = "Label \"optional\" is not supported in editions. By default, all singular fields have \
+                            presence unless features.field_presence is set.";
+                self.error_at(first, text);
+            }
             Some((Label::Optional, first))
         } else if self.try_consume("repeated") {
             Some((Label::Repeated, first))
         } else if self.try_consume("required") {
+            if self.edition.is_named() {
+                let text = "Label \"required\" is not supported in editions, use features.field_presence = \
+                            LEGACY_REQUIRED.";
+                self.error_at(first, text);
+            }
             Some((Label::Required, first))
         } else {
             None
@@ -84,7 +94,14 @@ impl Parser<'_> {
         if is_map_word {
             return Ok(FieldType::Plain(TypeName::Named("map".to_owned())));
         }
-        if self.try_consume("group") {
+        if self.looking_at("group") {
+            if self.edition.is_named() {
+                return self.fail(
+                    "Group syntax is no longer supported in editions. To get group behavior you can specify \
+                     features.message_encoding = DELIMITED on a message field.",
+                );
+            }
+            self.advance();
             return Ok(FieldType::Group);
         }
         Ok(FieldType::Plain(self.type_name()?))
@@ -127,7 +144,7 @@ impl Parser<'_> {
         }
         self.check_depth()?;
         let (items, open) = self.message_block()?;
-        Ok(Message { name: field.name.clone(), items, span: Span::default(), open })
+        Ok(Message { visibility: None, name: field.name.clone(), items, span: Span::default(), open })
     }
 
     fn field_options(&mut self, field: &mut Field) -> Parsed<()> {

@@ -2,24 +2,24 @@
 
 use std::collections::HashSet;
 
-use super::{Dialect, GaveUp, MAX_NESTING, Parsed, Parser};
+use super::{GaveUp, MAX_NESTING, Parsed, Parser};
 use crate::{
     ast::{
-        Enum, EnumItem, EnumValue, Extend, Extensions, Ident, Message, MessageItem, Oneof, OneofItem,
-        OptionAssign, OptionValue, Range, RangeEnd, Reserved, Span,
+        Edition, Enum, EnumItem, EnumValue, Extend, Extensions, Ident, Message, MessageItem, Oneof,
+        OneofItem, OptionAssign, OptionValue, Range, RangeEnd, Reserved, Span, Visibility,
     },
     tokens::Kind,
 };
 
 impl Parser<'_> {
-    pub(super) fn message(&mut self) -> Parsed<Message> {
+    pub(super) fn message(&mut self, visibility: Option<Visibility>) -> Parsed<Message> {
         let first = self.index();
         self.check_depth()?;
         self.consume("message")?;
         let token = self.index();
         let name = Ident { text: self.identifier("Expected message name.")?, token };
         let (items, open) = self.message_block()?;
-        Ok(Message { name, items, span: self.since(first), open })
+        Ok(Message { visibility, name, items, span: self.since(first), open })
     }
 
     pub(super) fn check_depth(&mut self) -> Parsed<()> {
@@ -57,10 +57,11 @@ impl Parser<'_> {
     }
 
     fn message_item(&mut self) -> Parsed<MessageItem> {
+        let visibility = self.visibility()?;
         let word = if self.kind() == Kind::Identifier { self.text() } else { "" };
         Ok(match word {
-            "message" => MessageItem::Message(self.message()?),
-            "enum" => MessageItem::Enum(self.enumeration()?),
+            "message" => MessageItem::Message(self.message(visibility)?),
+            "enum" => MessageItem::Enum(self.enumeration(visibility)?),
             "extensions" => MessageItem::Extensions(self.extensions()?),
             "reserved" => MessageItem::Reserved(self.reserved(false)?),
             "extend" => MessageItem::Extend(self.extend()?),
@@ -169,10 +170,16 @@ impl Parser<'_> {
         self.consume("reserved")?;
         let mut reserved = Reserved { ranges: Vec::new(), names: Vec::new(), span: Span::default() };
         if self.kind() == Kind::String {
+            if self.edition.is_named() {
+                return self.fail("Reserved names must be identifiers in editions, not string literals.");
+            }
             self.reserved_names(in_enum, &mut reserved)?;
         } else if self.kind() == Kind::Identifier {
-            return self
-                .fail("Reserved names must be string literals. (Only editions supports identifiers.)");
+            if !self.edition.is_named() {
+                return self
+                    .fail("Reserved names must be string literals. (Only editions supports identifiers.)");
+            }
+            self.reserved_identifiers(in_enum, &mut reserved)?;
         } else {
             let (first_message, next_message) = if in_enum {
                 ("Expected enum value or number range.", "Expected enum number range.")
@@ -210,7 +217,20 @@ impl Parser<'_> {
         }
     }
 
-    pub(super) fn enumeration(&mut self) -> Parsed<Enum> {
+    fn reserved_identifiers(&mut self, in_enum: bool, reserved: &mut Reserved) -> Parsed<()> {
+        let message =
+            if in_enum { "Expected enum value identifier." } else { "Expected field name identifier." };
+        loop {
+            let first = self.index();
+            let name = self.identifier(message)?;
+            reserved.names.push((name, self.since(first)));
+            if !self.try_consume(",") {
+                return Ok(());
+            }
+        }
+    }
+
+    pub(super) fn enumeration(&mut self, visibility: Option<Visibility>) -> Parsed<Enum> {
         let first = self.index();
         self.consume("enum")?;
         let token = self.index();
@@ -230,7 +250,7 @@ impl Parser<'_> {
                 Err(GaveUp) => self.skip_statement(),
             }
         }
-        let definition = Enum { name, items, span: self.since(first), open };
+        let definition = Enum { visibility, name, items, span: self.since(first), open };
         self.check_aliases(&definition)?;
         Ok(definition)
     }
@@ -297,6 +317,6 @@ impl Parser<'_> {
 
     /// Whether a field must have a label.
     pub(super) fn needs_label(&self) -> bool {
-        self.dialect == Dialect::Proto2
+        self.edition == Edition::Proto2
     }
 }

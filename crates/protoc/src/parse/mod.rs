@@ -9,7 +9,7 @@ mod options;
 mod service;
 
 use crate::{
-    ast::{File, FileItem, Import, ImportKind, Package, Scalar, Span, Syntax, TypePath},
+    ast::{Edition, File, FileItem, Import, ImportKind, Package, Scalar, Span, Syntax, TypePath, Visibility},
     diagnostics::{Diagnostics, Severity},
     source::Source,
     tokens::{self, Kind, Token},
@@ -24,25 +24,21 @@ struct GaveUp;
 
 type Parsed<T> = Result<T, GaveUp>;
 
-/// The dialect, as far as the grammar depends on it.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Dialect {
-    Proto2,
-    Proto3,
-}
-
 struct Parser<'a> {
     source: &'a Source,
     tokens: &'a [Token],
     at: usize,
     diagnostics: &'a mut Diagnostics,
-    dialect: Dialect,
+    edition: Edition,
+    /// Whether there was an `import option`, which has to come after the other imports.
+    option_imports: bool,
     depth: usize,
 }
 
 /// Reads a file. The tree is whole only where no error was added.
 pub(crate) fn parse(source: &Source, tokens: &[Token], diagnostics: &mut Diagnostics) -> File {
-    Parser { source, tokens, at: 0, diagnostics, dialect: Dialect::Proto2, depth: 0 }.file()
+    Parser { source, tokens, at: 0, diagnostics, edition: Edition::Proto2, option_imports: false, depth: 0 }
+        .file()
 }
 
 impl Parser<'_> {
@@ -234,16 +230,11 @@ impl Parser<'_> {
 
     fn file(mut self) -> File {
         let mut file = File::default();
-        if self.looking_at("syntax") {
+        if self.looking_at("syntax") || self.looking_at("edition") {
             match self.syntax() {
                 Ok(syntax) => file.syntax = Some(syntax),
                 Err(GaveUp) => return file,
             }
-        } else if self.looking_at("edition") {
-            self.error(
-                "Editions are not supported by this version of carom-protoc: use syntax = \"proto3\".",
-            );
-            return file;
         }
         while !self.at_end() {
             match self.file_item() {
@@ -265,37 +256,49 @@ impl Parser<'_> {
 
     fn syntax(&mut self) -> Parsed<Syntax> {
         let first = self.index();
-        self.consume("syntax")?;
+        let by_edition = self.try_consume("edition");
+        if !by_edition {
+            self.consume("syntax")?;
+        }
         self.consume("=")?;
         let value_token = self.index();
         let text = self.string("Expected syntax identifier.")?;
         self.consume(";")?;
-        match text.as_slice() {
-            b"proto2" => self.dialect = Dialect::Proto2,
-            b"proto3" => self.dialect = Dialect::Proto3,
-            other => {
-                let text = String::from_utf8_lossy(other).into_owned();
-                self.error_at(
-                    value_token,
-                    format!(
-                        "Unrecognized syntax identifier \"{text}\".  This parser only recognizes \"proto2\" and \
-                         \"proto3\"."
-                    ),
-                );
-                return Err(GaveUp);
+        let text = String::from_utf8_lossy(&text).into_owned();
+        let known = if by_edition {
+            Edition::NAMED.into_iter().find(|(name, _)| *name == text).map(|(_, edition)| edition)
+        } else {
+            match text.as_str() {
+                "proto2" => Some(Edition::Proto2),
+                "proto3" => Some(Edition::Proto3),
+                _ => None,
             }
-        }
-        Ok(Syntax { text: String::from_utf8_lossy(&text).into_owned(), span: self.since(first) })
+        };
+        let Some(edition) = known else {
+            let message = if by_edition {
+                format!("Unknown edition \"{text}\".")
+            } else {
+                format!(
+                    "Unrecognized syntax identifier \"{text}\".  This parser only recognizes \"proto2\" and \
+                     \"proto3\"."
+                )
+            };
+            self.error_at(value_token, message);
+            return Err(GaveUp);
+        };
+        self.edition = edition;
+        Ok(Syntax { edition, span: self.since(first) })
     }
 
     fn file_item(&mut self) -> Parsed<Option<FileItem>> {
         if self.try_consume(";") {
             return Ok(None);
         }
+        let visibility = self.visibility()?;
         let word = if self.kind() == Kind::Identifier { self.text() } else { "" };
         Ok(Some(match word {
-            "message" => FileItem::Message(self.message()?),
-            "enum" => FileItem::Enum(self.enumeration()?),
+            "message" => FileItem::Message(self.message(visibility)?),
+            "enum" => FileItem::Enum(self.enumeration(visibility)?),
             "service" => FileItem::Service(self.service()?),
             "extend" => FileItem::Extend(self.extend()?),
             "import" => FileItem::Import(self.import()?),
@@ -305,14 +308,47 @@ impl Parser<'_> {
         }))
     }
 
+    /// `export` or `local`, where one stands before a message or enum.
+    fn visibility(&mut self) -> Parsed<Option<Visibility>> {
+        if self.edition < Edition::Edition2024 {
+            return Ok(None);
+        }
+        let visibility = if self.try_consume("export") {
+            Visibility::Export
+        } else if self.try_consume("local") {
+            Visibility::Local
+        } else {
+            return Ok(None);
+        };
+        if !self.looking_at("message") && !self.looking_at("enum") {
+            return self
+                .fail("'local' and 'export' visibility modifiers are valid only on 'message' and 'enum'");
+        }
+        Ok(Some(visibility))
+    }
+
     fn import(&mut self) -> Parsed<Import> {
         let first = self.index();
         self.consume("import")?;
         let kind_token = self.index();
+        if self.option_imports && !self.looking_at("option") {
+            self.error("imports should precede any option imports to ensure proto files can roundtrip.");
+        }
         let kind = if self.try_consume("public") {
             ImportKind::Public
         } else if self.try_consume("weak") {
+            if self.edition >= Edition::Edition2024 {
+                let text = "weak import is not supported in edition 2024 and above. Consider using option import \
+                            instead.";
+                self.error_at(kind_token, text);
+            }
             ImportKind::Weak
+        } else if self.try_consume("option") {
+            if self.edition < Edition::Edition2024 {
+                self.error_at(kind_token, "option import is not supported before edition 2024.");
+            }
+            self.option_imports = true;
+            ImportKind::Option
         } else {
             ImportKind::Plain
         };

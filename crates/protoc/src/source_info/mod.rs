@@ -45,8 +45,25 @@ struct Comments {
     detached: Vec<String>,
 }
 
+/// What an option means, for its location.
+#[derive(Debug)]
+pub(crate) struct OptionPath {
+    /// Field numbers from the options message on, and an index where the last is repeated.
+    pub(crate) path: Vec<u32>,
+    pub(crate) kept: Kept,
+}
+
+/// What is left of an option in descriptors without options for the source only.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kept {
+    Whole,
+    /// The message that it was in, empty or not.
+    Enclosing,
+    Nothing,
+}
+
 /// The interpreted paths of options by their first token.
-pub(crate) type OptionPaths = HashMap<u32, Vec<u32>>;
+pub(crate) type OptionPaths = HashMap<u32, OptionPath>;
 
 impl SourceInfo {
     /// The locations of a parsed file.
@@ -57,11 +74,15 @@ impl SourceInfo {
     }
 
     /// The encoded `SourceCodeInfo`.
-    pub(crate) fn encode(&self, option_paths: &OptionPaths, out: &mut Writer) {
-        // Options for the source only have no path here.
+    pub(crate) fn encode(&self, option_paths: &OptionPaths, retain_options: bool, out: &mut Writer) {
+        let kept = |token: &u32| {
+            option_paths.get(token).map(|path| if retain_options { Kept::Whole } else { path.kept })
+        };
         let kept = |location: &&Location| match (location.option, location.brackets) {
-            (Some(token), _) => option_paths.contains_key(&token),
-            (None, Some(span)) => (span.first..span.last).any(|token| option_paths.contains_key(&token)),
+            (Some(token), _) => kept(&token) == Some(Kept::Whole),
+            (None, Some(span)) => {
+                (span.first..span.last).any(|token| kept(&token).is_some_and(|kept| kept != Kept::Nothing))
+            }
             (None, None) => true,
         };
         for location in self.locations.iter().filter(kept) {
@@ -75,7 +96,9 @@ impl SourceInfo {
         let option = location.option.and_then(|token| option_paths.get(&token));
         if !path.is_empty() || option.is_some() {
             out.message(1, |out| {
-                path.iter().chain(option.into_iter().flatten()).for_each(|part| out.varint(u64::from(*part)));
+                path.iter()
+                    .chain(option.into_iter().flat_map(|option| &option.path))
+                    .for_each(|part| out.varint(u64::from(*part)));
             });
         }
         let [line, column, end_line, end_column] = location.span;

@@ -31,12 +31,16 @@ pub(super) fn file(r: &mut Recorder<'_>, file: &File) {
         r.end(syntax.span.last, Some(location));
     }
     let mut counts = Counts::default();
-    let (mut services, mut imports, mut public, mut weak) = (0, 0, 0, 0);
+    let (mut services, mut imports, mut public, mut weak, mut for_options) = (0, 0, 0, 0, 0);
     for item in &file.items {
         match item {
             FileItem::Import(import) => {
                 r.reach(import.span.first);
-                let location = r.add(&[3, next(&mut imports)], import.span);
+                let path = match import.kind {
+                    ImportKind::Option => [15, next(&mut for_options)],
+                    _ => [3, next(&mut imports)],
+                };
+                let location = r.add(&path, import.span);
                 match (import.kind, import.kind_token) {
                     (ImportKind::Public, Some(token)) => {
                         r.token(&[10, next(&mut public)], token);
