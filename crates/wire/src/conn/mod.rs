@@ -186,7 +186,7 @@ impl Connection {
             last_received: now,
             idle_since: None,
             pings: PingPolice::default(),
-            probe: BandwidthProbe::new(),
+            probe: BandwidthProbe::new(now),
             resets: Budget::new(config.reset_burst, config.reset_rate, now),
             idle_frames: Budget::new(config.idle_frame_burst, config.idle_frame_rate, now),
             config,
@@ -380,13 +380,13 @@ impl Connection {
     }
 
     /// A message is being read of which `wanted` bytes are still to come: the stream's window is opened as
-    /// far as they need.
+    /// far as they need, or, where the peer is near, bit by bit. Call it again whenever some have come.
     pub fn expect(&mut self, key: StreamKey, wanted: usize) {
         let Some(stream) = self.streams.get_mut(key) else {
             return;
         };
         if stream.recv.state != RecvState::Ended
-            && let Some(increment) = stream.recv.window.expect(wanted)
+            && let Some(increment) = stream.recv.window.expect(wanted, self.probe.is_near())
         {
             frame::encode_window_update(&mut self.output.tail, key.id.0, increment);
         }

@@ -226,7 +226,7 @@ impl Connection {
             Frame::SettingsAck => {
                 self.count_idle_frame(now)?;
                 self.decoder.settings_acknowledged();
-                self.narrow_windows();
+                self.narrow_windows(now);
                 Ok(None)
             }
             Frame::Priority | Frame::Unknown => {
@@ -645,10 +645,11 @@ impl Connection {
     }
 
     /// Our first SETTINGS were read: streams that began with more than they allow are back within (§6.9.3).
-    fn narrow_windows(&mut self) {
+    fn narrow_windows(&mut self, now: Instant) {
         if std::mem::replace(&mut self.settings_acknowledged, true) {
             return;
         }
+        self.probe.on_settings_acknowledged(now);
         let surplus = frame::DEFAULT_WINDOW.saturating_sub(self.stream_window);
         if surplus > 0 {
             for (_, stream) in self.streams.iter_mut() {

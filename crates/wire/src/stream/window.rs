@@ -21,6 +21,9 @@ pub(crate) struct RecvWindow {
 }
 
 impl RecvWindow {
+    /// What a near peer may have under way at least, so that it need not stop for each frame.
+    const NEAR_REACH: i64 = 256 * 1024;
+
     pub(crate) fn new(initial: u32, target: u32) -> Self {
         Self { available: i64::from(initial), pending: 0, target }
     }
@@ -54,15 +57,24 @@ impl RecvWindow {
     }
 
     /// A message of which `wanted` bytes are still to come is being read: the window must cover them, or a
-    /// message larger than the window would never arrive. Returns the increment to send, if one is needed.
-    pub(crate) fn expect(&mut self, wanted: usize) -> Option<u32> {
+    /// message larger than the window would never arrive. `near`: the peer hears of more at once, so that the window is
+    /// opened bit by bit, and no more than it stands between the peer and what it sends on other streams meanwhile.
+    /// Returns the increment to send, if one is needed.
+    pub(crate) fn expect(&mut self, wanted: usize, near: bool) -> Option<u32> {
         if wanted == 0 {
             return None;
         }
         // Room for the padding of the next frame too: it counts (§6.9.1), and a peer that pads every frame would
         // be stuck before the last bytes.
         let wanted = wanted.saturating_add(MAX_PADDING);
-        let wanted = i64::try_from(wanted).unwrap_or(i64::MAX).min(i64::from(MAX_WINDOW));
+        let mut wanted = i64::try_from(wanted).unwrap_or(i64::MAX).min(i64::from(MAX_WINDOW));
+        if near {
+            let reach = i64::from(self.target).max(Self::NEAR_REACH);
+            if self.available >= reach / 2 {
+                return None;
+            }
+            wanted = wanted.min(reach);
+        }
         // Credit that is due counts only once it is given: the peer waits, and nothing else would make it worth telling.
         let missing = (wanted - self.available - i64::from(self.pending)).max(0);
         (wanted > self.available).then(|| self.grant(missing as u32))

@@ -6,6 +6,7 @@ use super::pair::{Attacked, Pair, request, response, trailers};
 use crate::{
     conn::{Config, Connection, Event, Side},
     frame::{DEFAULT_WINDOW, ErrorCode, Settings, flag, kind},
+    stream::RecvWindow,
 };
 
 fn received(events: &[Event]) -> usize {
@@ -75,7 +76,11 @@ fn credit_beyond_the_window_is_not_given_twice() {
     pair.client.send_data(ours, Bytes::from(vec![7; 20_000]), false);
     pair.server.expect(theirs, 10_000);
     let (_, events) = pair.run();
-    assert_eq!(received(&events), 10_256, "1,000 of the window, what the message lacked, and room for padding");
+    assert_eq!(
+        received(&events),
+        10_256,
+        "1,000 of the window, what the message lacked, and room for padding"
+    );
     pair.server.release(theirs, 10_256);
     let (_, events) = pair.run();
     assert_eq!(received(&events), 1000, "the window is what it was");
@@ -274,4 +279,34 @@ fn windows_widen_when_a_round_trip_fills_them() {
     let before = Config::default().initial_connection_window;
     assert!(pair.server.recv_window.target() >= before);
     assert!(pair.server.recv_window.target() <= Config::default().max_window);
+}
+
+/// What stands between two engines without delay is never more than a part of a message: other streams get through.
+#[test]
+fn a_near_peer_sends_a_large_message_bit_by_bit() {
+    let mut pair = Pair::new();
+    let (ours, theirs) = pair.open(false);
+    let whole = 4 << 20;
+    pair.client.send_data(ours, Bytes::from(vec![7; whole]), true);
+    let mut left = whole;
+    let mut rounds = 0;
+    while left > 0 {
+        let (_, events) = pair.run();
+        let came = received(&events);
+        assert!(came > 0 && came <= 300 * 1024, "{came} bytes at once");
+        left -= came;
+        rounds += 1;
+        pair.server.expect(theirs, left);
+    }
+    assert!(rounds < 40, "{rounds} rounds");
+}
+
+/// With a round trip that is worth saving the whole message may come.
+#[test]
+fn a_far_peer_may_send_a_large_message_at_once() {
+    let mut far = RecvWindow::new(1000, 1000);
+    assert_eq!(far.expect(1 << 20, false), Some((1 << 20) - 1000 + 256));
+    let mut near = RecvWindow::new(1000, 1000);
+    assert_eq!(near.expect(1 << 20, true), Some(256 * 1024 - 1000));
+    assert_eq!(near.expect(1 << 20, true), None, "there is enough under way");
 }
