@@ -1,9 +1,13 @@
-//! `bench-server PORT THREADS`: serves `helloworld.Greeter` and `bench.Bench` on 127.0.0.1.
-//! THREADS 0 is the current-thread runtime.
+//! `bench-server PORT THREADS [CHAIN KEY]`: serves `helloworld.Greeter` and `bench.Bench` on 127.0.0.1; under TLS with
+//! those PEM files. THREADS 0 is the current-thread runtime.
 
 use std::pin::Pin;
 
-use carom::{Request, Response, Status, Streaming, server::Server};
+use carom::{
+    Request, Response, Status, Streaming,
+    credentials::{Identity, ServerTlsConfig},
+    server::Server,
+};
 use carom_bench::{
     arg,
     bench::{
@@ -62,10 +66,14 @@ impl Bench for Streams {
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let address = std::net::SocketAddr::from(([127, 0, 0, 1], arg(1, 50051)));
     carom_bench::runtime(arg(2, 1)).block_on(async move {
-        let server = Server::builder()
+        let mut server = Server::builder()
             .add_service(GreeterServer::new(Hello))
             .add_service(BenchServer::new(Streams))
             .bind(address);
+        if let (Some(chain), Some(key)) = (std::env::args().nth(3), std::env::args().nth(4)) {
+            let identity = Identity::from_pem(std::fs::read(chain)?, std::fs::read(key)?);
+            server = server.tls(ServerTlsConfig::new(identity));
+        }
         // In a task, so that a worker does the work and not the thread that waits here.
         tokio::spawn(server.serve()).await??;
         Ok(())

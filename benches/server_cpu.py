@@ -1,0 +1,90 @@
+#!/usr/bin/env python3
+"""CPU that servers take for a call, at any number of connections and of streams on each.
+
+    server_cpu.py SCENARIOS NAME=COMMAND...
+
+SCENARIOS is a list like 10x10,1000x1,1x100 (connections x streams in flight on each). In COMMAND, {port} is replaced.
+A NAME that ends with `-tls` is asked by https. The server is pinned to core 0 and the load (h2load, one thread) to core 1;
+each figure is the median of RUNS (3) runs of SECONDS (3) after a warm-up of one second, the servers in turn.
+"""
+import os
+import re
+import shlex
+import socket
+import statistics
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+
+RUNS, SECONDS = int(os.environ.get("RUNS", "3")), int(os.environ.get("SECONDS", "3"))
+TICKS = os.sysconf("SC_CLK_TCK")
+PATH = "/helloworld.Greeter/SayHello"
+
+
+def body(size=5):
+    message = b"\x0a" + bytes([size]) + b"w" * size
+    return b"\0" + struct.pack(">I", len(message)) + message
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def cpu_seconds(pid):
+    with open(f"/proc/{pid}/stat") as stat:
+        fields = stat.read().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / TICKS
+
+
+def load(port, tls, connections, streams, seconds, data):
+    command = ["taskset", "-c", "1", "h2load", "-t1", f"-c{connections}", f"-m{streams}", "-D", str(seconds), "-d", data]
+    command += ["-H", "content-type: application/grpc", "-H", "te: trailers"]
+    command.append(f"{'https' if tls else 'http'}://127.0.0.1:{port}{PATH}")
+    said = subprocess.run(command, capture_output=True, text=True, timeout=seconds + 120, check=True).stdout
+    answered = int(re.search(r"status codes: (\d+) 2xx", said)[1])
+    if not answered:
+        raise RuntimeError(f"no call was answered:\n{said}")
+    return answered
+
+
+def figure(command, tls, connections, streams, data):
+    port = free_port()
+    words = ["taskset", "-c", "0"] + shlex.split(command.replace("{port}", str(port)))
+    server = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        for _ in range(200):
+            with socket.socket() as probe:
+                if probe.connect_ex(("127.0.0.1", port)) == 0:
+                    break
+            time.sleep(0.05)
+        load(port, tls, connections, streams, 1, data)
+        before = cpu_seconds(server.pid)
+        answered = load(port, tls, connections, streams, SECONDS, data)
+        return (cpu_seconds(server.pid) - before) * 1e6 / answered
+    finally:
+        server.kill()
+        server.wait()
+
+
+def main():
+    scenarios = [tuple(map(int, word.split("x"))) for word in sys.argv[1].split(",")]
+    servers = [word.split("=", 1) for word in sys.argv[2:]]
+    with tempfile.NamedTemporaryFile() as data:
+        data.write(body())
+        data.flush()
+        print(f"{'CPU us a call':16}" + "".join(f"{name:>16}" for name, _ in servers))
+        for connections, streams in scenarios:
+            runs = {name: [] for name, _ in servers}
+            for _ in range(RUNS):
+                for name, command in servers:
+                    runs[name].append(figure(command, name.endswith("-tls"), connections, streams, data.name))
+            line = "".join(f"{statistics.median(runs[name]):16.2f}" for name, _ in servers)
+            print(f"{f'c{connections}m{streams}':16}{line}", flush=True)
+
+
+if __name__ == "__main__":
+    main()
