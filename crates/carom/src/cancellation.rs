@@ -19,6 +19,9 @@ pub enum Cancelled {
     ConnectionLost,
     /// The server was stopped and its grace period is over.
     ServerShutdown,
+    /// The call held memory that the server needed; see
+    /// [`Builder::memory_quota`](crate::server::Builder::memory_quota).
+    ResourceExhausted,
     /// Nothing was cancelled: the call was answered in the ordinary way and is complete.
     Finished,
 }

@@ -232,17 +232,3 @@ async fn a_signal_stops_the_server_and_a_drop_too() {
     serving.abort();
     assert_eq!(client.reply(key).await.status.code(), Code::Unavailable);
 }
-
-#[tokio::test]
-async fn no_more_connections_than_allowed() {
-    let builder = Server::builder().add_service(TestService(vec![echo()])).max_connections(Some(1));
-    let (server, addr) = support::start(builder);
-    let mut first = Client::connect(addr).await;
-    first.unary("Echo", b"").await;
-    let mut second = Client::connect(addr).await;
-    assert_eq!(server.connections(), 1);
-    let waiting = tokio::time::timeout(Duration::from_millis(50), second.pump()).await;
-    assert!(waiting.is_err(), "the second connection is not served while the first is open");
-    drop(first);
-    assert_eq!(second.unary("Echo", b"x").await.messages[0].payload, "x");
-}

@@ -5,6 +5,7 @@ mod support;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use carom::codec::BytesCodec;
@@ -184,4 +185,45 @@ async fn a_stop_does_not_wait_for_handshakes() {
     server.shutdown(None);
     soon(server.terminated()).await;
     drop(silent);
+}
+
+#[tokio::test]
+async fn a_handshake_that_takes_too_long_is_given_up() {
+    let authority = Authority::new();
+    let (chain, key) = authority.sign("localhost");
+    let builder = Server::builder()
+        .add_service(TestService(vec![who()]))
+        .tls(ServerTlsConfig::new(Identity::from_pem(chain, key)))
+        .handshake_timeout(Duration::from_millis(200));
+    let (server, addr) = start(builder);
+    // One that says nothing, one that begins a record, one that drips it byte by byte.
+    let begun = Instant::now();
+    let mut silent = TcpStream::connect(addr).await.unwrap();
+    let mut begins = TcpStream::connect(addr).await.unwrap();
+    begins.write_all(&[0x16, 0x03, 0x01, 0x02, 0x00]).await.unwrap();
+    let (mut read, mut drips) = TcpStream::connect(addr).await.unwrap().into_split();
+    let dripping = tokio::spawn(async move {
+        drips.write_all(&[0x16, 0x03, 0x01, 0x02, 0x00]).await.unwrap();
+        while drips.write_all(&[1]).await.is_ok() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    });
+    let mut got = Vec::new();
+    let _ = soon(silent.read_to_end(&mut got)).await;
+    let _ = soon(begins.read_to_end(&mut got)).await;
+    let _ = soon(read.read_to_end(&mut got)).await;
+    soon(dripping).await.unwrap();
+    assert!(begun.elapsed() >= Duration::from_millis(200));
+    soon(async {
+        while server.connections() > 0 {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    // Whoever shakes hands at once has all the time afterwards.
+    let stream = connect(addr, &authority.root(), None, &["h2"]).await.unwrap();
+    let mut client = Client::over(stream);
+    client.unary("Who", b"").await;
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    assert_eq!(client.unary("Who", b"").await.status.code(), Code::Ok);
 }

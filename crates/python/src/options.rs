@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use carom::client::{BackoffConfig, ChannelBuilder};
-use carom::server::{Builder, Config, Keepalive};
+use carom::server::{Builder, Config, Keepalive, PingPolicy};
 use pyo3::prelude::*;
 
 /// What the options say that this package knows.
@@ -13,8 +13,17 @@ pub(crate) struct Options {
     max_send: Option<i64>,
     max_concurrent_streams: Option<u32>,
     keepalive_time: Option<Duration>,
+    /// `grpc.keepalive_time_ms` says: never.
+    keepalive_off: bool,
     keepalive_timeout: Option<Duration>,
     keepalive_without_calls: bool,
+    min_ping_interval: Option<Duration>,
+    max_ping_strikes: Option<u32>,
+    max_connection_idle: Option<Duration>,
+    max_connection_age: Option<Duration>,
+    max_connection_age_grace: Option<Duration>,
+    max_connections: Option<u32>,
+    handshake_timeout: Option<Duration>,
     initial_backoff: Option<Duration>,
     min_backoff: Option<Duration>,
     max_backoff: Option<Duration>,
@@ -48,9 +57,21 @@ impl Options {
             "grpc.max_receive_message_length" => self.max_receive = Some(value.extract()?),
             "grpc.max_send_message_length" => self.max_send = Some(value.extract()?),
             "grpc.max_concurrent_streams" => self.max_concurrent_streams = positive(value)?,
-            "grpc.keepalive_time_ms" => self.keepalive_time = millis(value)?,
+            "grpc.keepalive_time_ms" => {
+                self.keepalive_time = millis(value)?;
+                self.keepalive_off = self.keepalive_time.is_none();
+            }
             "grpc.keepalive_timeout_ms" => self.keepalive_timeout = millis(value)?,
             "grpc.keepalive_permit_without_calls" => self.keepalive_without_calls = value.is_truthy()?,
+            "grpc.http2.min_ping_interval_without_data_ms" => self.min_ping_interval = millis(value)?,
+            "grpc.http2.max_ping_strikes" => {
+                self.max_ping_strikes = u32::try_from(value.extract::<i64>()?).ok();
+            }
+            "grpc.max_connection_idle_ms" => self.max_connection_idle = millis(value)?,
+            "grpc.max_connection_age_ms" => self.max_connection_age = millis(value)?,
+            "grpc.max_connection_age_grace_ms" => self.max_connection_age_grace = millis(value)?,
+            "grpc.max_allowed_incoming_connections" => self.max_connections = positive(value)?,
+            "grpc.server_handshake_timeout_ms" => self.handshake_timeout = millis(value)?,
             "grpc.initial_reconnect_backoff_ms" => self.initial_backoff = millis(value)?,
             "grpc.min_reconnect_backoff_ms" => self.min_backoff = millis(value)?,
             "grpc.max_reconnect_backoff_ms" => self.max_backoff = millis(value)?,
@@ -113,7 +134,29 @@ impl Options {
 
     /// Applies what concerns servers.
     pub(crate) fn server(&self, mut builder: Builder) -> Builder {
-        builder = builder.http2(self.http2());
+        let mut http2 = self.http2();
+        if http2.keepalive.is_none() && !self.keepalive_off {
+            let default = Keepalive::server_default();
+            let timeout = self.keepalive_timeout.unwrap_or(default.timeout);
+            http2.keepalive = Some(Keepalive { timeout, ..default });
+        }
+        let policy = PingPolicy::default();
+        http2.ping_policy = PingPolicy {
+            min_interval: self.min_ping_interval.unwrap_or(policy.min_interval),
+            // As in grpcio, the one option says both what a server does and what it allows.
+            without_calls: self.keepalive_without_calls,
+            max_strikes: self.max_ping_strikes.unwrap_or(policy.max_strikes),
+        };
+        http2.max_connection_idle = self.max_connection_idle;
+        http2.max_connection_age = self.max_connection_age;
+        http2.max_connection_age_grace = self.max_connection_age_grace;
+        builder = builder.http2(http2);
+        if let Some(connections) = self.max_connections {
+            builder = builder.max_connections(Some(connections as usize));
+        }
+        if let Some(timeout) = self.handshake_timeout {
+            builder = builder.handshake_timeout(timeout);
+        }
         if let Some(bytes) = self.max_receive {
             builder = builder.max_recv_message_size(limit(bytes));
         }

@@ -4,11 +4,12 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use carom_wire::conn::Config;
+use carom_wire::conn::{Config, Keepalive, PingPolicy};
 use tokio::runtime::Handle;
 
 use super::call::DetachedHandler;
 use super::lifecycle::{Server, ServerShared};
+use super::quota;
 use super::router::Router;
 use super::service::Service;
 use super::{ListenAddr, ListenOptions, ServeError};
@@ -28,6 +29,8 @@ pub(crate) struct Settings {
     pub(crate) compression: Option<CompressionEncoding>,
     pub(crate) handshake_timeout: Duration,
     pub(crate) max_connections: Option<usize>,
+    pub(crate) max_concurrent_calls: Option<usize>,
+    pub(crate) memory_quota: Option<usize>,
     pub(crate) interceptors: Vec<Arc<dyn Interceptor>>,
 }
 
@@ -63,12 +66,14 @@ impl Builder {
         Self {
             router: Router::default(),
             settings: Settings {
-                http2: Config::default(),
+                http2: Config { keepalive: Some(Keepalive::server_default()), ..Config::default() },
                 max_recv_message_size: DEFAULT_MAX_RECV,
                 max_send_message_size: usize::MAX,
                 compression: None,
                 handshake_timeout: Duration::from_secs(10),
                 max_connections: None,
+                max_concurrent_calls: None,
+                memory_quota: quota::half_of_memory(),
                 interceptors: Vec::new(),
             },
             listen: Vec::new(),
@@ -129,7 +134,8 @@ impl Builder {
         self
     }
 
-    /// The settings of HTTP/2, all at once. Sets [`max_concurrent_streams`](Self::max_concurrent_streams) too.
+    /// The settings of HTTP/2, all at once: what the methods before and after this one set too is replaced. Note that
+    /// [`Config::default`] has no keepalive.
     pub fn http2(mut self, config: Config) -> Self {
         self.settings.http2 = config;
         self
@@ -142,7 +148,67 @@ impl Builder {
         self
     }
 
-    /// How many connections are open at a time; more wait in the kernel's queue until one ends. Default: no limit.
+    /// Pings that find out whether clients are still there (gRFC A8; `keepalive.ServerParameters` of grpc-go).
+    /// Default [`Keepalive::server_default`]; `None`: no pings.
+    pub fn keepalive(mut self, keepalive: Option<Keepalive>) -> Self {
+        self.settings.http2.keepalive = keepalive;
+        self
+    }
+
+    /// How often clients may ping (gRFC A8; `keepalive.EnforcementPolicy` of grpc-go). Who pings more often gets GOAWAY
+    /// with ENHANCE_YOUR_CALM and `too_many_pings`.
+    pub fn ping_policy(mut self, policy: PingPolicy) -> Self {
+        self.settings.http2.ping_policy = policy;
+        self
+    }
+
+    /// How long a connection may be without calls before it is ended gracefully (gRFC A9). Default `None`: for ever.
+    pub fn max_connection_idle(mut self, time: Option<Duration>) -> Self {
+        self.settings.http2.max_connection_idle = time;
+        self
+    }
+
+    /// How old a connection may become before it is ended gracefully, give or take 10 % at random, so that clients do
+    /// not all come back at once (gRFC A9). Default `None`: any age.
+    pub fn max_connection_age(mut self, time: Option<Duration>) -> Self {
+        self.settings.http2.max_connection_age = time;
+        self
+    }
+
+    /// How long calls may go on after [`max_connection_age`](Self::max_connection_age); then they are cancelled.
+    /// Default `None`: until they end.
+    pub fn max_connection_age_grace(mut self, time: Option<Duration>) -> Self {
+        self.settings.http2.max_connection_age_grace = time;
+        self
+    }
+
+    /// How long a client may take nothing of what is sent to it. A call whose response stands still for so long, because
+    /// the client opens no flow-control window, ends with RESOURCE_EXHAUSTED and its handler is cancelled; a connection
+    /// whose socket takes nothing is closed. Default 60 s. `None`: never, for clients that may stop reading for minutes.
+    pub fn stall_timeout(mut self, timeout: Option<Duration>) -> Self {
+        self.settings.http2.stall_timeout = timeout;
+        self
+    }
+
+    /// How much memory, in bytes, connections may hold together for what was received and not handed to a handler, what
+    /// was answered and not sent, and their own state. While it is more, new calls end with RESOURCE_EXHAUSTED, new
+    /// connections are turned away, and connections that hold more than their share give it back by ending their
+    /// largest calls. It is an estimate; what handlers hold is not in it. `None`: no limit. Default: half of the memory
+    /// that the process may have, by its control group or the machine.
+    pub fn memory_quota(mut self, bytes: Option<usize>) -> Self {
+        self.settings.memory_quota = bytes;
+        self
+    }
+
+    /// How many calls may be open at a time on all connections together; handlers that still run after their call was
+    /// cancelled count too. More end with RESOURCE_EXHAUSTED before they reach a handler. Default: no limit.
+    pub fn max_concurrent_calls(mut self, calls: Option<usize>) -> Self {
+        self.settings.max_concurrent_calls = calls;
+        self
+    }
+
+    /// How many connections are open at a time. More are told so (GOAWAY with ENHANCE_YOUR_CALM and the reason) and
+    /// closed. Default: no limit.
     pub fn max_connections(mut self, connections: Option<usize>) -> Self {
         self.settings.max_connections = connections;
         self

@@ -13,7 +13,7 @@ use carom_wire::message::{Message, PREFIX_LEN};
 use carom_wire::stream::StreamKey;
 use carom_wire::{MetadataMap, Status};
 
-use super::running::Sending;
+use super::running::{Occupied, Sending};
 use crate::cancellation::{CancelCell, Cancelled};
 use crate::codec::{CompressionEncoding, decompress};
 use crate::streaming::MessageSource;
@@ -206,7 +206,7 @@ pub(crate) struct ResponderShared {
     flow: Mutex<Flow>,
     /// Counts as running for the connection's limit until the call is answered, or the responder and its connection
     /// have let go.
-    occupied: Mutex<Option<Arc<()>>>,
+    occupied: Mutex<Option<Occupied>>,
 }
 
 #[derive(Default)]
@@ -225,7 +225,7 @@ impl ResponderShared {
         mailbox: Arc<Mailbox>,
         sending: Sending,
         max_queued: usize,
-        occupied: Arc<()>,
+        occupied: Occupied,
     ) -> Self {
         let flow = Flow { encoding: sending.encoding(None), ..Flow::default() };
         Self {

@@ -9,7 +9,9 @@ use slab::Slab;
 use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, watch};
 
+use super::quota::MemoryQuota;
 use super::{Builder, ServeError, Settings};
+use crate::clock;
 #[cfg(feature = "tls")]
 use crate::credentials::ServerTlsConfig;
 use crate::server::router::Router;
@@ -25,6 +27,11 @@ pub(crate) struct ServerShared {
     pub(crate) runtime: Handle,
     /// Permits for connections, if their number is limited.
     pub(crate) room: Option<Arc<Semaphore>>,
+    /// Permits for connections that are being turned away in words.
+    pub(crate) door: Arc<Semaphore>,
+    pub(crate) quota: Arc<MemoryQuota>,
+    /// Calls that run, if their number is limited.
+    calls: AtomicUsize,
     state: Mutex<State>,
     /// Becomes `true` when the server stops: listeners and handshakes end.
     stopping: watch::Sender<bool>,
@@ -42,20 +49,44 @@ struct State {
     on_terminated: Vec<Box<dyn FnOnce() + Send>>,
 }
 
+impl fmt::Debug for ServerShared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ServerShared").finish_non_exhaustive()
+    }
+}
+
 /// A running server. Clones are handles of the same server; it goes on when the last one is dropped.
 #[derive(Clone)]
 pub struct Server {
     shared: Arc<ServerShared>,
 }
 
+/// A call that counts against [`Builder::max_concurrent_calls`].
+#[derive(Debug)]
+pub(crate) struct Admission(Arc<ServerShared>);
+
+impl Drop for Admission {
+    fn drop(&mut self) {
+        self.0.calls.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
 impl ServerShared {
+    /// Connections that are turned away get a moment in which to read why; so many at once, and no more.
+    const TURNED_AWAY_AT_ONCE: usize = 64;
+
     pub(crate) fn new(router: Router, settings: Settings, runtime: Handle) -> Self {
-        let room = settings.max_connections.map(|max| Arc::new(Semaphore::new(max)));
+        let most = |max: usize| Arc::new(Semaphore::new(max.min(Semaphore::MAX_PERMITS)));
+        let room = settings.max_connections.map(most);
+        let quota = Arc::new(MemoryQuota::new(settings.memory_quota, clock::now()));
         Self {
             router,
             settings,
             runtime,
             room,
+            door: most(Self::TURNED_AWAY_AT_ONCE),
+            quota,
+            calls: AtomicUsize::new(0),
             state: Mutex::default(),
             stopping: watch::Sender::new(false),
             terminated: watch::Sender::new(false),
@@ -81,6 +112,20 @@ impl ServerShared {
         }
         let place = state.connections.insert(Arc::clone(mailbox));
         Some(ConnectionGuard { shared: Arc::clone(self), place })
+    }
+
+    /// Counts a call, if calls are counted. `Err`: there are as many as may be.
+    pub(crate) fn admit(self: &Arc<Self>) -> Result<Option<Arc<Admission>>, ()> {
+        let Some(max) = self.settings.max_concurrent_calls else { return Ok(None) };
+        // Counted first, so that two who come at once do not both see the last place.
+        let admission = Admission(Arc::clone(self));
+        let before = self.calls.fetch_add(1, Ordering::Relaxed);
+        if before < max { Ok(Some(Arc::new(admission))) } else { Err(()) }
+    }
+
+    /// Asks all connections to give back what is above their share of the memory quota.
+    pub(crate) fn reclaim(&self) {
+        self.command(|| Command::Reclaim);
     }
 
     fn command(&self, command: impl Fn() -> Command) {

@@ -9,12 +9,13 @@ mod builder;
 pub(crate) mod call;
 mod error;
 pub(crate) mod lifecycle;
+pub(crate) mod quota;
 pub(crate) mod router;
 pub(crate) mod running;
 mod service;
 
 pub use carom_wire::call::RequestHead;
-pub use carom_wire::conn::{Config, Keepalive};
+pub use carom_wire::conn::{Config, Keepalive, PingPolicy};
 
 pub use builder::Builder;
 pub(crate) use builder::Settings;

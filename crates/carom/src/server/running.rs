@@ -16,6 +16,7 @@ use pin_project_lite::pin_project;
 use tokio::sync::mpsc;
 
 use super::call::MessageReceiver;
+use super::lifecycle::Admission;
 use crate::codec::{Codec, CompressionEncoding, CompressionSwitch, Encodings, compress};
 use crate::request::{Request, RequestContext};
 use crate::response::{Answer, Response};
@@ -51,8 +52,16 @@ pub(crate) struct CallInput {
 pub(crate) trait StartCall: Send + Sync {
     /// Runs the handler up to its first await at most.
     ///
-    /// `occupied` is cloned by work that goes on elsewhere after the call is gone, so that the connection can count it.
-    fn start(&self, input: CallInput, occupied: &Arc<()>) -> Result<Pin<Box<dyn Running>>, Status>;
+    /// `occupied` is cloned by work that goes on elsewhere after the call is gone, so that it still counts.
+    fn start(&self, input: CallInput, occupied: &Occupied) -> Result<Pin<Box<dyn Running>>, Status>;
+}
+
+/// As long as a clone of it exists, a call's work counts against the limits of its connection and its server.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Occupied {
+    pub(crate) connection: Arc<()>,
+    #[expect(dead_code, reason = "it counts as long as it is there")]
+    pub(crate) server: Option<Arc<Admission>>,
 }
 
 /// How the messages of one answer go out.
@@ -164,7 +173,7 @@ where
     F: Fn(Request<Req::Message>) -> Fut + Send + Sync,
     Fut: Future<Output = Result<Response<C::Encode>, Status>> + Send + 'static,
 {
-    fn start(&self, mut input: CallInput, _occupied: &Arc<()>) -> Result<Pin<Box<dyn Running>>, Status> {
+    fn start(&self, mut input: CallInput, _occupied: &Occupied) -> Result<Pin<Box<dyn Running>>, Status> {
         input.context.message_compressed = input.body.message_compressed();
         let message = self.request.make(&self.codec, input.body)?;
         let future = (self.handler)(Request::join(input.context, message));
@@ -180,7 +189,7 @@ where
     Fut: Future<Output = Result<Response<S>, Status>> + Send + 'static,
     S: Stream<Item = Result<C::Encode, Status>> + Send + 'static,
 {
-    fn start(&self, mut input: CallInput, _occupied: &Arc<()>) -> Result<Pin<Box<dyn Running>>, Status> {
+    fn start(&self, mut input: CallInput, _occupied: &Occupied) -> Result<Pin<Box<dyn Running>>, Status> {
         input.context.message_compressed = input.body.message_compressed();
         let message = self.request.make(&self.codec, input.body)?;
         let future = (self.handler)(Request::join(input.context, message));
@@ -292,10 +301,10 @@ pub(crate) struct Elsewhere {
 const STEPS_IN_FLIGHT: usize = 16;
 
 impl StartCall for Elsewhere {
-    fn start(&self, input: CallInput, occupied: &Arc<()>) -> Result<Pin<Box<dyn Running>>, Status> {
+    fn start(&self, input: CallInput, occupied: &Occupied) -> Result<Pin<Box<dyn Running>>, Status> {
         let (steps, receiver) = mpsc::channel(STEPS_IN_FLIGHT);
         let inner = Arc::clone(&self.inner);
-        let occupied = Arc::clone(occupied);
+        let occupied = occupied.clone();
         let work = async move {
             // `occupied` is held until this ends.
             let work = async {

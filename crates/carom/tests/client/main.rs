@@ -2,6 +2,7 @@
 
 mod calls;
 mod connecting;
+mod keepalive;
 mod scripted;
 mod support;
 #[cfg(feature = "tls")]

@@ -27,6 +27,11 @@ pub async fn soon<F: Future>(future: F) -> F::Output {
     tokio::time::timeout(LIMIT, future).await.expect("took too long")
 }
 
+/// The clock of the runtime, which a test may have stopped.
+fn now() -> Instant {
+    tokio::time::Instant::now().into_std()
+}
+
 /// The service `test.Test`, made of methods.
 pub struct TestService(pub Vec<Method>);
 
@@ -94,6 +99,8 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Io for T {}
 pub struct Client<S = TcpStream> {
     pub conn: Connection,
     pub goaways: usize,
+    /// What the last GOAWAY said.
+    pub goaway: Option<(ErrorCode, String)>,
     pub closed: Option<Option<ConnectionError>>,
     io: S,
     calls: HashMap<StreamKey, (ClientCall, Progress)>,
@@ -113,8 +120,8 @@ impl<S: Io> Client<S> {
     }
 
     pub fn configured(io: S, config: Config) -> Self {
-        let conn = Connection::new(Side::Client, config, Instant::now());
-        Self { conn, goaways: 0, closed: None, io, calls: HashMap::new(), reads: true }
+        let conn = Connection::new(Side::Client, config, now());
+        Self { conn, goaways: 0, goaway: None, closed: None, io, calls: HashMap::new(), reads: true }
     }
 
     pub fn open(&mut self, method: &str, head: Head) -> StreamKey {
@@ -166,6 +173,26 @@ impl<S: Io> Client<S> {
         .await
     }
 
+    /// Whether a call has ended.
+    pub fn has_reply(&self, key: StreamKey) -> bool {
+        self.calls.get(&key).is_some_and(|(_, progress)| progress.end.is_some())
+    }
+
+    /// Waits for the end of whichever call ends first.
+    pub async fn any_reply(&mut self) -> Reply {
+        soon(async {
+            loop {
+                let ended = self.calls.iter().find(|(_, (_, progress))| progress.end.is_some());
+                if let Some((&key, _)) = ended {
+                    return self.reply(key).await;
+                }
+                assert!(self.closed.is_none(), "closed: {:?}", self.closed);
+                self.pump().await;
+            }
+        })
+        .await
+    }
+
     /// Waits for the next message of a call.
     pub async fn message(&mut self, key: StreamKey) -> Bytes {
         soon(async {
@@ -209,7 +236,7 @@ impl<S: Io> Client<S> {
 
     /// Writes what there is to write.
     pub async fn flush(&mut self) {
-        self.conn.transmit(Instant::now(), usize::MAX);
+        self.conn.transmit(now(), usize::MAX);
         while self.conn.output().has_remaining() {
             // A server that has closed is noticed by the next read.
             if self.io.write_buf(self.conn.output()).await.is_err() {
@@ -223,12 +250,19 @@ impl<S: Io> Client<S> {
     /// Writes, reads once, and looks at what came.
     pub async fn pump(&mut self) {
         self.flush().await;
-        // An error is an end too.
-        let read = self.io.read_buf(self.conn.input()).await.unwrap_or_default();
-        if read == 0 {
-            self.conn.handle_eof();
+        let due = self.conn.poll_timeout();
+        let read = self.io.read_buf(self.conn.input());
+        let read = match due {
+            None => Ok(read.await),
+            Some(at) => tokio::time::timeout_at(at.into(), read).await,
+        };
+        match read {
+            Err(_) => self.conn.handle_timeout(now()),
+            // An error is an end too.
+            Ok(Ok(0) | Err(_)) => self.conn.handle_eof(),
+            Ok(Ok(_)) => {}
         }
-        while let Some(event) = self.conn.next_event(Instant::now()) {
+        while let Some(event) = self.conn.next_event(now()) {
             self.handle(event);
         }
     }
@@ -263,7 +297,10 @@ impl<S: Io> Client<S> {
                     progress.end = Some((call.on_reset(code, &by), MetadataMap::new(), Some(code)));
                 }
             }
-            Event::GoAway { .. } => self.goaways += 1,
+            Event::GoAway { code, debug, .. } => {
+                self.goaways += 1;
+                self.goaway = Some((code, debug.escape_ascii().to_string()));
+            }
             Event::Closed { error } => self.closed = Some(error),
             Event::Finished { .. } | Event::Writable { .. } | Event::Ready | Event::StreamsAvailable => {}
         }

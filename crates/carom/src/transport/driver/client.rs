@@ -179,6 +179,7 @@ impl<R: FnMut(ConnectionEvent)> Driver<R> {
     }
 
     fn handle_events(&mut self, now: Instant) {
+        let mut announce = false;
         while let Some(event) = self.conn.next_event(now) {
             match event {
                 Event::Headers { key, block, end_stream } => self.on_headers(key, &block, end_stream),
@@ -197,7 +198,7 @@ impl<R: FnMut(ConnectionEvent)> Driver<R> {
                 }
                 Event::Ready => {
                     self.ready = true;
-                    (self.report)(ConnectionEvent::Ready(Arc::clone(&self.shared)));
+                    announce = true;
                 }
                 Event::StreamsAvailable => self.open_waiting(now),
                 Event::GoAway { code, debug, .. } => {
@@ -222,6 +223,11 @@ impl<R: FnMut(ConnectionEvent)> Driver<R> {
                     self.on_closed(cause);
                 }
             }
+        }
+        // A server that turns connections away says so in the same breath as its SETTINGS. Such a connection never was
+        // ready: the attempt failed, for a reason that is known, and the next one has to wait.
+        if announce && !self.ended_reported {
+            (self.report)(ConnectionEvent::Ready(Arc::clone(&self.shared)));
         }
     }
 

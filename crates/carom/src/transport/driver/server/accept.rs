@@ -5,9 +5,13 @@ use std::io;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::Poll;
+use std::time::{Duration, Instant};
+
+use tokio::sync::OwnedSemaphorePermit;
 
 use super::ServerConnection;
 use super::mailbox::Mailbox;
+use crate::clock;
 use crate::server::lifecycle::{ListeningGuard, ServerShared};
 use crate::transport::io::{IoStream, Socket};
 use crate::transport::listener::Listener;
@@ -27,15 +31,18 @@ impl Accepting {
     pub(crate) async fn run(self, guard: ListeningGuard) {
         let shared = Arc::clone(&self.shared);
         let mut stopping = pin!(shared.stopping());
+        let mut warned = None;
         loop {
-            let room = match &shared.room {
-                None => None,
-                Some(room) => match unless(&mut stopping, Arc::clone(room).acquire_owned()).await {
-                    Some(Ok(permit)) => Some(permit),
-                    Some(Err(_)) | None => break,
-                },
-            };
             let Some((socket, peer)) = unless(&mut stopping, self.listener.accept()).await else { break };
+            let (room, refusal) = match admit(&shared) {
+                Ok(room) => (room, None),
+                Err(why) => {
+                    warn(&mut warned, &peer, why);
+                    // A moment to read the reason in, for some; with the rest the socket is closed and no more.
+                    let Ok(place) = Arc::clone(&shared.door).try_acquire_owned() else { continue };
+                    (Some(place), Some(why))
+                }
+            };
             let mailbox = Arc::new(Mailbox::default());
             let Some(entered) = shared.enter(&mailbox) else { break };
             let local = socket.local_addr().unwrap_or_else(|_| self.local.clone());
@@ -46,6 +53,7 @@ impl Accepting {
                 tls: self.tls.clone(),
                 info,
                 mailbox,
+                refusal,
             };
             tokio::spawn(async move {
                 connection.serve(socket).await;
@@ -55,6 +63,30 @@ impl Accepting {
         // The port is free again before anybody hears that the server has ended.
         drop(self);
         drop(guard);
+    }
+}
+
+/// A place for a connection that was accepted, if they are counted; or why there is none.
+fn admit(shared: &ServerShared) -> Result<Option<OwnedSemaphorePermit>, &'static str> {
+    if shared.quota.is_exceeded() {
+        return Err("the server holds as much in memory as it may (memory_quota); try again later");
+    }
+    match &shared.room {
+        None => Ok(None),
+        Some(room) => match Arc::clone(room).try_acquire_owned() {
+            Ok(place) => Ok(Some(place)),
+            Err(_) => Err("the server has as many connections as it may (max_connections); try again later"),
+        },
+    }
+}
+
+/// Says in the log that connections are turned away, once a while.
+fn warn(warned: &mut Option<Instant>, peer: &PeerAddr, why: &str) {
+    const SELDOM: Duration = Duration::from_secs(10);
+    let now = clock::now();
+    if warned.is_none_or(|at| at + SELDOM <= now) {
+        *warned = Some(now);
+        tracing::warn!(%peer, why, "turned a connection away; more of them are not reported for 10 s");
     }
 }
 
@@ -79,20 +111,30 @@ struct Incoming {
     tls: Option<tokio_rustls::TlsAcceptor>,
     info: ConnectionInfo,
     mailbox: Arc<Mailbox>,
+    /// Why it is turned away.
+    refusal: Option<&'static str>,
 }
 
 impl Incoming {
     async fn serve(self, socket: Socket) {
         #[cfg(feature = "tls")]
-        if let Some(acceptor) = self.tls {
+        if let Some(acceptor) = &self.tls {
             // Boxed: what a handshake needs is not carried along by the connection that follows.
             let handshake =
-                Box::pin(super::handshake::handshake(&acceptor, socket, &self.shared, &self.info.peer));
+                Box::pin(super::handshake::handshake(acceptor, socket, &self.shared, &self.info.peer));
             let Some((io, info)) = handshake.await else { return };
-            let info = ConnectionInfo { local: self.info.local, ..info };
-            return ServerConnection::new(io, self.shared, info, self.mailbox).await;
+            let info = ConnectionInfo { local: self.info.local.clone(), ..info };
+            return self.run(io, info).await;
         }
-        ServerConnection::new(IoStream::Plain(socket), self.shared, self.info, self.mailbox).await;
+        let info = self.info.clone();
+        self.run(IoStream::Plain(socket), info).await;
+    }
+
+    fn run(self, io: IoStream, info: ConnectionInfo) -> ServerConnection {
+        match self.refusal {
+            None => ServerConnection::new(io, self.shared, info, self.mailbox),
+            Some(why) => ServerConnection::turned_away(io, self.shared, info, self.mailbox, why),
+        }
     }
 }
 

@@ -1,10 +1,13 @@
 //! The calls of one connection, from the engine's events to their answers. Knows no socket.
 
+mod memory;
+
+use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
 use carom_wire::call::{HeadCache, RequestHead, ServerCall};
@@ -24,9 +27,10 @@ use crate::codec::{ACCEPT_ENCODING, CompressionEncoding, compress};
 use crate::request::{Origin, Request, RequestContext};
 use crate::server::RequestMode;
 use crate::server::call::{self, CallFacts, IncomingCall, MessageReceiver, Responder, ResponderShared};
-use crate::server::lifecycle::ServerShared;
+use crate::server::lifecycle::{Admission, ServerShared};
+use crate::server::quota::Share;
 use crate::server::router::Route;
-use crate::server::running::{CallInput, Running, Sending, Step, guard, panicked};
+use crate::server::running::{CallInput, Occupied, Running, Sending, Step, guard, panicked};
 use crate::transport::ConnectionInfo;
 
 /// The calls of one connection and the engine they run on.
@@ -53,7 +57,10 @@ pub(super) struct Calls {
     /// Where responses are encoded.
     buffer: BytesMut,
     /// Cloned by work that may outlive its call.
-    occupied: Arc<()>,
+    occupied: Occupied,
+    /// Received bytes that no handler has taken yet.
+    held: usize,
+    share: Share,
     now: Instant,
     /// Counts what the socket gave.
     arrival: u64,
@@ -74,6 +81,9 @@ struct Call {
     deadline: Option<Instant>,
     work: Work,
     watchers: Vec<Arc<CancelCell>>,
+    /// Its part of [`Calls::held`].
+    held: usize,
+    admission: Option<Arc<Admission>>,
 }
 
 /// Who is working on a call.
@@ -103,8 +113,12 @@ impl Calls {
         mailbox: Arc<Mailbox>,
         now: Instant,
     ) -> Self {
+        let mut http2 = shared.settings.http2.clone();
+        // gRFC A9: clients that came together shall not all come back together.
+        http2.max_connection_age = http2.max_connection_age.map(|age| vary(age, fastrand::f64()));
+        let share = Share::new(&shared.quota);
         Self {
-            conn: Connection::new(Side::Server, shared.settings.http2.clone(), now),
+            conn: Connection::new(Side::Server, http2, now),
             mailbox,
             info,
             closed: None,
@@ -119,7 +133,9 @@ impl Calls {
             commands: Vec::new(),
             woken: Vec::new(),
             buffer: BytesMut::new(),
-            occupied: Arc::new(()),
+            occupied: Occupied::default(),
+            held: 0,
+            share,
             now,
             arrival: 0,
             aborted: false,
@@ -306,7 +322,7 @@ impl Calls {
         let plan = self.plans.of(&head, &self.shared);
         let settings = &self.shared.settings;
         // Work that goes on although its call was reset counts against the limit (CVE-2023-44487).
-        if Arc::strong_count(&self.occupied) > settings.http2.max_concurrent_streams as usize {
+        if Arc::strong_count(&self.occupied.connection) > settings.http2.max_concurrent_streams as usize {
             return self.conn.reset(key, ErrorCode::REFUSED_STREAM);
         }
         let mut machine = ServerCall::new(plan.max_recv_message_size, end_stream);
@@ -321,8 +337,15 @@ impl Calls {
             Some(Status::unimplemented(format!(
                 "messages compressed by {name} are not supported; supported: {ACCEPT_ENCODING}"
             )))
+        } else if self.share.quota().is_exceeded() {
+            Some(self.out_of_memory())
         } else {
             None
+        };
+        let (refused, admission) = match (refused, self.shared.admit()) {
+            (None, Ok(admission)) => (None, admission),
+            (None, Err(())) => (Some(self.too_many_calls()), None),
+            (refused, _) => (refused, None),
         };
         if refused.is_some() {
             return machine.send_status(&mut self.conn, key, refused, MetadataMap::new());
@@ -338,7 +361,7 @@ impl Calls {
         }
         let work = Work::Collecting(None);
         self.slots[index].call =
-            Some(Call { key, machine, head, plan, deadline, work, watchers: Vec::new() });
+            Some(Call { key, machine, head, plan, deadline, work, watchers: Vec::new(), held: 0, admission });
         self.live += 1;
         if deadline.is_some() {
             self.undated.push(key);
@@ -363,6 +386,11 @@ impl Calls {
 
     fn on_data(&mut self, index: usize, data: Bytes, end_stream: bool) {
         let Some(call) = self.slots[index].call.as_mut() else { return };
+        if matches!(call.work, Work::Answered) {
+            return;
+        }
+        call.held += data.len();
+        self.held += data.len();
         call.machine.on_data(data, end_stream);
         match &call.work {
             Work::Collecting(_) => self.collect(index),
@@ -390,7 +418,11 @@ impl Calls {
         let Work::Collecting(collected) = &mut call.work else { return };
         let status = loop {
             match call.machine.next_message() {
-                Ok(Some(message)) if collected.is_none() => *collected = Some(message),
+                Ok(Some(message)) if collected.is_none() => {
+                    // Behind its last byte the half-close is the common case; whoever keeps it waiting gets a copy.
+                    let is_kept = !call.machine.at_end();
+                    *collected = Some(if is_kept { memory::detached(message) } else { message });
+                }
                 Ok(Some(_)) => break Status::unimplemented("more than one message in a call that takes one"),
                 Ok(None) if !call.machine.at_end() => {
                     self.conn.expect(call.key, call.machine.wanted());
@@ -419,6 +451,9 @@ impl Calls {
     /// Hands the call to its handler.
     fn start(&mut self, index: usize, body: MessageReceiver, inbox: Option<Arc<Inbox>>) {
         let Some(call) = self.slots[index].call.as_mut() else { return };
+        if inbox.is_none() {
+            self.held -= std::mem::take(&mut call.held);
+        }
         let origin = Origin {
             head: Arc::clone(&call.head),
             connection: Arc::clone(&self.info),
@@ -427,6 +462,12 @@ impl Calls {
             source: Arc::clone(&self.mailbox) as _,
         };
         let (Plan { route, sending, .. }, head) = (call.plan, Arc::clone(&call.head));
+        let occupied = match &call.admission {
+            None => Cow::Borrowed(&self.occupied),
+            Some(admission) => {
+                Cow::Owned(Occupied { server: Some(Arc::clone(admission)), ..self.occupied.clone() })
+            }
+        };
         let context = match self.intercept(&head, RequestContext::received(origin)) {
             Ok(context) => context,
             Err(status) => return self.fail(index, status),
@@ -435,7 +476,7 @@ impl Calls {
             Route::Method { index: method, .. } => {
                 let input = CallInput { context, body, sending };
                 let handler = self.shared.router.method(method).handler();
-                let started = guard(&head, || handler.start(input, &self.occupied));
+                let started = guard(&head, || handler.start(input, &occupied));
                 match started.unwrap_or_else(|| Err(panicked())) {
                     Ok(task) => {
                         if let Some(call) = self.call_mut(index) {
@@ -446,7 +487,10 @@ impl Calls {
                     Err(status) => self.fail(index, status),
                 }
             }
-            Route::Fallback(_) => self.detach(index, body, inbox, sending),
+            Route::Fallback(_) => {
+                let occupied = occupied.into_owned();
+                self.detach(index, body, inbox, sending, occupied);
+            }
             // Refused when its head came.
             Route::Unknown => {}
         }
@@ -471,6 +515,7 @@ impl Calls {
         receiver: MessageReceiver,
         inbox: Option<Arc<Inbox>>,
         sending: Sending,
+        occupied: Occupied,
     ) {
         let shared = Arc::clone(&self.shared);
         let Some(call) = self.slots[index].call.as_mut() else { return };
@@ -480,7 +525,7 @@ impl Calls {
             Arc::clone(&self.mailbox),
             sending,
             self.conn.config().max_send_buffer,
-            Arc::clone(&self.occupied),
+            occupied,
         ));
         call.work = Work::Detached { responder: Arc::clone(&responder), inbox };
         let incoming = IncomingCall {
@@ -517,7 +562,9 @@ impl Calls {
             let buffer = &mut self.buffer;
             let step = guard(&call.head, || task.as_mut().poll_step(&mut Context::from_waker(waker), buffer));
             if let Some(inbox) = inbox {
-                self.conn.release(call.key, inbox.taken());
+                let taken = inbox.taken();
+                self.held -= call.let_go(taken);
+                self.conn.release(call.key, taken);
             }
             match step {
                 None => return self.fail(index, panicked()),
@@ -560,7 +607,12 @@ impl Calls {
     fn cut_off(&mut self, index: usize, status: Status, reason: Cancelled) {
         let Some(call) = self.slots[index].call.as_mut() else { return };
         if self.conn.send_buffered(call.key) > 0 {
-            self.conn.reset(call.key, ErrorCode::CANCEL);
+            let code = match reason {
+                // What clients report as RESOURCE_EXHAUSTED.
+                Cancelled::ResourceExhausted => ErrorCode::ENHANCE_YOUR_CALM,
+                _ => ErrorCode::CANCEL,
+            };
+            self.conn.reset(call.key, code);
             self.remove(index, reason);
         } else {
             call.machine.send_status(&mut self.conn, call.key, Some(status), MetadataMap::new());
@@ -571,6 +623,8 @@ impl Calls {
     /// The answer is complete: whoever worked on the call is done, and told so.
     fn answered(&mut self, index: usize, reason: Cancelled) {
         let Some(call) = self.slots[index].call.as_mut() else { return };
+        self.held -= std::mem::take(&mut call.held);
+        call.admission = None;
         let work = std::mem::replace(&mut call.work, Work::Answered);
         let watchers = std::mem::take(&mut call.watchers);
         dismiss(&call.head, work, watchers, reason);
@@ -580,6 +634,7 @@ impl Calls {
     fn remove(&mut self, index: usize, reason: Cancelled) {
         if let Some(call) = self.slots[index].call.take() {
             self.live -= 1;
+            self.held -= call.held;
             dismiss(&call.head, call.work, call.watchers, reason);
         }
     }
@@ -588,6 +643,10 @@ impl Calls {
         let key = match &command {
             Command::Shutdown => return self.conn.shutdown(self.now),
             Command::Abort => return self.abort(),
+            Command::Reclaim => {
+                self.give_back();
+                return;
+            }
             Command::Watch { key, .. }
             | Command::Release { key }
             | Command::Fail { key, .. }
@@ -610,7 +669,7 @@ impl Calls {
         let Some(call) = self.slots[index].call.as_mut() else { return };
         let (conn, key) = (&mut self.conn, call.key);
         match command {
-            Command::Shutdown | Command::Abort => {}
+            Command::Shutdown | Command::Abort | Command::Reclaim => {}
             Command::Watch { cell, .. } => match call.work {
                 Work::Answered => cell.set(Cancelled::Finished),
                 _ => call.watchers.push(cell),
@@ -619,7 +678,9 @@ impl Calls {
                 if let Work::Running { inbox: Some(inbox), .. } | Work::Detached { inbox: Some(inbox), .. } =
                     &call.work
                 {
-                    conn.release(key, inbox.taken());
+                    let taken = inbox.taken();
+                    self.held -= call.let_go(taken);
+                    conn.release(key, taken);
                 }
             }
             Command::Fail { status, .. } => self.fail(index, status),
@@ -705,6 +766,7 @@ fn dismiss(head: &RequestHead, work: Work, watchers: Vec<Arc<CancelCell>>, reaso
             Cancelled::ByPeer => Status::cancelled("the client cancelled the call"),
             Cancelled::ConnectionLost => Status::cancelled("the connection was lost"),
             Cancelled::ServerShutdown => Status::unavailable("the server is shutting down"),
+            Cancelled::ResourceExhausted => Status::resource_exhausted(memory::TAKEN_BACK),
             Cancelled::Finished => Status::cancelled("the call has ended"),
         });
     }
@@ -717,6 +779,13 @@ fn dismiss(head: &RequestHead, work: Work, watchers: Vec<Arc<CancelCell>>, reaso
         Work::Detached { responder, .. } => responder.ended(reason),
         Work::Collecting(_) | Work::Answered => {}
     }
+}
+
+/// A time, longer or shorter by up to a tenth. `random` is from 0 to 1.
+fn vary(time: Duration, random: f64) -> Duration {
+    /// Longer than any connection lives, and short enough to be multiplied.
+    const LONGEST: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
+    time.min(LONGEST).mul_f64(0.9 + 0.2 * random)
 }
 
 /// In the words that programs know from other servers.

@@ -19,6 +19,8 @@ pub(crate) enum Command {
     Shutdown,
     /// End now: what still runs is cancelled.
     Abort,
+    /// The memory quota is exceeded: give back what is above the connection's share.
+    Reclaim,
     /// Set `cell` when the call ends.
     Watch { key: StreamKey, cell: Arc<CancelCell> },
     /// The reader of the call's inbox took messages: give the peer credit.

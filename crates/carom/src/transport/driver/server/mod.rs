@@ -24,6 +24,7 @@ use std::time::{Duration, Instant};
 
 use bytes::{Buf, BytesMut};
 use carom_wire::conn::{Blame, ConnectionError};
+use carom_wire::frame::ErrorCode;
 use tokio::io::AsyncWrite;
 use tokio::time::Sleep;
 
@@ -49,8 +50,8 @@ const MIN_READ: usize = 4 * 1024;
 const MAX_READ: usize = 128 * 1024;
 /// How long a connection is idle before it gives its memory back.
 const IDLE_AFTER: Duration = Duration::from_millis(100);
-/// How long the peer may take nothing of what is to be written.
-const STALL_LIMIT: Duration = Duration::from_secs(60);
+/// How long the peer may take nothing of the last words, if it is allowed any time otherwise.
+const LAST_WORDS_LIMIT: Duration = Duration::from_secs(60);
 /// How long the peer's end of a closed connection is waited for, so that it gets to read our last words.
 const LINGER: Duration = Duration::from_secs(1);
 
@@ -105,14 +106,24 @@ impl ServerConnection {
         }
     }
 
+    /// A connection that there is no room for: it is told `why` and closed.
+    pub(crate) fn turned_away(
+        io: IoStream,
+        shared: Arc<ServerShared>,
+        info: ConnectionInfo,
+        mailbox: Arc<Mailbox>,
+        why: &'static str,
+    ) -> Self {
+        let mut connection = Self::new(io, shared, info, mailbox);
+        connection.calls.conn.close(ErrorCode::ENHANCE_YOUR_CALM, why);
+        connection
+    }
+
     fn turn(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let mut now = clock::now();
         let (mut budget, mut read_budget) = (TURN_BUDGET, READ_BUDGET);
         loop {
             self.calls.set_now(now);
-            if self.next_timeout().is_some_and(|at| at <= now) {
-                self.run_timers(now)?;
-            }
             let mut progress = false;
             if self.phase == Phase::Open {
                 progress |= self.calls.run_mailbox();
@@ -137,11 +148,19 @@ impl ServerConnection {
             if self.phase != Phase::Open {
                 return self.finish(cx, now);
             }
+            // What came while a handler kept this task from looking has been read by now: nobody is late who was not.
+            let due = self.next_timeout().is_some_and(|at| at <= now);
+            if due {
+                self.run_timers(now)?;
+            }
             let spent = budget == 0 || read_budget == 0 || !tokio::task::coop::has_budget_remaining();
             if spent || (!progress && self.calls.has_ready()) {
                 // Others first; then this goes on. Without the runtime's own budget nothing would be ready any more.
                 cx.waker().wake_by_ref();
                 return Poll::Pending;
+            }
+            if due {
+                continue;
             }
             if !progress {
                 if self.wait_for_timer(cx).is_pending() {
@@ -221,6 +240,9 @@ impl ServerConnection {
     /// After the engine's end: writes the rest and waits a little for the peer, whose system would otherwise throw
     /// away what it has not read yet (a reset follows when a socket with unread input is closed).
     fn finish(&mut self, cx: &mut Context<'_>, now: Instant) -> Poll<io::Result<()>> {
+        if self.stalled_until().is_some_and(|until| until <= now) {
+            return Poll::Ready(Err(reads_nothing()));
+        }
         if self.calls.conn.output().has_remaining() {
             if self.stalled_since.is_none() {
                 // The turn's share is written, and the socket would take more.
@@ -264,8 +286,9 @@ impl ServerConnection {
     }
 
     fn next_timeout(&mut self) -> Option<Instant> {
-        let idle = (self.calls.is_idle() && !self.shrunk).then(|| self.last_active + IDLE_AFTER);
-        let stalled = self.stalled_since.map(|since| since + STALL_LIMIT);
+        let idle = self.phase == Phase::Open && self.calls.is_idle() && !self.shrunk;
+        let idle = idle.then(|| self.last_active + IDLE_AFTER);
+        let stalled = self.stalled_until();
         let own = match self.phase {
             Phase::Open => self.calls.next_timeout(),
             Phase::Closing => None,
@@ -274,9 +297,19 @@ impl ServerConnection {
         [idle, stalled, own].into_iter().flatten().min()
     }
 
+    /// When the peer will have taken nothing for too long.
+    fn stalled_until(&self) -> Option<Instant> {
+        let limit = match (self.phase, self.calls.conn.config().stall_timeout) {
+            (_, Some(timeout)) => timeout,
+            (Phase::Open, None) => return None,
+            (Phase::Closing | Phase::Lingering { .. }, None) => LAST_WORDS_LIMIT,
+        };
+        self.stalled_since.map(|since| since + limit)
+    }
+
     fn run_timers(&mut self, now: Instant) -> io::Result<()> {
-        if self.stalled_since.is_some_and(|since| since + STALL_LIMIT <= now) {
-            return Err(io::Error::new(io::ErrorKind::TimedOut, "the peer reads nothing"));
+        if self.stalled_until().is_some_and(|until| until <= now) {
+            return Err(reads_nothing());
         }
         if self.calls.is_idle() && !self.shrunk && self.last_active + IDLE_AFTER <= now {
             self.shrunk = true;
@@ -328,10 +361,24 @@ impl Future for ServerConnection {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let this = self.get_mut();
         this.calls.mailbox.set_task(cx.waker());
-        let result = ready!(this.turn(cx));
+        let mut result = this.turn(cx);
+        if result.is_pending() {
+            if this.calls.settle_share() {
+                // To write how the calls ended.
+                cx.waker().wake_by_ref();
+            } else if this.stalled_since.is_some() && this.calls.is_too_large() {
+                // No call is left that could give memory back, and the peer takes nothing of what it was sent.
+                result = Poll::Ready(Err(reads_nothing()));
+            }
+        }
+        let result = ready!(result);
         this.report(&result);
         Poll::Ready(())
     }
+}
+
+fn reads_nothing() -> io::Error {
+    io::Error::new(io::ErrorKind::TimedOut, "the peer reads nothing")
 }
 
 impl Drop for ServerConnection {

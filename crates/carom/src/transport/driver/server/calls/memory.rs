@@ -1,0 +1,119 @@
+//! What a connection's calls hold in memory, and how they give it back when the server's quota is exceeded.
+
+use bytes::Bytes;
+use carom_wire::Status;
+use carom_wire::message::Message;
+
+use super::{Call, Calls};
+use crate::cancellation::Cancelled;
+
+/// What a call hears that had to make room.
+pub(super) const TAKEN_BACK: &str = "the server needed the memory that this call held";
+
+/// About what a connection takes that holds nothing, and what TLS adds: its session and its buffers.
+const CONNECTION_COST: usize = 4 * 1024;
+const TLS_COST: usize = 24 * 1024;
+/// About what a call takes beside its messages: its stream, its head and a small handler.
+const CALL_COST: usize = 1024;
+
+/// Below this a message is much smaller than the buffer that it was read into.
+const SMALL_MESSAGE: usize = 16 * 1024;
+
+/// A message that has to wait is a slice of the buffer that it came in. A small one is copied: a peer could make each keep
+/// a whole buffer alive, for a few bytes of its window.
+pub(super) fn detached(message: Message) -> Message {
+    if message.payload.len() >= SMALL_MESSAGE {
+        return message;
+    }
+    Message { payload: Bytes::copy_from_slice(&message.payload), ..message }
+}
+
+impl Call {
+    /// The handler took `n` bytes. Returns how many of them were held.
+    pub(super) fn let_go(&mut self, n: usize) -> usize {
+        let n = n.min(self.held);
+        self.held -= n;
+        n
+    }
+}
+
+impl Calls {
+    /// Tells the server's quota what the connection holds, and gives back what is too much. `true`: something was ended,
+    /// so there is something to write.
+    pub(in super::super) fn settle_share(&mut self) -> bool {
+        let held = self.holds();
+        self.share.update(held);
+        self.share.quota().is_exceeded() && self.ask_others() | self.give_back()
+    }
+
+    /// Whether the connection holds more than its share while the quota is exceeded.
+    pub(in super::super) fn is_too_large(&self) -> bool {
+        self.share.is_too_large()
+    }
+
+    fn holds(&self) -> usize {
+        let tls = if self.info.tls { TLS_COST } else { 0 };
+        CONNECTION_COST + tls + self.live * CALL_COST + self.held + self.conn.buffered()
+    }
+
+    /// Asks the connections of this server to give back what is above their share, now and then. Always `false`: what
+    /// this connection does comes with its mail.
+    #[cold]
+    fn ask_others(&self) -> bool {
+        if self.share.quota().reclaim_is_due(self.now) {
+            tracing::warn!(
+                used = self.share.quota().used(),
+                quota = self.share.quota().limit(),
+                "the memory quota is exceeded: the largest calls are ended"
+            );
+            self.shared.reclaim();
+        }
+        false
+    }
+
+    /// Ends the calls that hold the most, until the connection is within its share.
+    pub(super) fn give_back(&mut self) -> bool {
+        if !self.share.is_too_large() {
+            return false;
+        }
+        let mut largest = Vec::new();
+        for (index, slot) in self.slots.iter().enumerate() {
+            if let Some(call) = &slot.call {
+                let held = call.held + self.conn.send_buffered(call.key);
+                largest.push((held, index));
+            }
+        }
+        largest.sort_unstable();
+        let share = self.share.quota().fair_share();
+        let mut ended = false;
+        while self.holds() > share
+            && let Some((held, index)) = largest.pop()
+            && held > 0
+        {
+            self.cut_off(index, Status::resource_exhausted(TAKEN_BACK), Cancelled::ResourceExhausted);
+            ended = true;
+        }
+        let held = self.holds();
+        self.share.update(held);
+        ended
+    }
+
+    /// Why a call is refused while the quota is exceeded.
+    #[cold]
+    pub(super) fn out_of_memory(&self) -> Status {
+        self.ask_others();
+        Status::resource_exhausted(format!(
+            "the server holds as much for its calls as it may (memory_quota of {} bytes); try again later",
+            self.share.quota().limit()
+        ))
+    }
+
+    /// Why a call is refused while as many run as may.
+    #[cold]
+    pub(super) fn too_many_calls(&self) -> Status {
+        let max = self.shared.settings.max_concurrent_calls.unwrap_or(usize::MAX);
+        Status::resource_exhausted(format!(
+            "the server runs as many calls at once as it may (max_concurrent_calls of {max}); try again later"
+        ))
+    }
+}
