@@ -166,7 +166,8 @@ impl Load {
         static NEXT: AtomicU64 = AtomicU64::new(0);
         let mut backoff = BackoffConfig::default();
         (backoff.initial, backoff.max) = (Duration::from_millis(10), Duration::from_millis(100));
-        let channel = || Channel::builder(target.to_string()).backoff(backoff.clone()).connect_lazy().unwrap();
+        let channel =
+            || Channel::builder(target.to_string()).backoff(backoff.clone()).connect_lazy().unwrap();
         let channels: Vec<_> = (0..4).map(|_| channel()).collect();
         let (stop, report) = (Arc::<AtomicBool>::default(), Arc::<Report>::default());
         let mut callers = JoinSet::new();

@@ -111,7 +111,7 @@ async fn killing(lasts: Duration, seed: u64) {
     tokio::task::spawn_blocking(move || drop(victim)).await.unwrap();
     report.check(&ledger);
     println!("seed {seed}: {kills} kills, {} OK, {} failed", report.ok(), report.failed());
-    assert!(report.ok() > 20 && report.failed() > 0, "{} OK, {} failed", report.ok(), report.failed());
+    assert!(report.ok() > 0 && report.failed() > 0, "{} OK, {} failed", report.ok(), report.failed());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -158,7 +158,7 @@ async fn replacing(lasts: Duration, seed: u64) {
     }
     report.check(&ledger);
     println!("seed {seed}: {count} servers, {} OK, {} failed", report.ok(), report.failed());
-    assert!(report.ok() > 20, "{} OK", report.ok());
+    assert!(report.ok() > 0, "{} OK", report.ok());
     assert_eq!(alive.load(Ordering::Relaxed), 0, "handlers are left over");
 }
 
