@@ -254,8 +254,11 @@ fn split_host_port(text: &str) -> Result<(String, u16), String> {
     if host.is_empty() {
         return Err("the host is missing".to_owned());
     }
-    if let Some(bad) = host.chars().find(|c| matches!(c, '/' | '?' | '#' | '@' | ',')) {
-        return Err(format!("the host `{host}` contains `{bad}`"));
+    // The escapes of a target are decoded by now: a space or a line break may have come of one.
+    let misplaced =
+        |c: &char| matches!(c, '/' | '?' | '#' | '@' | ',') || c.is_whitespace() || c.is_control();
+    if let Some(bad) = host.chars().find(misplaced) {
+        return Err(format!("the host {host:?} contains {bad:?}"));
     }
     let port = match port {
         None => DEFAULT_PORT,

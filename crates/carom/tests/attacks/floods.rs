@@ -97,18 +97,16 @@ async fn empty_headers() {
 /// Without a budget it is the output that stops it: nobody reads more frames of who does not read the replies.
 #[tokio::test]
 async fn replies_that_nobody_reads_stop_the_reading() {
-    for flood in &FLOODS[..3] {
+    for flood in [&FLOODS[0], &FLOODS[2]] {
         let config = Config { idle_frame_burst: u32::MAX, ..Config::default() };
         let siege = Siege::against(|builder| builder.http2(config)).await;
         let mut attacker = Attacker::greeting(siege.addr, &[], Ears::Shut).await;
         let batch = repeated(1000, flood.kind, flood.flags, flood.stream, flood.payload);
         let written = attacker.press(&batch, 256 * MIB, Duration::from_millis(500)).await;
-        if flood.flags == 0 {
-            assert!(written < 64 * MIB, "{}: {written} bytes were taken", flood.name);
-        }
+        assert!(written < 64 * MIB, "{}: {written} bytes were taken", flood.name);
         siege.quiet(Duration::from_millis(200)).await;
         drop(attacker);
-        siege.end(&Bounds { memory: 4 * MIB, cpu: Duration::from_secs(30) }).await;
+        siege.end(&Bounds { memory: 4 * MIB, cpu: Duration::from_secs(3) }).await;
     }
 }
 
@@ -121,7 +119,7 @@ async fn small_frames_faster_than_they_can_be_handled() {
     let stream = attacker.open("Sum").await;
     // Messages of nothing, in a frame each: as far as windows go it is all right for a while, then it is not.
     let batch = repeated(5000, kind::DATA, 0, stream, &[0; 5]);
-    attacker.press(&batch, 64 * MIB, Duration::from_secs(2)).await;
+    attacker.press(&batch, 16 * MIB, Duration::from_secs(2)).await;
     drop(attacker);
-    siege.end(&Bounds { memory: 3 * MIB, cpu: Duration::from_secs(30) }).await;
+    siege.end(&Bounds { memory: 3 * MIB, cpu: Duration::from_secs(10) }).await;
 }

@@ -106,8 +106,10 @@ fn refusals_say_what_is_wrong() {
         ("dns:///a%2", "not followed by two hexadecimal digits"),
         ("dns:///a%+1", "not followed by two hexadecimal digits"),
         ("dns:///%ff", "not UTF-8"),
-        ("a,b:1", "contains `,`"),
-        ("user@host:1", "contains `@`"),
+        ("a,b:1", "contains ','"),
+        ("user@host:1", "contains '@'"),
+        ("dns:///a%20b:1", "contains ' '"),
+        ("host%0d%0a", "contains '\\r'"),
     ];
     for (text, part) in cases {
         let message = refused(text);

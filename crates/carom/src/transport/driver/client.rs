@@ -188,7 +188,7 @@ impl<R: FnMut(ConnectionEvent)> Driver<R> {
                     let end = open.wire.on_data(data, end_stream);
                     self.deliver(key, end);
                 }
-                Event::Reset { key, code, by } => self.on_reset(key, code, &by, now),
+                Event::Reset { key, code, by } => self.on_reset(key, code, &by),
                 Event::Finished { .. } => {}
                 Event::Writable { key } => {
                     if let Some(open) = open_call(&mut self.open, key) {
@@ -302,7 +302,7 @@ impl<R: FnMut(ConnectionEvent)> Driver<R> {
         Some(open)
     }
 
-    fn on_reset(&mut self, key: StreamKey, code: ErrorCode, by: &ResetBy, now: Instant) {
+    fn on_reset(&mut self, key: StreamKey, code: ErrorCode, by: &ResetBy) {
         let Some(open) = self.forget(key) else { return };
         let unprocessed = match by {
             ResetBy::ConnectionLost => {
@@ -323,7 +323,8 @@ impl<R: FnMut(ConnectionEvent)> Driver<R> {
                 return;
             }
         }
-        let expired = open.call.spec.deadline.is_some_and(|deadline| now >= deadline);
+        // The turn may have begun before the deadline, and the server may be as punctual as this side.
+        let expired = open.call.spec.deadline.is_some_and(|deadline| clock::now() >= deadline);
         let status = if expired { deadline_exceeded() } else { open.wire.on_reset(code, by) };
         self.finish(&open.call, status);
     }

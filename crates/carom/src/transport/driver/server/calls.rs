@@ -23,6 +23,7 @@ use super::inbox::Inbox;
 use super::mailbox::{CallWaker, Command, Mailbox};
 use super::plan::{Plan, Plans, RequestEncoding};
 use crate::cancellation::{CancelCell, Cancelled};
+use crate::clock;
 use crate::codec::{ACCEPT_ENCODING, CompressionEncoding, compress};
 use crate::request::{Origin, Request, RequestContext};
 use crate::server::RequestMode;
@@ -327,8 +328,12 @@ impl Calls {
         }
         let mut machine = ServerCall::new(plan.max_recv_message_size, end_stream);
         machine.set_accept_encoding(Some(ACCEPT_ENCODING));
-        let deadline = head.timeout.and_then(|timeout| self.now.checked_add(timeout));
-        let refused = if deadline.is_some_and(|deadline| deadline <= self.now) {
+        let deadline = head.timeout.and_then(|timeout| {
+            // Not from when the turn began: the request may have been read later, and a server that is early would make
+            // of the client's deadline a cancelled call.
+            clock::now().checked_add(timeout)
+        });
+        let refused = if head.timeout.is_some_and(|timeout| timeout.is_zero()) {
             Some(deadline_exceeded())
         } else if plan.route == Route::Unknown {
             Some(self.shared.router.unknown(head.path_str()))
