@@ -1,7 +1,10 @@
 //! Finding servers, losing them, finding them again.
 
+use std::io;
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
 use carom::client::resolver::{Address, FixedResolver, ManualResolver};
@@ -10,7 +13,7 @@ use carom::codec::BytesCodec;
 use carom::server::{ListenAddr, Server};
 use carom::transport::{ByteStream, Connecting, PeerAddr};
 use carom::{Code, Status};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream, ReadBuf};
 use tokio::runtime::Handle;
 
 use crate::support::{Kinds, bytes, listen, serve, soon};
@@ -302,6 +305,70 @@ async fn connections_over_streams_of_the_programs_own() {
     assert_eq!(server.connections(), 1);
     server.shutdown(None);
     soon(server.terminated()).await;
+}
+
+/// Takes bytes at once, as TLS does, and passes them on only with the second flush; the first asks to come again.
+struct Reluctant {
+    inner: DuplexStream,
+    held: Vec<u8>,
+    asked: bool,
+}
+
+impl AsyncRead for Reluctant {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.inner).poll_read(cx, buf)
+    }
+}
+
+impl AsyncWrite for Reluctant {
+    fn poll_write(mut self: Pin<&mut Self>, _: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        self.held.extend_from_slice(bytes);
+        Poll::Ready(Ok(bytes.len()))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        if this.held.is_empty() {
+            return Poll::Ready(Ok(()));
+        }
+        if !std::mem::replace(&mut this.asked, true) {
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        while !this.held.is_empty() {
+            let sent = ready!(Pin::new(&mut this.inner).poll_write(cx, &this.held))?;
+            this.held.drain(..sent);
+        }
+        this.asked = false;
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        ready!(self.as_mut().poll_flush(cx))?;
+        Pin::new(&mut self.inner).poll_shutdown(cx)
+    }
+}
+
+/// What is written last must not stay in the stream: with TLS and a full socket, both sides once waited for ever.
+#[tokio::test]
+async fn a_flush_that_could_not_end_goes_on() {
+    let (server, _) = serve();
+    let connect = move |_: &Address| -> Connecting {
+        let (ours, theirs) = tokio::io::duplex(64 * 1024);
+        let reluctant = |inner| Reluctant { inner, held: Vec::new(), asked: false };
+        assert!(server.serve_connection(reluctant(theirs), PeerAddr::Named("within".into())));
+        Box::pin(async move { Ok(Box::new(reluctant(ours)) as Box<dyn ByteStream>) })
+    };
+    let channel = Channel::builder("ipv4:127.0.0.1:1").connector(connect).connect_lazy().expect("a target");
+    for size in ["1", "3000000"] {
+        let answer =
+            soon(channel.unary("/test.Kinds/Size", BytesCodec, bytes(size))).await.expect("answered");
+        assert_eq!(answer.get_ref().len().to_string(), size);
+    }
 }
 
 /// A name is not looked up anywhere by a channel that has no connector of its own.

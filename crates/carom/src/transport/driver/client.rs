@@ -90,6 +90,8 @@ pub(crate) struct Driver<R: FnMut(ConnectionEvent)> {
     ready: bool,
     ended_reported: bool,
     closed: bool,
+    /// What was written is not all on its way yet.
+    unflushed: bool,
 }
 
 impl<R: FnMut(ConnectionEvent)> Driver<R> {
@@ -114,6 +116,7 @@ impl<R: FnMut(ConnectionEvent)> Driver<R> {
             gathering: false,
             read_size: MIN_READ,
             arrival: 0,
+            unflushed: false,
             broken: None,
             report,
             ready: false,
@@ -605,6 +608,7 @@ impl<R: FnMut(ConnectionEvent)> Driver<R> {
                 Poll::Ready(Ok(0)) => self.broken = Some(io::ErrorKind::WriteZero.into()),
                 Poll::Ready(Ok(n)) => {
                     progress = true;
+                    self.unflushed = true;
                     *budget = budget.saturating_sub(n);
                 }
                 // What the server said before it closed may still be read; the end of that ends the connection.
@@ -612,9 +616,10 @@ impl<R: FnMut(ConnectionEvent)> Driver<R> {
                 Poll::Pending => return progress,
             }
         }
-        if progress {
-            // Only TLS has something to flush. An error comes again with the next write.
-            let _ = Pin::new(&mut self.io).poll_flush(cx);
+        if self.unflushed {
+            // TLS holds records that the socket did not take: they go on when it does, even if nothing new is written.
+            // An error comes again with the next write.
+            self.unflushed = Pin::new(&mut self.io).poll_flush(cx).is_pending();
         }
         progress
     }

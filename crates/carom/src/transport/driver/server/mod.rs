@@ -66,6 +66,8 @@ pub(crate) struct ServerConnection {
     behind: bool,
     /// The socket takes no more since then.
     stalled_since: Option<Instant>,
+    /// What was written is not all on its way yet.
+    unflushed: bool,
     last_active: Instant,
     /// Memory was given back since the last activity.
     shrunk: bool,
@@ -99,6 +101,7 @@ impl ServerConnection {
             read_size: MIN_READ,
             behind: false,
             stalled_since: None,
+            unflushed: false,
             last_active: now,
             shrunk: false,
             timer: None,
@@ -212,10 +215,12 @@ impl ServerConnection {
                 conn.transmit(now, TRANSMIT_BUDGET);
             }
             if !conn.output().has_remaining() {
-                self.stalled_since = None;
-                if written > 0 {
-                    // Under TLS the last records may still wait; a later turn goes on.
-                    let _ = Pin::new(&mut self.io).poll_flush(cx)?;
+                // TLS holds records that the socket did not take: they go on when it does, even if nothing new is written.
+                self.unflushed = self.unflushed && Pin::new(&mut self.io).poll_flush(cx)?.is_pending();
+                if self.unflushed {
+                    self.stalled_since.get_or_insert(now);
+                } else {
+                    self.stalled_since = None;
                 }
                 return Ok(written > 0);
             }
@@ -223,6 +228,7 @@ impl ServerConnection {
                 Poll::Ready(Ok(0)) => return Err(io::ErrorKind::WriteZero.into()),
                 Poll::Ready(Ok(n)) => {
                     written += n;
+                    self.unflushed = true;
                     self.stalled_since = None;
                 }
                 Poll::Ready(Err(error)) => return Err(error),
