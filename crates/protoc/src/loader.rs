@@ -74,7 +74,9 @@ impl IncludePaths {
     }
 
     fn candidates<'a>(&'a self, name: &'a str) -> impl Iterator<Item = PathBuf> + 'a {
-        let mappings = if is_import_name(name) { self.mappings.as_slice() } else { &[] };
+        // A name from the root on would leave the directory.
+        let is_below = is_import_name(name) && !name.starts_with('/') && !name.is_empty();
+        let mappings = if is_below { self.mappings.as_slice() } else { &[] };
         mappings.iter().filter_map(move |mapping| apply(name, mapping))
     }
 
@@ -122,7 +124,7 @@ impl IncludePaths {
 
 /// Whether a name is plain: it must mean one place whatever directory it is looked up in.
 fn is_import_name(name: &str) -> bool {
-    !name.contains('\\') && name.split('/').all(|part| !matches!(part, "" | "." | ".."))
+    !name.contains("//") && name.split('/').all(|part| !matches!(part, "." | ".."))
 }
 
 /// The path on disk that a mapping gives an import name.

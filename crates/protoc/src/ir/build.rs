@@ -6,7 +6,7 @@ use super::{
     Enum, EnumId, EnumValue, Extendee, Features, Field, FieldTokens, File, FileId, Import, Message,
     MessageId, Method, MethodType, Oneof, OptionMessage, Options, Pool, Range, Service, Type, check,
     check_numbers::{self, NumberHints},
-    declare, features, lifetimes, link, naming,
+    declarations, declare, features, lifetimes, link, naming,
     options::{self, Phase},
     visibility,
 };
@@ -88,6 +88,11 @@ pub(crate) fn build(
         lifetimes::check(pool, id, &mut own);
     }
     let failed = own.has_errors();
+    if failed {
+        for (token, text) in declarations::map_conflicts(pool, id) {
+            pool.file(id).error(&mut own, token, text);
+        }
+    }
     diagnostics.extend(own);
     (!failed).then_some(id)
 }

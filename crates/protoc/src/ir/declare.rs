@@ -3,7 +3,7 @@
 use super::{
     Enum, EnumId, Field, FileId, Message, MessageId, Pool, Range, Symbol,
     build::MAX_FIELD_NUMBER,
-    check_numbers::{NumberHints, fault, fault_token},
+    check_numbers::{NumberHints, fault, fault_token, is_for_implementation},
 };
 use crate::{ast::Label, diagnostics::Diagnostics};
 
@@ -65,7 +65,9 @@ impl Declarer<'_> {
         }
         for field in &message.fields {
             if let Some(text) = fault(field.number, false) {
-                self.hints.want(id, field.at.number);
+                if !is_for_implementation(field.number) {
+                    self.hints.want(id, field.at.number);
+                }
                 self.error(field.at.number, text);
             }
             self.field(field);
@@ -213,6 +215,12 @@ impl Declarer<'_> {
             let name = &value.name;
             let full_name = if scope.is_empty() { name.clone() } else { format!("{scope}.{name}") };
             if self.add(&full_name, Symbol::EnumValue, value.name_token) {
+                continue;
+            }
+            // In the enum itself twice: that has been said.
+            let own = definition.values.iter().filter(|other| other.name == *name).count();
+            let first = definition.values.iter().find(|other| other.name == *name);
+            if own > 1 && first.is_some_and(|first| first.name_token != value.name_token) {
                 continue;
             }
             // Enum values are names of the scope around their enum.

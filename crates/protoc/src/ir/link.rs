@@ -297,9 +297,9 @@ impl Linker<'_> {
     fn check_default(&mut self, field: &Field, ty: Type) {
         let Some(default) = &field.default else { return };
         let text = match ty {
+            Type::Message(_) | Type::Group(_) => "Messages can't have default values.".to_owned(),
             // Reported already.
             _ if field.is_repeated() => return,
-            Type::Message(_) | Type::Group(_) => "Messages can't have default values.".to_owned(),
             Type::Enum(id) => {
                 let definition = self.pool.enumeration(id);
                 let name = String::from_utf8_lossy(default);
@@ -319,7 +319,7 @@ impl Linker<'_> {
     fn check_extension_number(&mut self, field: &Field, message: MessageId) {
         let message = self.pool.message(message);
         let declared = |range: &Range| range.start <= field.number && field.number < range.end;
-        if field.number > 0 && !message.extension_ranges.iter().any(declared) {
+        if !message.extension_ranges.iter().any(declared) {
             let text = format!(
                 "\"{}\" does not declare {} as an extension number.",
                 message.full_name, field.number

@@ -13,6 +13,7 @@ mod check;
 mod check_features;
 mod check_names;
 mod check_numbers;
+mod declarations;
 mod declare;
 mod elements;
 mod features;
