@@ -9,6 +9,7 @@ mod packages;
 mod process;
 mod programs;
 mod project;
+mod protoc_compare;
 mod python;
 mod rules;
 mod test;
@@ -25,6 +26,9 @@ usage: cargo xtask COMMAND
            --only LIST   only these steps (names by commas, as the summary shows them)
   python   builds the wheel, optimised, and installs it into .venv
            --dev         the quick build instead, into .cache/venv-dev, which `test` uses
+  protoc-compare
+           compiles what others wrote with protoc 36, grpcio-tools and Carom's compiler and compares the bytes
+           --short       only the corpora that take seconds
   bench    builds bench-server and bench-client and runs them beside the peers
            --peers DIR   the harness that compares gRPC servers and clients (or CAROM_PEERS)
            --pybench DIR the harness that compares Python packages (or CAROM_PYBENCH)
@@ -39,6 +43,7 @@ fn main() -> ExitCode {
         "demo" => demo::Options::parse(options).map(demo::run),
         "test" => test::Options::parse(options).map(test::run),
         "python" => python::Options::parse(options).map(python::run),
+        "protoc-compare" => protoc_compare::Options::parse(options).map(protoc_compare::run),
         "bench" => bench::Options::parse(options).map(bench::run),
         "help" | "--help" | "-h" => {
             println!("{USAGE}");
