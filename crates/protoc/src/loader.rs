@@ -12,6 +12,11 @@ use crate::bundled;
 pub trait Loader {
     /// The text, or `None` where there is no such file. An error is any other reason why it cannot be read.
     fn load(&self, name: &str) -> io::Result<Option<Vec<u8>>>;
+
+    /// The encoded `FileDescriptorProto` of a file that has no text. Default: there is none.
+    fn descriptor(&self, _name: &str) -> Option<Vec<u8>> {
+        None
+    }
 }
 
 /// Files in memory, by import name; the well-known files are there too.

@@ -247,7 +247,7 @@ impl<'b> Reader<'_, 'b> {
                 Ok(OptionScalar::Varint(i64::from(number as i32) as u64))
             }
             Type::Scalar(scalar) => self.scalar(scalar, field),
-            Type::Unresolved => Err(format!("Field \"{}\" has no type.", field.name)),
+            Type::Unresolved | Type::UnresolvedGroup => Err(format!("Field \"{}\" has no type.", field.name)),
         }
     }
 

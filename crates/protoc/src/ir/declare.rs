@@ -5,7 +5,7 @@ use super::{
     build::MAX_FIELD_NUMBER,
     check_numbers::{NumberHints, fault, fault_token, is_for_implementation},
 };
-use crate::{ast::Label, diagnostics::Diagnostics};
+use crate::{ast::Label, diagnostics::Diagnostics, text};
 
 /// Declares everything in a file.
 pub(super) fn declare(pool: &mut Pool, id: FileId, hints: &mut NumberHints, diagnostics: &mut Diagnostics) {
@@ -101,7 +101,10 @@ impl Declarer<'_> {
                 self.error(field.at.ty, text);
             }
             self.field(field);
-            if field.json_name_written {
+            // In descriptors every field has the name that it would have anyway.
+            let given = self.pool.file(self.id).source.is_placeless()
+                && field.json_name == text::json_name(&field.name);
+            if field.json_name_written && !given {
                 self.error(field.at.json_name, "option json_name is not allowed on extension fields.");
             }
             self.add(&field.full_name, Symbol::Extension(scope, index), field.at.name);

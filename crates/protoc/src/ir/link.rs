@@ -282,9 +282,10 @@ impl Linker<'_> {
         }
         let ty = match field.ty {
             Type::Group(id) => Some((field.ty, format!(".{}", self.pool.message(id).full_name))),
-            Type::Unresolved => self
+            Type::Unresolved | Type::UnresolvedGroup => self
                 .find_type(&field.type_name, &field.full_name, field.at.ty, false, "")
                 .map(|(found, name)| match found {
+                    Found::Message(id) if field.ty == Type::UnresolvedGroup => (Type::Group(id), name),
                     Found::Message(id) => (Type::Message(id), name),
                     Found::Enum(id) => (Type::Enum(id), name),
                 }),
@@ -311,7 +312,7 @@ impl Linker<'_> {
                     format!("Enum type \"{}\" has no value named \"{name}\".", definition.full_name)
                 }
             }
-            Type::Scalar(_) | Type::Unresolved => return,
+            Type::Scalar(_) | Type::Unresolved | Type::UnresolvedGroup => return,
         };
         self.error(field.at.default, text);
     }

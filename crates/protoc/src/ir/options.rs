@@ -12,6 +12,7 @@ use super::{
 use crate::{
     ast::{OptionAssign, OptionValue, Scalar},
     diagnostics::Diagnostics,
+    message,
     source_info::{Kept, OptionPath, OptionPaths},
 };
 
@@ -384,6 +385,11 @@ impl<'a> Interpreter<'a> {
         statement: &OptionAssign,
         value: &mut OptionMessage,
     ) -> Result<(Vec<u32>, bool), Fault> {
+        if let OptionValue::Encoded(bytes) = &statement.value {
+            let options = message::options_of(self.pool, base, bytes);
+            *value = options.ok_or_else(|| Fault::Value("The options cannot be read.".to_owned()))?;
+            return Ok((Vec::new(), false));
+        }
         if statement.name[0].name == UNINTERPRETED && !statement.name[0].is_extension {
             let text = "Option must not use reserved name \"uninterpreted_option\".";
             return Err(Fault::Name(text.to_owned()));
@@ -539,7 +545,7 @@ impl<'a> Interpreter<'a> {
                 Ok(OptionScalar::Varint(i64::from(number) as u64))
             }
             Type::Scalar(scalar) => scalar_value(scalar, value, shown),
-            Type::Unresolved => Err(format!("Option \"{shown}\" has no type.")),
+            Type::Unresolved | Type::UnresolvedGroup => Err(format!("Option \"{shown}\" has no type.")),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 /// The length-delimited fields of an encoded message, in order. Other fields are passed over; reading ends where the
 /// bytes are not a message.
-pub(super) fn delimited(mut bytes: &[u8]) -> impl Iterator<Item = (u32, &[u8])> {
+pub(crate) fn delimited(mut bytes: &[u8]) -> impl Iterator<Item = (u32, &[u8])> {
     std::iter::from_fn(move || {
         loop {
             let tag = varint(&mut bytes)?;
@@ -26,17 +26,17 @@ pub(super) fn delimited(mut bytes: &[u8]) -> impl Iterator<Item = (u32, &[u8])> 
 }
 
 /// All values of one field.
-pub(super) fn all(bytes: &[u8], number: u32) -> impl Iterator<Item = &[u8]> {
+pub(crate) fn all(bytes: &[u8], number: u32) -> impl Iterator<Item = &[u8]> {
     delimited(bytes).filter(move |(found, _)| *found == number).map(|(_, value)| value)
 }
 
 /// The first value of one field, or nothing.
-pub(super) fn first(bytes: &[u8], number: u32) -> &[u8] {
+pub(crate) fn first(bytes: &[u8], number: u32) -> &[u8] {
     all(bytes, number).next().unwrap_or_default()
 }
 
 /// The `name` of any descriptor.
-pub(super) fn name(bytes: &[u8]) -> &str {
+pub(crate) fn name(bytes: &[u8]) -> &str {
     std::str::from_utf8(first(bytes, 1)).unwrap_or("")
 }
 
@@ -54,7 +54,7 @@ fn varint(bytes: &mut &[u8]) -> Option<u64> {
 }
 
 /// All values of one integer field that is not packed.
-pub(super) fn varints(mut bytes: &[u8], wanted: u32) -> impl Iterator<Item = u64> {
+pub(crate) fn varints(mut bytes: &[u8], wanted: u32) -> impl Iterator<Item = u64> {
     std::iter::from_fn(move || {
         loop {
             let tag = varint(&mut bytes)?;
@@ -78,6 +78,6 @@ pub(super) fn varints(mut bytes: &[u8], wanted: u32) -> impl Iterator<Item = u64
 }
 
 /// The values of a packed integer field.
-pub(super) fn packed(mut bytes: &[u8]) -> impl Iterator<Item = u64> {
+pub(crate) fn packed(mut bytes: &[u8]) -> impl Iterator<Item = u64> {
     std::iter::from_fn(move || varint(&mut bytes))
 }
