@@ -11,6 +11,7 @@ mod packages;
 mod process;
 mod programs;
 mod project;
+mod protoc_compare;
 mod python;
 mod rules;
 mod test;
@@ -35,6 +36,9 @@ usage: cargo xtask COMMAND
   instructions
            counts what a call costs the engine, under callgrind, and compares with what is written down
            --refresh     writes the figures down
+  protoc-compare
+           compiles what others wrote with protoc 36, grpcio-tools and Carom's compiler and compares the bytes
+           --short       only the corpora that take seconds
   bench    builds bench-server and bench-client and runs them beside the peers
            --peers DIR   the harness that compares gRPC servers and clients (or CAROM_PEERS)
            --pybench DIR the harness that compares Python packages (or CAROM_PYBENCH)
@@ -51,6 +55,7 @@ fn main() -> ExitCode {
         "interop" => official::Options::parse(options).map(official::run),
         "python" => python::Options::parse(options).map(python::run),
         "instructions" => instructions::Options::parse(options).map(instructions::run),
+        "protoc-compare" => protoc_compare::Options::parse(options).map(protoc_compare::run),
         "bench" => bench::Options::parse(options).map(bench::run),
         "help" | "--help" | "-h" => {
             println!("{USAGE}");

@@ -8,7 +8,7 @@ use crate::console::{self, Row, note, quote};
 use crate::process::{quietly, show};
 use crate::project::cargo;
 use crate::python::{self, Build, Environment};
-use crate::{fuzz, instructions, interop, process, project, rules};
+use crate::{fuzz, instructions, interop, process, project, protoc_compare, rules};
 
 const CARGO_LIMIT: Duration = Duration::from_secs(1800);
 const PYTEST_LIMIT: Duration = Duration::from_secs(900);
@@ -16,13 +16,14 @@ const PYTEST_LIMIT: Duration = Duration::from_secs(900);
 type Step = fn(&mut State) -> Result<String, String>;
 
 /// The steps in their order: cheap ones first, so that a slip shows early.
-const STEPS: [(&str, Step); 9] = [
+const STEPS: [(&str, Step); 10] = [
     ("format", format),
     ("rules", |_| rules::check()),
     ("clippy", clippy),
     ("docs", docs),
     ("rust", rust_tests),
     ("python", python_tests),
+    ("protoc-compare", |_| protoc_compare::short()),
     ("interop", crosswise),
     ("fuzz", |_| fuzz::smoke()),
     ("instructions", |_| instructions::check()),

@@ -141,6 +141,8 @@ pub(crate) enum OptionValue {
     NegativeInt(i64),
     Float(f64),
     String(Vec<u8>),
+    /// All options of an element, interpreted and encoded: what there is in a descriptor.
+    Encoded(Vec<u8>),
     /// The tokens between the braces, to be read as text format.
     Aggregate(Span),
 }
@@ -195,6 +197,17 @@ pub(crate) enum Scalar {
 }
 
 impl Scalar {
+    /// The type that `FieldDescriptorProto.Type` numbers so.
+    pub(crate) fn from_number(number: u64) -> Option<Self> {
+        use Scalar::*;
+        [
+            Double, Float, Int64, Uint64, Int32, Fixed64, Fixed32, Bool, String, Bytes, Uint32, Sfixed32,
+            Sfixed64, Sint32, Sint64,
+        ]
+        .into_iter()
+        .find(|scalar| *scalar as u64 == number)
+    }
+
     pub(crate) fn from_word(word: &str) -> Option<Self> {
         Some(match word {
             "double" => Self::Double,
@@ -226,8 +239,13 @@ pub(crate) enum TypeName {
 #[derive(Debug)]
 pub(crate) enum FieldType {
     Plain(TypeName),
-    Map { key: TypeName, value: TypeName },
+    Map {
+        key: TypeName,
+        value: TypeName,
+    },
     Group,
+    /// A group whose message is defined by itself, as descriptors have it.
+    NamedGroup(String),
 }
 
 #[derive(Debug)]

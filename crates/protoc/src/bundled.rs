@@ -16,17 +16,22 @@ macro_rules! files {
     };
 }
 
-const FILES: [(&str, &[u8]); 15] = files![
+const FILES: [(&str, &[u8]); 20] = files![
     "google/protobuf/any.proto",
     "google/protobuf/api.proto",
+    "google/protobuf/c_sharp_features.proto",
     "google/protobuf/compiler/plugin.proto",
     "google/protobuf/cpp_features.proto",
+    "google/protobuf/cpp_file_options.proto",
+    "google/protobuf/cpp_options.proto",
     "google/protobuf/descriptor.proto",
     "google/protobuf/duration.proto",
     "google/protobuf/empty.proto",
     "google/protobuf/field_mask.proto",
     "google/protobuf/go_features.proto",
     "google/protobuf/java_features.proto",
+    "google/protobuf/json_enumvalue_options.proto",
+    "google/protobuf/json_options.proto",
     "google/protobuf/source_context.proto",
     "google/protobuf/struct.proto",
     "google/protobuf/timestamp.proto",

@@ -56,7 +56,7 @@ impl Encoder<'_> {
         file.services.iter().for_each(|service| out.message(6, |out| self.service(service, out)));
         file.extensions.iter().for_each(|field| out.message(7, |out| self.field(field, out)));
         self.options(8, &file.options, out);
-        if self.detail.source_info {
+        if self.detail.source_info && !file.source_info.absent {
             out.message(9, |out| {
                 file.source_info.encode(&file.option_paths, self.detail.retain_options, out)
             });

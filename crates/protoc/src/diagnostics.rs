@@ -71,6 +71,9 @@ impl Diagnostics {
         if self.is_full(source.name()) {
             return;
         }
+        if source.is_placeless() {
+            return self.about(severity, source.name(), message);
+        }
         let position = source.position(offset);
         let source_line = source.line_text(position.line);
         self.list.push(Diagnostic {

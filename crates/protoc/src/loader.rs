@@ -12,6 +12,11 @@ use crate::bundled;
 pub trait Loader {
     /// The text, or `None` where there is no such file. An error is any other reason why it cannot be read.
     fn load(&self, name: &str) -> io::Result<Option<Vec<u8>>>;
+
+    /// The encoded `FileDescriptorProto` of a file that has no text. Default: there is none.
+    fn descriptor(&self, _name: &str) -> Option<Vec<u8>> {
+        None
+    }
 }
 
 /// Files in memory, by import name; the well-known files are there too.
@@ -74,7 +79,9 @@ impl IncludePaths {
     }
 
     fn candidates<'a>(&'a self, name: &'a str) -> impl Iterator<Item = PathBuf> + 'a {
-        let mappings = if is_import_name(name) { self.mappings.as_slice() } else { &[] };
+        // A name from the root on would leave the directory.
+        let is_below = is_import_name(name) && !name.starts_with('/') && !name.is_empty();
+        let mappings = if is_below { self.mappings.as_slice() } else { &[] };
         mappings.iter().filter_map(move |mapping| apply(name, mapping))
     }
 
@@ -122,7 +129,7 @@ impl IncludePaths {
 
 /// Whether a name is plain: it must mean one place whatever directory it is looked up in.
 fn is_import_name(name: &str) -> bool {
-    !name.contains('\\') && name.split('/').all(|part| !matches!(part, "" | "." | ".."))
+    !name.contains("//") && name.split('/').all(|part| !matches!(part, "." | ".."))
 }
 
 /// The path on disk that a mapping gives an import name.

@@ -7,13 +7,14 @@ use crate::{
     bundled,
     descriptor::{self, Detail},
     diagnostics::{Diagnostics, Severity},
+    encoded,
     ir::{self, FileId, Imported, MessageId, ParsedFile, Pool, Symbol},
     loader::Loader,
     message::{self, DecodeError, Dynamic},
     parse,
     source::{MAX_SOURCE_BYTES, Source},
     source_info::SourceInfo,
-    tokens,
+    tokens::{self, Kind, Token},
 };
 
 /// The file whose messages give options their meaning.
@@ -155,6 +156,9 @@ impl Session<'_> {
         self.states.insert(name.to_owned(), State::Done(None));
         let text = match self.loader.load(name) {
             Ok(Some(text)) => text,
+            Ok(None) if let Some(descriptor) = self.loader.descriptor(name) => {
+                return self.open_descriptor(name, import_token, &descriptor);
+            }
             Ok(None) => match bundled::bundled(name).filter(|_| name == DESCRIPTOR_PROTO) {
                 Some(text) => text.to_vec(),
                 None => {
@@ -182,18 +186,40 @@ impl Session<'_> {
         if failed {
             return None;
         }
-        let imports: Vec<(String, u32)> = tree
-            .items
-            .iter()
-            .filter_map(|item| match item {
-                FileItem::Import(import) => Some((import.path.clone(), import.span.first)),
-                _ => None,
-            })
-            .collect();
         let source_info = SourceInfo::new(&source, &tokens, &tree);
-        self.states.insert(name.to_owned(), State::Open);
-        let parsed = ParsedFile { source, tokens, tree, source_info, imports: Vec::new() };
-        Some(Pending { name: name.to_owned(), parsed, import_token, imports: imports.into_iter() })
+        Some(
+            self.pending(import_token, ParsedFile { source, tokens, tree, source_info, imports: Vec::new() }),
+        )
+    }
+
+    /// A file of which there is only the descriptor.
+    fn open_descriptor(&mut self, name: &str, import_token: u32, descriptor: &[u8]) -> Option<Pending> {
+        let source = Source::placeless(name);
+        let (tree, source_info) = match encoded::file(descriptor) {
+            Ok(read) => read,
+            Err(message) => {
+                self.diagnostics.about(Severity::Error, name, message);
+                return None;
+            }
+        };
+        // Unused imports are not reported: nobody wrote them.
+        self.requested.remove(name);
+        let tokens = vec![Token { kind: Kind::End, start: 0, end: 0 }];
+        let source_info = SourceInfo::from_encoded(source_info);
+        Some(
+            self.pending(import_token, ParsedFile { source, tokens, tree, source_info, imports: Vec::new() }),
+        )
+    }
+
+    fn pending(&mut self, import_token: u32, parsed: ParsedFile) -> Pending {
+        let import = |item: &FileItem| match item {
+            FileItem::Import(import) => Some((import.path.clone(), import.span.first)),
+            _ => None,
+        };
+        let imports: Vec<(String, u32)> = parsed.tree.items.iter().filter_map(import).collect();
+        let name = parsed.source.name().to_owned();
+        self.states.insert(name.clone(), State::Open);
+        Pending { name, parsed, import_token, imports: imports.into_iter() }
     }
 
     /// The files and all they import, each once and after its imports.

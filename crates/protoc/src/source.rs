@@ -21,6 +21,8 @@ pub struct Source {
     line_starts: Vec<u32>,
     /// The offsets of all tabs, so that a column does not take a walk over its line.
     tabs: Vec<u32>,
+    /// Whether there are no places in it: it stands for a descriptor.
+    placeless: bool,
 }
 
 const TAB_WIDTH: u32 = 8;
@@ -37,7 +39,16 @@ impl Source {
         let mut line_starts = vec![0];
         line_starts.extend(text.iter().enumerate().filter(|(_, b)| **b == b'\n').map(|(i, _)| i as u32 + 1));
         let tabs = text.iter().enumerate().filter(|(_, b)| **b == b'\t').map(|(i, _)| i as u32).collect();
-        Self { name: name.into(), text, line_starts, tabs }
+        Self { name: name.into(), text, line_starts, tabs, placeless: false }
+    }
+
+    /// A file that has no text: only its descriptor is there.
+    pub(crate) fn placeless(name: &str) -> Self {
+        Self { placeless: true, ..Self::new(name, Vec::new()) }
+    }
+
+    pub(crate) fn is_placeless(&self) -> bool {
+        self.placeless
     }
 
     /// The name under which the file is imported.

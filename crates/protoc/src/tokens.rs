@@ -32,7 +32,7 @@ pub(crate) struct Token {
 
 /// Splits a file into tokens; the last is always [`Kind::End`]. What cannot be a token is reported and skipped.
 pub(crate) fn tokenize(source: &Source, diagnostics: &mut Diagnostics) -> Vec<Token> {
-    let mut lexer = Lexer { source, text: source.text(), at: 0, diagnostics };
+    let mut lexer = Lexer { source, text: source.text(), at: 0, identifier_end: None, diagnostics };
     lexer.diagnostics.reach(0);
     let mut tokens = Vec::with_capacity(source.text().len() / 6 + 1);
     loop {
@@ -49,6 +49,8 @@ struct Lexer<'a> {
     source: &'a Source,
     text: &'a [u8],
     at: usize,
+    /// Where the last identifier ended.
+    identifier_end: Option<usize>,
     diagnostics: &'a mut Diagnostics,
 }
 
@@ -93,6 +95,7 @@ impl Lexer<'_> {
                 }
                 b if is_letter(b) => {
                     self.skip_while(|b| is_letter(b) || b.is_ascii_digit());
+                    self.identifier_end = Some(self.at);
                     Kind::Identifier
                 }
                 b'0'..=b'9' => self.number(),
@@ -145,7 +148,7 @@ impl Lexer<'_> {
 
     /// `foo.5` is an identifier run into a number, which only a missing space explains.
     fn check_space_before_point(&mut self) {
-        if self.at > 0 && (is_letter(self.text[self.at - 1]) || self.text[self.at - 1].is_ascii_digit()) {
+        if self.identifier_end == Some(self.at) {
             self.error(self.at, "Need space between identifier and decimal point.");
         }
     }
@@ -255,13 +258,18 @@ impl Lexer<'_> {
             }
             b'U' => {
                 self.at += 1;
-                let code = self.text.get(self.at..self.at + 8);
-                if !code.is_some_and(|c| {
-                    c.starts_with(b"00") && matches!(c[2], b'0' | b'1') && c.iter().all(u8::is_ascii_hexdigit)
-                }) {
-                    self.error(self.at, "Expected eight hex digits up to 10ffff for \\U escape sequence");
-                } else {
-                    self.at += 8;
+                for place in 0..8 {
+                    let fits = match place {
+                        0 | 1 => self.peek() == b'0',
+                        2 => matches!(self.peek(), b'0' | b'1'),
+                        _ => self.peek().is_ascii_hexdigit(),
+                    };
+                    if !fits {
+                        let text = "Expected eight hex digits up to 10ffff for \\U escape sequence";
+                        self.error(self.at, text);
+                        break;
+                    }
+                    self.at += 1;
                 }
             }
             _ => self.error(self.at, "Invalid escape sequence in string literal."),
@@ -336,7 +344,9 @@ fn simple_escape(code: u8) -> u8 {
         b'r' => b'\r',
         b't' => b'\t',
         b'v' => 11,
-        other => other,
+        b'\\' | b'?' | b'\'' | b'"' => code,
+        // No escape at all, which is reported.
+        _ => b'?',
     }
 }
 

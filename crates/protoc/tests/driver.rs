@@ -134,3 +134,143 @@ fn plugins_are_run_and_their_failure_is_told() {
     assert_eq!(out.code, 1);
     assert_eq!(out.stderr, "--bad_out: protoc-gen-bad: Plugin failed with status code 3.\n");
 }
+
+/// Runs the command line with something to read.
+fn run_on<S: Into<OsString>>(args: impl IntoIterator<Item = S>, input: &[u8]) -> (i32, Vec<u8>, String) {
+    let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
+    let mut input = input;
+    let options = driver::Options::default();
+    let code =
+        driver::run_on(options, args.into_iter().map(Into::into), &mut input, &mut stdout, &mut stderr);
+    (code, stdout, String::from_utf8(stderr).expect("UTF-8"))
+}
+
+const SHELF: &str = "syntax = \"proto2\";\npackage shop;\nmessage Shelf {\n  required string name = 1;\n  map<string, \
+                     int32> counts = 2;\n  optional group Row = 3 { optional sint32 depth = 1; }\n  repeated int32 ids = 4 \
+                     [packed = true];\n  extensions 100 to 200;\n}\nextend Shelf { optional Shelf next = 100; }\n";
+const SHELF_TEXT: &str = "name: \"a\\001\"\ncounts {\n  key: \"x\"\n  value: 2\n}\ncounts {\n  key: \"y\"\n  value: 0\n}\nRow \
+                          {\n  depth: -3\n}\nids: 1\nids: 300\n[shop.next] {\n  name: \"b\"\n}\n";
+
+#[test]
+fn text_becomes_binary_and_text_again() {
+    let directory = directory_with(&[("shelf.proto", SHELF)]);
+    let args =
+        |action: &str| [include(directory.path()), format!("--{action}=shop.Shelf"), "shelf.proto".into()];
+    let (code, bytes, stderr) = run_on(args("encode"), SHELF_TEXT.as_bytes());
+    assert_eq!((code, stderr.as_str()), (0, ""));
+    assert_eq!(bytes[..4], [0x0a, 2, b'a', 1]);
+    let (code, text, stderr) = run_on(args("decode"), &bytes);
+    assert_eq!((code, stderr.as_str()), (0, ""));
+    assert_eq!(String::from_utf8(text).expect("UTF-8"), SHELF_TEXT);
+}
+
+#[test]
+fn what_is_missing_in_a_message_is_told() {
+    let directory = directory_with(&[("shelf.proto", SHELF)]);
+    let args = [include(directory.path()), "--decode=shop.Shelf".into(), "shelf.proto".into()];
+    let (code, text, stderr) = run_on(args, b"\xa2\x06\x00");
+    assert_eq!(code, 0);
+    assert_eq!(stderr, "warning:  Input message is missing required fields:  name, (shop.next).name\n");
+    assert_eq!(text, b"[shop.next] {\n}\n");
+}
+
+#[test]
+fn text_that_is_wrong_is_refused_with_its_place() {
+    let directory = directory_with(&[("shelf.proto", SHELF)]);
+    for (text, wanted) in [
+        ("name: 5", "input:1:7: Expected string, got: 5\n"),
+        ("\n  nome: \"x\"", "input:2:7: Message type \"shop.Shelf\" has no field named \"nome\".\n"),
+        ("name: \"x", "input:1:9: Unexpected end of string.\n"),
+    ] {
+        let args = [include(directory.path()), "--encode=shop.Shelf".into(), "shelf.proto".into()];
+        let (code, bytes, stderr) = run_on(args, text.as_bytes());
+        assert_eq!((code, bytes.len()), (1, 0), "{text}");
+        assert_eq!(stderr, format!("{wanted}Failed to parse input.\n"), "{text}");
+    }
+}
+
+#[test]
+fn binary_without_a_type_is_shown() {
+    let (code, text, stderr) = run_on(["--decode_raw"], b"\x08\x05\x12\x02\x08\x01\x1d\x01\x00\x00\x00");
+    assert_eq!((code, stderr.as_str()), (0, ""));
+    assert_eq!(text, b"1: 5\n2 {\n  1: 1\n}\n3: 0x00000001\n");
+    // Cut off, a group without an end, a field without a number; nested too deep.
+    for bad in [&b"\x08"[..], b"\x0b", b"\x00\x00", &[0x0b; 1000]] {
+        let (code, text, stderr) = run_on(["--decode_raw"], bad);
+        assert_eq!((code, text.len(), stderr.as_str()), (1, 0, "Failed to parse input.\n"));
+    }
+}
+
+#[test]
+fn free_field_numbers_are_printed() {
+    let directory = directory_with(&[("shelf.proto", SHELF)]);
+    let out = run([include(directory.path()), "--print_free_field_numbers".into(), "shelf.proto".into()]);
+    assert_eq!(out.code, 0);
+    assert!(
+        out.stdout.ends_with("shop.Shelf                          free: 5-99 201-INF\n"),
+        "{}",
+        out.stdout
+    );
+}
+
+#[test]
+fn a_descriptor_set_stands_for_its_sources() {
+    let directory = directory_with(&[("shelf.proto", SHELF)]);
+    let path = directory.path().display();
+    let set = |name: &str| format!("{path}/{name}");
+    let flags = ["--include_imports", "--include_source_info"].map(String::from);
+    let mut args = vec![include(directory.path()), format!("-o{}", set("one")), "shelf.proto".into()];
+    args.extend(flags.clone());
+    assert_eq!(run(args).stderr, "");
+    let mut args = vec![
+        format!("--descriptor_set_in={}", set("one")),
+        format!("-o{}", set("two")),
+        "shelf.proto".into(),
+    ];
+    args.extend(flags);
+    assert_eq!(run(args).stderr, "");
+    assert_eq!(fs::read(set("one")).expect("a set"), fs::read(set("two")).expect("a set"));
+    let out =
+        run([format!("--descriptor_set_in={}", set("one")), "-o/dev/null".into(), "other.proto".into()]);
+    assert_eq!(
+        out.stderr,
+        "Could not find file in descriptor database: other.proto: No such file or directory\n"
+    );
+}
+
+#[test]
+fn imports_that_were_not_declared_are_refused() {
+    let files = [
+        ("a.proto", "syntax = \"proto3\"; import \"b.proto\"; message A { B b = 1; }"),
+        (
+            "b.proto",
+            "syntax = \
+                  \"proto3\"; message B {}",
+        ),
+    ];
+    let directory = directory_with(&files);
+    let with = |list: &str| {
+        run([
+            include(directory.path()),
+            format!("--direct_dependencies={list}"),
+            "-o/dev/null".into(),
+            "a.proto".into(),
+        ])
+    };
+    assert_eq!(with("b.proto:c.proto").code, 0);
+    let out = with("");
+    assert_eq!(out.code, 1);
+    assert_eq!(out.stderr, "a.proto: File is imported but not declared in --direct_dependencies: b.proto\n");
+}
+
+#[test]
+fn an_output_can_be_an_archive() {
+    let directory = directory_with(&[("a.proto", "syntax = \"proto3\";")]);
+    let archive = directory.path().join("out.jar");
+    let out =
+        run([include(directory.path()), format!("--python_out={}", archive.display()), "a.proto".into()]);
+    assert_eq!((out.code, out.stderr.as_str()), (0, ""));
+    let bytes = fs::read(archive).expect("an archive");
+    let has = |text: &str| bytes.windows(text.len()).any(|window| window == text.as_bytes());
+    assert!(bytes.starts_with(b"PK\x03\x04") && has("META-INF/MANIFEST.MF") && has("a_pb2.py"));
+}

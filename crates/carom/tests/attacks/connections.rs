@@ -5,7 +5,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::process::Command;
 use std::time::Duration;
 
-use carom_wire::frame::{PREFACE, kind};
+use carom_wire::frame::{ErrorCode, PREFACE, kind};
 
 use crate::attacker::Attacker;
 use crate::siege::{Bounds, KIB, MIB, Siege, soon};
@@ -35,10 +35,12 @@ async fn more_connections_than_are_allowed() {
     siege.quiet(Duration::from_millis(300)).await;
     assert_eq!(siege.server.connections(), ALLOWED);
     siege.hold(&Bounds { memory: MIB, cpu: Duration::from_secs(1) }).await;
-    // Who was waiting gets in when somebody leaves; the last of the crowd, when all have left.
-    crowd.drain(..ALLOWED);
-    until(|| siege.server.connections() == ALLOWED).await;
+    // Who is one too many is told so, and does not wait.
+    let mut refused = Attacker::connect(siege.addr).await;
+    assert_eq!(refused.ended().await, Some(ErrorCode::ENHANCE_YOUR_CALM));
+    // When others have left there is room.
     crowd.clear();
+    until(|| siege.server.connections() == 1).await;
     let mut late = Attacker::connect(siege.addr).await;
     let stream = late.call("Say", b"my turn").await;
     assert_eq!(late.outcome(stream).await, "13");

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bytes::BytesMut;
-use carom_wire::conn::Config;
+use carom_wire::conn::{Config, PingPolicy};
 use carom_wire::frame::{ErrorCode, flag, kind};
 
 use crate::attacker::{Attacker, Ears, put_frame, repeated, request};
@@ -98,7 +98,8 @@ async fn empty_headers() {
 #[tokio::test]
 async fn replies_that_nobody_reads_stop_the_reading() {
     for flood in [&FLOODS[0], &FLOODS[2]] {
-        let config = Config { idle_frame_burst: u32::MAX, ..Config::default() };
+        let ping_policy = PingPolicy { max_strikes: 0, ..PingPolicy::default() };
+        let config = Config { idle_frame_burst: u32::MAX, ping_policy, ..Config::default() };
         let siege = Siege::against(|builder| builder.http2(config)).await;
         let mut attacker = Attacker::greeting(siege.addr, &[], Ears::Shut).await;
         let batch = repeated(1000, flood.kind, flood.flags, flood.stream, flood.payload);

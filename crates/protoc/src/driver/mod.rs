@@ -6,6 +6,7 @@
 //! Nothing is written before everything has succeeded.
 
 mod args;
+mod files;
 mod inspect;
 mod output;
 mod zip;
@@ -17,6 +18,7 @@ use std::{
 };
 
 use args::{Action, Args, Mode, OutputDirective};
+use files::Files;
 use output::Outputs;
 
 use crate::{
@@ -52,10 +54,23 @@ pub fn run(args: impl IntoIterator<Item = OsString>, stdout: &mut dyn Write, std
     run_with(Options::default(), args, stdout, stderr)
 }
 
-/// Runs protoc's command line. Returns the exit code: 0, or 1 where anything failed.
+/// Runs protoc's command line with the program's own standard input. Returns the exit code: 0, or 1 where anything
+/// failed.
 pub fn run_with(
     options: Options,
     args: impl IntoIterator<Item = OsString>,
+    stdout: &mut dyn Write,
+    stderr: &mut dyn Write,
+) -> i32 {
+    run_on(options, args, &mut io::stdin().lock(), stdout, stderr)
+}
+
+/// Runs protoc's command line. `stdin` is what `--encode`, `--decode` and `--decode_raw` read. Returns the exit code: 0,
+/// or 1 where anything failed.
+pub fn run_on(
+    options: Options,
+    args: impl IntoIterator<Item = OsString>,
+    stdin: &mut dyn Read,
     stdout: &mut dyn Write,
     stderr: &mut dyn Write,
 ) -> i32 {
@@ -66,9 +81,7 @@ pub fn run_with(
     match mode {
         Mode::Help => print(stdout, HELP),
         Mode::Version => print(stdout, &format!("libprotoc {PROTOC_VERSION}\n")),
-        Mode::Compile(args) => {
-            Run { options, args, stdin: &mut io::stdin().lock(), stderr, stdout }.compile()
-        }
+        Mode::Compile(args) => Run { options, args, stdin, stderr, stdout }.compile(),
     }
 }
 
@@ -87,21 +100,41 @@ Usage: carom-protoc [OPTION] PROTO_FILES
 Parse PROTO_FILES and generate output based on the options given:
   -IPATH, --proto_path=PATH   Directory in which to search for imports. May be given more than once; directories
                               are searched in order. VIRTUAL=PATH maps an import prefix. Default: the current one.
+  --descriptor_set_in=FILES   Files, with colons between, that hold FileDescriptorSets; what is in none of the
+                              directories is taken from them.
   --version                   Show version info and exit.
   -h, --help                  Show this text and exit.
+
   --python_out=OUT_DIR        Generate Python source file.
   --pyi_out=OUT_DIR           Generate Python pyi stub.
   --grpc_python_out=OUT_DIR   Generate Python source file for gRPC services.
+  --X_out=OUT_DIR             Run the plugin protoc-gen-X. An OUT_DIR that ends in .zip or .jar is made an archive.
+  --X_opt=PARAMETER           Pass a parameter to the generator of --X_out.
+  --X_prefix=COMMAND          Run the plugin of --X_out by a command.
+  --plugin=EXECUTABLE, --plugin=NAME=EXECUTABLE
+                              A plugin; NAME is protoc-gen-X. Others are found in PATH.
+  --unsafe_allow_out_dir_escape
+                              Let generated files lie outside OUT_DIR.
+  --dependency_out=FILE       Write a dependency file for make.
   -oFILE, --descriptor_set_out=FILE
                               Write a FileDescriptorSet of the input files.
   --include_imports           With it: also all that the input files import.
   --include_source_info       With it: keep places and comments.
-  --dependency_out=FILE       Write a dependency file for make.
-  --plugin=EXECUTABLE, --plugin=NAME=EXECUTABLE
-                              A plugin; NAME is protoc-gen-X, and --X_out runs it. Others are found in PATH.
-  --X_opt=PARAMETER           Pass a parameter to the generator of --X_out.
+  --retain_options            With it: keep options that are meant for the source only.
+
+  --encode=MESSAGE_TYPE       Read a message in text format, write it in binary.
+  --deterministic_output      With it: accepted; the output always is.
+  --decode=MESSAGE_TYPE       Read a message in binary, write it in text format.
+  --decode_raw                The same without a type, and without PROTO_FILES.
+  --print_free_field_numbers  Print the free field numbers of each message.
+
   --error_format=FORMAT       Form of messages: gcc (default) or msvs.
   --fatal_warnings            Fail on warnings.
+  --disallow_services         Refuse files with services.
+  --direct_dependencies=FILES, --option_dependencies=FILES
+                              What the input files may import, and import for options, with colons between.
+  --direct_dependencies_violation_msg=TEXT, --option_dependencies_violation_msg=TEXT
+                              What to say of other imports; %s stands for the import.
   @FILENAME                   Read arguments from a file, one a line.
 ";
 
@@ -134,12 +167,14 @@ impl Run<'_> {
         if self.args.action == Action::DecodeRaw {
             return inspect::decode_raw(self.stdin, self.stdout);
         }
-        let paths = self.include_paths();
+        let disk = self.args.descriptor_set_in.is_empty() || !self.args.mappings.is_empty();
+        let files = Files::new(self.include_paths(), disk, &self.args.descriptor_set_in)?;
+        let paths = files.paths.clone();
         let mut names = Vec::new();
         for input in &self.args.inputs {
-            names.push(import_name(&paths, input)?);
+            names.push(if disk { import_name(&files, input)? } else { set_name(&files, input)? });
         }
-        let compilation = match compile(&names, &paths) {
+        let compilation = match compile(&names, &files) {
             Ok(compilation) => compilation,
             Err(diagnostics) => {
                 self.report(&diagnostics, &paths);
@@ -291,10 +326,22 @@ fn msvs(diagnostic: &Diagnostic) -> String {
     }
 }
 
+/// An input file of a run that has nothing but descriptor sets.
+fn set_name(files: &Files, input: &str) -> Result<String, String> {
+    if files.has_descriptor(input) {
+        return Ok(input.to_owned());
+    }
+    Err(format!("Could not find file in descriptor database: {input}: No such file or directory"))
+}
+
 /// The name under which an input file is imported: it lies below the include path, or is such a name itself.
-fn import_name(paths: &IncludePaths, input: &str) -> Result<String, String> {
+fn import_name(files: &Files, input: &str) -> Result<String, String> {
+    let paths = &files.paths;
     if !Path::new(input).exists() {
-        if paths.disk_path(input).is_some() || crate::bundled::bundled(input).is_some() {
+        if files.has_descriptor(input)
+            || paths.disk_path(input).is_some()
+            || crate::bundled::bundled(input).is_some()
+        {
             return Ok(input.to_owned());
         }
         return Err(format!("Could not make proto path relative: {input}: No such file or directory"));

@@ -3,8 +3,9 @@
 use std::collections::{BTreeSet, HashMap};
 
 use super::{
-    GeneratedFile, Generator, Request, RequestFile, code::Code, python_names as names, raw, types::Types,
+    GeneratedFile, Generator, Request, RequestFile, code::Code, python_names as names, types::Types,
 };
+use crate::raw;
 
 /// The generator of `_pb2_grpc.py` files.
 #[derive(Clone, Copy, Debug, Default)]

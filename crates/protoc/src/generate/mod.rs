@@ -6,7 +6,6 @@ mod plugin;
 mod pyi;
 mod python;
 mod python_names;
-mod raw;
 mod support;
 mod types;
 

@@ -6,9 +6,10 @@ use super::{
     GeneratedFile, Generator, Request, RequestFile,
     code::Code,
     python::{has_generic_services, imports_of, public_imports_of},
-    python_names as names, raw,
+    python_names as names,
     types::Types,
 };
+use crate::raw;
 
 /// The generator of `_pb2.pyi` files.
 #[derive(Clone, Copy, Debug, Default)]

@@ -2,8 +2,11 @@
 
 use std::collections::HashMap;
 
-use super::{GeneratedFile, Generator, Request, RequestFile, code::Code, python_names as names, raw};
-use crate::text::{c_escape, hex_escape};
+use super::{GeneratedFile, Generator, Request, RequestFile, code::Code, python_names as names};
+use crate::{
+    raw,
+    text::{c_escape, hex_escape},
+};
 
 /// The generator of `_pb2.py` files.
 #[derive(Clone, Copy, Debug, Default)]

@@ -1,7 +1,7 @@
 //! Which dialects of the language a generator knows.
 
-use super::{Request, RequestFile, raw};
-use crate::text::edition_name;
+use super::{Request, RequestFile};
+use crate::{raw, text::edition_name};
 
 /// What a generator says that it knows.
 #[derive(Clone, Copy, Debug)]

@@ -2,7 +2,8 @@
 
 use std::collections::HashMap;
 
-use super::{Request, RequestFile, raw};
+use super::{Request, RequestFile};
+use crate::raw;
 
 /// Where a type is defined.
 #[derive(Clone, Copy, Debug)]

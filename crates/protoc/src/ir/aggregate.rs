@@ -113,6 +113,9 @@ impl<'b> Reader<'_, 'b> {
             if self.take("/") {
                 return self.any(&name, message, value);
             }
+            if definition.full_name == ANY {
+                return Err("Type URL prefix is missing".to_owned());
+            }
             self.expect("]")?;
             self.extensions.extension_in(&name, message).ok_or_else(|| {
                 format!(
@@ -178,7 +181,7 @@ impl<'b> Reader<'_, 'b> {
     /// `[host/full.Name] { … }` inside an `Any`.
     fn any(&mut self, host: &str, message: MessageId, value: &mut OptionMessage) -> Result<(), String> {
         if self.input.pool.message(message).full_name != ANY {
-            return Err("Expected identifier, got: /".to_owned());
+            return Err("Extension name contains \"/\"".to_owned());
         }
         let name = self.dotted()?;
         self.expect("]")?;
@@ -244,7 +247,7 @@ impl<'b> Reader<'_, 'b> {
                 Ok(OptionScalar::Varint(i64::from(number as i32) as u64))
             }
             Type::Scalar(scalar) => self.scalar(scalar, field),
-            Type::Unresolved => Err(format!("Field \"{}\" has no type.", field.name)),
+            Type::Unresolved | Type::UnresolvedGroup => Err(format!("Field \"{}\" has no type.", field.name)),
         }
     }
 

@@ -6,7 +6,7 @@ use super::{
     Enum, EnumId, EnumValue, Extendee, Features, Field, FieldTokens, File, FileId, Import, Message,
     MessageId, Method, MethodType, Oneof, OptionMessage, Options, Pool, Range, Service, Type, check,
     check_numbers::{self, NumberHints},
-    declare, features, lifetimes, link, naming,
+    declarations, declare, features, lifetimes, link, naming,
     options::{self, Phase},
     visibility,
 };
@@ -15,6 +15,7 @@ use crate::{
         self, Edition, FileItem, ImportKind, Label, MessageItem, OneofItem, OptionAssign, RangeEnd, TypeName,
     },
     diagnostics::Diagnostics,
+    raw,
     source::Source,
     source_info::{OptionPaths, SourceInfo},
     text,
@@ -88,6 +89,11 @@ pub(crate) fn build(
         lifetimes::check(pool, id, &mut own);
     }
     let failed = own.has_errors();
+    if failed {
+        for (token, text) in declarations::map_conflicts(pool, id) {
+            pool.file(id).error(&mut own, token, text);
+        }
+    }
     diagnostics.extend(own);
     (!failed).then_some(id)
 }
@@ -234,6 +240,7 @@ impl Builder<'_> {
     ) {
         let id = self.reserve_message(&message.name, scope, nested_in);
         self.pool.messages[id.0 as usize].visibility = message.visibility;
+        self.pool.messages[id.0 as usize].map_entry = message.items.iter().any(is_encoded_map_entry);
         content.messages.push(id);
         self.message_content(id, message.items);
     }
@@ -359,6 +366,10 @@ impl Builder<'_> {
                 type_name = text::map_entry_name(&name);
                 let entry = self.map_entry(&field, [key, value], scope, content.message);
                 content.messages.push(entry);
+            }
+            ast::FieldType::NamedGroup(named) => {
+                ty = Type::UnresolvedGroup;
+                type_name.clone_from(named);
             }
             ast::FieldType::Group => {
                 type_name.clone_from(&name);
@@ -539,9 +550,22 @@ fn enum_range(range: &ast::Range) -> Range {
     Range { start: range.start, end, token: range.span.first, options: Options::default() }
 }
 
+/// Whether it is the options of a descriptor that say that their message was made for a map.
+fn is_encoded_map_entry(item: &MessageItem) -> bool {
+    match item {
+        MessageItem::Option(OptionAssign { value: ast::OptionValue::Encoded(options), .. }) => {
+            raw::varints(options, MAP_ENTRY).last() == Some(1)
+        }
+        _ => false,
+    }
+}
+
 /// Whether the options as written make a message set, which has more field numbers.
 fn is_message_set(statements: &[OptionAssign]) -> bool {
     statements.iter().any(|option| {
+        if let ast::OptionValue::Encoded(options) = &option.value {
+            return raw::varints(options, 1).last() == Some(1);
+        }
         option.name.len() == 1
             && option.name[0].name == "message_set_wire_format"
             && option.value == ast::OptionValue::Identifier("true".to_owned())

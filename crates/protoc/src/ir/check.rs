@@ -1,17 +1,25 @@
 //! Rules of the language that need linked types and interpreted options.
 
 use super::{
-    Enum, Field, File, Message, MessageId, Pool, Type, build::BuiltFile, check_features, check_names, options,
+    Enum, Field, File, Message, MessageId, Pool, Type, build::BuiltFile, check_features, check_names,
+    declarations, options,
 };
 use crate::{
     ast::{Edition, Label, Scalar},
     diagnostics::Diagnostics,
+    text,
 };
 
 /// `FieldOptions.packed`, `.lazy` and `.jstype`
 const PACKED: u32 = 2;
 const LAZY: u32 = 5;
 const JSTYPE: u32 = 6;
+const UNVERIFIED_LAZY: u32 = 15;
+/// `FileOptions.optimize_for` and its value `LITE_RUNTIME`, and options for services.
+const OPTIMIZE_FOR: u32 = 9;
+const LITE_RUNTIME: u64 = 3;
+const CC_GENERIC_SERVICES: u32 = 16;
+const JAVA_GENERIC_SERVICES: u32 = 17;
 /// `EnumOptions.allow_alias`
 const ALLOW_ALIAS: u32 = 2;
 
@@ -33,6 +41,7 @@ pub(super) fn check(pool: &Pool, built: &BuiltFile, diagnostics: &mut Diagnostic
     let file = pool.file(built.id);
     let mut checker = Checker { pool, file, diagnostics };
     check_features::file(&mut checker);
+    checker.lite();
     for message in built.messages().map(|id| pool.message(id)) {
         checker.message(message);
     }
@@ -42,6 +51,10 @@ pub(super) fn check(pool: &Pool, built: &BuiltFile, diagnostics: &mut Diagnostic
     for field in &file.extensions {
         checker.field(field, None);
     }
+}
+
+fn is_lite(file: &File) -> bool {
+    file.options.value.varint(OPTIMIZE_FOR) == Some(LITE_RUNTIME)
 }
 
 pub(super) struct Checker<'a> {
@@ -57,6 +70,33 @@ impl Checker<'_> {
 
     pub(super) fn proto3(&self) -> bool {
         self.file.edition == Edition::Proto3
+    }
+
+    /// What files for the lite runtime cannot do, and others not with them.
+    fn lite(&mut self) {
+        let file = self.file;
+        if !is_lite(file) {
+            for import in &file.imports {
+                if import.file.is_some_and(|id| is_lite(self.pool.file(id))) {
+                    let text = format!(
+                        "Files that do not use optimize_for = LITE_RUNTIME cannot import files which do use this \
+                         option.  This file is not lite, but it imports \"{}\" which is.",
+                        import.path
+                    );
+                    self.error(import.token, text);
+                    break;
+                }
+            }
+            return;
+        }
+        let options = &file.options.value;
+        if options.is_true(CC_GENERIC_SERVICES) || options.is_true(JAVA_GENERIC_SERVICES) {
+            for service in &file.services {
+                let text = "Files with optimize_for = LITE_RUNTIME cannot define services unless you set both options \
+                            cc_generic_services and java_generic_services to false.";
+                self.error(service.name_token, text);
+            }
+        }
     }
 
     fn message(&mut self, message: &Message) {
@@ -81,6 +121,7 @@ impl Checker<'_> {
                 self.error(message.name_token, "MessageSet is not supported in proto3.");
             }
         }
+        declarations::of_message(self, message);
         check_names::json_names(self, message);
     }
 
@@ -103,13 +144,33 @@ impl Checker<'_> {
             && field.is_repeated()
         {
             let entry = self.pool.message(id);
+            if entry.map_entry && entry.name != text::map_entry_name(&field.name) {
+                self.synthetic_type(field, entry);
+            }
             for part in entry.fields.iter().filter(|_| entry.map_entry) {
                 self.map_entry_field(part);
             }
         }
+        if let Type::Message(id) = field.ty
+            && !field.is_repeated()
+            && self.pool.message(id).map_entry
+        {
+            self.synthetic_type(field, self.pool.message(id));
+        }
+        if field.json_name_written && field.json_name.contains('\0') {
+            self.error(field.at.json_name, "json_name cannot have embedded null characters.");
+        }
         if field.extendee.is_some() {
             self.extension(field);
         }
+    }
+
+    fn synthetic_type(&mut self, field: &Field, entry: &Message) {
+        let text = format!(
+            "{} is a synthetic MapEntry message type, which is not allowed to be used as a field type.",
+            entry.full_name
+        );
+        self.error(field.at.ty, text);
     }
 
     fn jstype(&mut self, field: &Field) {
@@ -176,6 +237,20 @@ impl Checker<'_> {
     }
 
     fn extension(&mut self, field: &Field) {
+        declarations::of_extension(self, field);
+        if field.options.value.is_true(UNVERIFIED_LAZY) {
+            self.error(field.at.ty, "Extensions cannot be marked as unverified_lazy.");
+        }
+        let extends_full = field
+            .extendee
+            .as_ref()
+            .and_then(|extendee| extendee.message)
+            .is_some_and(|id| !is_lite(self.pool.file(self.pool.message(id).file)));
+        if extends_full && is_lite(self.file) {
+            let text = "Extensions to non-lite types can only be declared in non-lite files.  Note that you cannot \
+                        extend a non-lite type to contain a lite type, but the reverse is allowed.";
+            self.error(field.extendee.as_ref().map_or(field.at.name, |extendee| extendee.token), text);
+        }
         let extendee = field.extendee.as_ref().and_then(|extendee| extendee.message);
         if extendee.is_some_and(|id: MessageId| self.pool.message(id).is_message_set())
             && (field.label != Label::Optional || field.ty.message().is_none())

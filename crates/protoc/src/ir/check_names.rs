@@ -14,6 +14,16 @@ pub(super) fn json_names(checker: &mut Checker<'_>, message: &Message) {
     if message.options.value.is_true(LEGACY_CONFLICTS) {
         return;
     }
+    for field in message.fields.iter().filter(|field| field.json_name_written) {
+        if field.json_name.starts_with('[') && field.json_name.ends_with(']') {
+            let text = format!(
+                "The custom JSON name of field \"{}\" (\"{}\") is invalid: JSON names may not start with '[' and end \
+                 with ']'.",
+                field.name, field.json_name
+            );
+            checker.error(field.at.name, text);
+        }
+    }
     check_json(checker, message, false);
     check_json(checker, message, true);
 }

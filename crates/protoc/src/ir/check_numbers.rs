@@ -28,7 +28,7 @@ pub(super) fn fault(number: i32, may_exceed: bool) -> Option<String> {
         Some("Field numbers must be positive integers.".to_owned())
     } else if number > MAX_FIELD_NUMBER && !may_exceed {
         Some(format!("Field numbers cannot be greater than {MAX_FIELD_NUMBER}."))
-    } else if (RESERVED_FIRST..=RESERVED_LAST).contains(&number) {
+    } else if is_for_implementation(number) {
         Some(format!(
             "Field numbers {RESERVED_FIRST} through {RESERVED_LAST} are reserved for the protocol buffer library \
              implementation."
@@ -36,6 +36,11 @@ pub(super) fn fault(number: i32, may_exceed: bool) -> Option<String> {
     } else {
         None
     }
+}
+
+/// Whether a number belongs to the protobuf implementation.
+pub(super) fn is_for_implementation(number: i32) -> bool {
+    (RESERVED_FIRST..=RESERVED_LAST).contains(&number)
 }
 
 /// Says which numbers are free in the top-level messages whose numbers were found bad; also finds numbers used

@@ -3,9 +3,9 @@
 use super::{
     Enum, EnumId, Field, FileId, Message, MessageId, Pool, Range, Symbol,
     build::MAX_FIELD_NUMBER,
-    check_numbers::{NumberHints, fault, fault_token},
+    check_numbers::{NumberHints, fault, fault_token, is_for_implementation},
 };
-use crate::{ast::Label, diagnostics::Diagnostics};
+use crate::{ast::Label, diagnostics::Diagnostics, text};
 
 /// Declares everything in a file.
 pub(super) fn declare(pool: &mut Pool, id: FileId, hints: &mut NumberHints, diagnostics: &mut Diagnostics) {
@@ -65,7 +65,9 @@ impl Declarer<'_> {
         }
         for field in &message.fields {
             if let Some(text) = fault(field.number, false) {
-                self.hints.want(id, field.at.number);
+                if !is_for_implementation(field.number) {
+                    self.hints.want(id, field.at.number);
+                }
                 self.error(field.at.number, text);
             }
             self.field(field);
@@ -99,7 +101,10 @@ impl Declarer<'_> {
                 self.error(field.at.ty, text);
             }
             self.field(field);
-            if field.json_name_written {
+            // In descriptors every field has the name that it would have anyway.
+            let given = self.pool.file(self.id).source.is_placeless()
+                && field.json_name == text::json_name(&field.name);
+            if field.json_name_written && !given {
                 self.error(field.at.json_name, "option json_name is not allowed on extension fields.");
             }
             self.add(&field.full_name, Symbol::Extension(scope, index), field.at.name);
@@ -213,6 +218,12 @@ impl Declarer<'_> {
             let name = &value.name;
             let full_name = if scope.is_empty() { name.clone() } else { format!("{scope}.{name}") };
             if self.add(&full_name, Symbol::EnumValue, value.name_token) {
+                continue;
+            }
+            // In the enum itself twice: that has been said.
+            let own = definition.values.iter().filter(|other| other.name == *name).count();
+            let first = definition.values.iter().find(|other| other.name == *name);
+            if own > 1 && first.is_some_and(|first| first.name_token != value.name_token) {
                 continue;
             }
             // Enum values are names of the scope around their enum.

@@ -52,7 +52,10 @@ pub(super) fn check(pool: &Pool, id: FileId, diagnostics: &mut Diagnostics) {
             }
         };
         say(found.errors, true);
-        say(found.warnings, false);
+        // Nobody wrote a descriptor: there is no one to be warned.
+        if !file.source.is_placeless() {
+            say(found.warnings, false);
+        }
     });
 }
 

@@ -282,9 +282,10 @@ impl Linker<'_> {
         }
         let ty = match field.ty {
             Type::Group(id) => Some((field.ty, format!(".{}", self.pool.message(id).full_name))),
-            Type::Unresolved => self
+            Type::Unresolved | Type::UnresolvedGroup => self
                 .find_type(&field.type_name, &field.full_name, field.at.ty, false, "")
                 .map(|(found, name)| match found {
+                    Found::Message(id) if field.ty == Type::UnresolvedGroup => (Type::Group(id), name),
                     Found::Message(id) => (Type::Message(id), name),
                     Found::Enum(id) => (Type::Enum(id), name),
                 }),
@@ -297,9 +298,9 @@ impl Linker<'_> {
     fn check_default(&mut self, field: &Field, ty: Type) {
         let Some(default) = &field.default else { return };
         let text = match ty {
+            Type::Message(_) | Type::Group(_) => "Messages can't have default values.".to_owned(),
             // Reported already.
             _ if field.is_repeated() => return,
-            Type::Message(_) | Type::Group(_) => "Messages can't have default values.".to_owned(),
             Type::Enum(id) => {
                 let definition = self.pool.enumeration(id);
                 let name = String::from_utf8_lossy(default);
@@ -311,7 +312,7 @@ impl Linker<'_> {
                     format!("Enum type \"{}\" has no value named \"{name}\".", definition.full_name)
                 }
             }
-            Type::Scalar(_) | Type::Unresolved => return,
+            Type::Scalar(_) | Type::Unresolved | Type::UnresolvedGroup => return,
         };
         self.error(field.at.default, text);
     }
@@ -319,7 +320,7 @@ impl Linker<'_> {
     fn check_extension_number(&mut self, field: &Field, message: MessageId) {
         let message = self.pool.message(message);
         let declared = |range: &Range| range.start <= field.number && field.number < range.end;
-        if field.number > 0 && !message.extension_ranges.iter().any(declared) {
+        if !message.extension_ranges.iter().any(declared) {
             let text = format!(
                 "\"{}\" does not declare {} as an extension number.",
                 message.full_name, field.number

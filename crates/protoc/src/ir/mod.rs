@@ -13,6 +13,7 @@ mod check;
 mod check_features;
 mod check_names;
 mod check_numbers;
+mod declarations;
 mod declare;
 mod elements;
 mod features;
@@ -245,6 +246,8 @@ pub(crate) enum Type {
     Enum(EnumId),
     /// Named in [`Field::type_name`] and not linked.
     Unresolved,
+    /// The same, and a group.
+    UnresolvedGroup,
 }
 
 impl Type {
@@ -255,7 +258,7 @@ impl Type {
             Self::Group(_) => Some(10),
             Self::Message(_) => Some(11),
             Self::Enum(_) => Some(14),
-            Self::Unresolved => None,
+            Self::Unresolved | Self::UnresolvedGroup => None,
         }
     }
 

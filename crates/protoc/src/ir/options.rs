@@ -12,6 +12,7 @@ use super::{
 use crate::{
     ast::{OptionAssign, OptionValue, Scalar},
     diagnostics::Diagnostics,
+    message,
     source_info::{Kept, OptionPath, OptionPaths},
 };
 
@@ -36,6 +37,9 @@ pub(super) const PACKED: u32 = 2;
 const RETENTION: u32 = 17;
 const RETENTION_SOURCE: u64 = 2;
 
+/// The name that no option may have.
+const UNINTERPRETED: &str = "uninterpreted_option";
+
 /// Which options are interpreted.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Phase {
@@ -47,9 +51,14 @@ pub(super) enum Phase {
 
 impl Phase {
     fn has(self, statement: &OptionAssign) -> bool {
-        statement.name[0].is_extension == (self == Self::Custom)
+        let first = &statement.name[0];
+        let custom = first.is_extension || first.name == UNINTERPRETED;
+        custom == (self == Self::Custom)
     }
 }
+
+/// Its extensions are features of languages.
+const FEATURE_SET: &str = "google.protobuf.FeatureSet";
 
 /// Interprets the options of a file.
 pub(super) fn interpret(
@@ -376,7 +385,12 @@ impl<'a> Interpreter<'a> {
         statement: &OptionAssign,
         value: &mut OptionMessage,
     ) -> Result<(Vec<u32>, bool), Fault> {
-        if statement.name[0].name == "uninterpreted_option" && !statement.name[0].is_extension {
+        if let OptionValue::Encoded(bytes) = &statement.value {
+            let options = message::options_of(self.pool, base, bytes);
+            *value = options.ok_or_else(|| Fault::Value("The options cannot be read.".to_owned()))?;
+            return Ok((Vec::new(), false));
+        }
+        if statement.name[0].name == UNINTERPRETED && !statement.name[0].is_extension {
             let text = "Option must not use reserved name \"uninterpreted_option\".";
             return Err(Fault::Name(text.to_owned()));
         }
@@ -425,6 +439,9 @@ impl<'a> Interpreter<'a> {
             shown.push('.');
         }
         let pool = self.pool;
+        if part.is_extension && part.name.is_empty() {
+            return Err(Fault::Name("Uninterpreted option is missing name or value.".to_owned()));
+        }
         let found = if part.is_extension {
             *shown += &format!("({})", part.name);
             self.extension(&part.name, scope, shown)?
@@ -446,9 +463,20 @@ impl<'a> Interpreter<'a> {
                         full_name.rsplit('.').next().unwrap_or(full_name)
                     )));
                 }
+                let own = part.is_extension && self.own_extension(field);
+                if own && full_name == FEATURE_SET {
+                    return Err(Fault::Name(format!(
+                        "Feature \"{shown}\" can't be used in the same file it's defined in."
+                    )));
+                }
                 Ok(field)
             }
         }
+    }
+
+    /// Whether an extension is defined in the file whose options are interpreted.
+    fn own_extension(&self, field: &Field) -> bool {
+        self.pool.symbols.get(&field.full_name).is_some_and(|entry| entry.file == self.built.id)
     }
 
     fn extension(&mut self, name: &str, scope: &str, shown: &str) -> Result<Option<&'a Field>, Fault> {
@@ -477,8 +505,9 @@ impl<'a> Interpreter<'a> {
             Type::Message(id) | Type::Group(id) => {
                 let OptionValue::Aggregate(span) = value else {
                     return Err(format!(
-                        "Option \"{shown}\" is a message. To set the entire message, use syntax like \"{shown} = {{ \
-                         <proto text format> }}\". To set fields within it, use syntax like \"{shown}.foo = value\"."
+                        "Option \"{shown}\" is a message. To set the entire message, use syntax like \"{name} = {{ \
+                         <proto text format> }}\". To set fields within it, use syntax like \"{name}.foo = value\".",
+                        name = field.name
                     ));
                 };
                 let file = self.pool.file(self.built.id);
@@ -500,15 +529,23 @@ impl<'a> Interpreter<'a> {
                 let definition = self.pool.enumeration(id);
                 let found = definition.values.iter().find(|value| value.name == *name);
                 let number = found.map(|value| value.number).ok_or_else(|| {
+                    let scope = definition.full_name.rsplit_once('.').map_or("", |(scope, _)| scope);
+                    let sibling = if scope.is_empty() { name.clone() } else { format!("{scope}.{name}") };
+                    let is_value = |entry: super::symbols::Entry| entry.symbol == Symbol::EnumValue;
+                    let hint = if self.pool.symbols.get(&sibling).is_some_and(is_value) {
+                        " This appears to be a value from a sibling type."
+                    } else {
+                        ""
+                    };
                     format!(
-                        "Enum type \"{}\" has no value named \"{name}\" for option \"{shown}\".",
+                        "Enum type \"{}\" has no value named \"{name}\" for option \"{shown}\".{hint}",
                         definition.full_name
                     )
                 })?;
                 Ok(OptionScalar::Varint(i64::from(number) as u64))
             }
             Type::Scalar(scalar) => scalar_value(scalar, value, shown),
-            Type::Unresolved => Err(format!("Option \"{shown}\" has no type.")),
+            Type::Unresolved | Type::UnresolvedGroup => Err(format!("Option \"{shown}\" has no type.")),
         }
     }
 }
@@ -543,6 +580,19 @@ fn type_word(scalar: Scalar) -> &'static str {
         Scalar::Bool => "bool",
         Scalar::String => "string",
         Scalar::Bytes => "bytes",
+    }
+}
+
+/// The word for a type in the language.
+pub(super) fn type_word_of(scalar: Scalar) -> &'static str {
+    match scalar {
+        Scalar::Sint32 => "sint32",
+        Scalar::Sfixed32 => "sfixed32",
+        Scalar::Sint64 => "sint64",
+        Scalar::Sfixed64 => "sfixed64",
+        Scalar::Fixed32 => "fixed32",
+        Scalar::Fixed64 => "fixed64",
+        other => type_word(other),
     }
 }
 

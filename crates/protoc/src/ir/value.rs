@@ -45,6 +45,11 @@ impl OptionMessage {
         self.fields.insert(number, OptionField { values: vec![value], ..OptionField::default() });
     }
 
+    /// Adds a value to a field.
+    pub(crate) fn push(&mut self, number: u32, value: OptionScalar) {
+        self.fields.entry(number).or_default().values.push(value);
+    }
+
     /// The message in a field, made where it is not there yet.
     pub(crate) fn enter(&mut self, number: u32, group: bool) -> &mut Self {
         let field = self.fields.entry(number).or_default();

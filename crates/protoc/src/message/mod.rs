@@ -10,8 +10,8 @@ use crate::{
     ast::Span,
     diagnostics::Diagnostics,
     ir::{
-        AggregateFault, AggregateInput, Extensions, Field, MessageId, OptionMessage, Pool, Symbol,
-        parse_aggregate,
+        AggregateFault, AggregateInput, Extensions, Field, MessageId, OptionMessage, OptionScalar, Pool,
+        Symbol, Type, parse_aggregate,
     },
     source::Source,
     tokens::{self, Kind},
@@ -70,6 +70,54 @@ impl Dynamic {
         let mut missing = Vec::new();
         required::missing(pool, id, self, "", &mut missing);
         missing
+    }
+}
+
+/// Reads the encoded options of an element. What their type does not know is kept.
+pub(crate) fn options_of(pool: &Pool, id: MessageId, bytes: &[u8]) -> Option<OptionMessage> {
+    let value = Dynamic::decode(pool, id, bytes).ok()?;
+    Some(as_options(pool, Some(id), value))
+}
+
+fn as_options(pool: &Pool, id: Option<MessageId>, value: Dynamic) -> OptionMessage {
+    let mut options = OptionMessage::default();
+    for (number, values) in value.fields {
+        let field = id.and_then(|id| pool.field_by_number(id, number));
+        for value in values {
+            let scalar = match value {
+                Value::Varint(value) => OptionScalar::Varint(value),
+                Value::Fixed32(value) => OptionScalar::Fixed32(value),
+                Value::Fixed64(value) => OptionScalar::Fixed64(value),
+                Value::Bytes(value) => OptionScalar::Bytes(value),
+                Value::Message(inner) => {
+                    let inner = as_options(pool, field.and_then(|field| field.ty.message()), inner);
+                    match field.map(|field| field.ty) {
+                        Some(Type::Group(_)) => OptionScalar::Group(inner),
+                        _ => OptionScalar::Message(inner),
+                    }
+                }
+            };
+            options.push(number, scalar);
+        }
+    }
+    push_unknown(&mut options, value.unknown);
+    options
+}
+
+fn push_unknown(options: &mut OptionMessage, fields: Vec<(u32, Unknown)>) {
+    for (number, value) in fields {
+        let scalar = match value {
+            Unknown::Varint(value) => OptionScalar::Varint(value),
+            Unknown::Fixed32(value) => OptionScalar::Fixed32(value),
+            Unknown::Fixed64(value) => OptionScalar::Fixed64(value),
+            Unknown::Bytes(value) => OptionScalar::Bytes(value),
+            Unknown::Group(fields) => {
+                let mut inner = OptionMessage::default();
+                push_unknown(&mut inner, fields);
+                OptionScalar::Group(inner)
+            }
+        };
+        options.push(number, scalar);
     }
 }
 

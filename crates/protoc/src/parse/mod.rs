@@ -35,6 +35,23 @@ struct Parser<'a> {
     depth: usize,
 }
 
+/// Why an edition that exists cannot be used.
+fn unsupported(name: &str) -> Option<String> {
+    match name {
+        "LEGACY" | "1_TEST_ONLY" | "2_TEST_ONLY" => {
+            Some(format!("Edition {name} is earlier than the minimum supported edition PROTO2"))
+        }
+        "99997_TEST_ONLY" | "99998_TEST_ONLY" | "99999_TEST_ONLY" => {
+            Some(format!("Edition {name} is later than the maximum supported edition 2026"))
+        }
+        "UNSTABLE" => Some(
+            "is a file using edition UNSTABLE, which is later than the protoc maximum supported edition 2026."
+                .to_owned(),
+        ),
+        _ => None,
+    }
+}
+
 /// Reads a file. The tree is whole only where no error was added.
 pub(crate) fn parse(source: &Source, tokens: &[Token], diagnostics: &mut Diagnostics) -> File {
     Parser { source, tokens, at: 0, diagnostics, edition: Edition::Proto2, option_imports: false, depth: 0 }
@@ -275,6 +292,10 @@ impl Parser<'_> {
             }
         };
         let Some(edition) = known else {
+            if let Some(message) = unsupported(&text).filter(|_| by_edition) {
+                self.error_at(0, message);
+                return Err(GaveUp);
+            }
             let message = if by_edition {
                 format!("Unknown edition \"{text}\".")
             } else {

@@ -72,17 +72,18 @@ impl Parser<'_> {
             Kind::Identifier if !negative => {
                 Ok(OptionValue::Identifier(self.identifier("Expected identifier.")?))
             }
-            Kind::Identifier => match self.text() {
-                "inf" | "infinity" => {
-                    self.advance();
-                    Ok(OptionValue::Float(f64::NEG_INFINITY))
+            Kind::Identifier => {
+                let value = match self.text() {
+                    "inf" => Some(f64::NEG_INFINITY),
+                    "nan" => Some(-f64::NAN),
+                    _ => None,
+                };
+                self.advance();
+                match value {
+                    Some(value) => Ok(OptionValue::Float(value)),
+                    None => self.fail("Identifier after '-' symbol must be inf or nan."),
                 }
-                "nan" => {
-                    self.advance();
-                    Ok(OptionValue::Float(-f64::NAN))
-                }
-                _ => self.fail("Identifier after '-' symbol must be inf, infinity, or nan."),
-            },
+            }
             Kind::Integer => {
                 let max = if negative { 1 << 63 } else { u64::MAX };
                 // protoc reads an integer that is too large for 64 bits as a float.

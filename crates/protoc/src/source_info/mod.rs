@@ -22,6 +22,10 @@ pub(crate) struct SourceInfo {
     /// The paths of all locations, one behind the other.
     paths: Vec<u32>,
     comments: Vec<Comments>,
+    /// What a descriptor had instead of all that.
+    encoded: Option<Vec<u8>>,
+    /// Whether there is nothing at all, as in a descriptor without it.
+    pub(crate) absent: bool,
 }
 
 #[derive(Debug)]
@@ -73,8 +77,16 @@ impl SourceInfo {
         recorder.info
     }
 
+    /// What a descriptor has.
+    pub(crate) fn from_encoded(encoded: Option<Vec<u8>>) -> Self {
+        Self { absent: encoded.is_none(), encoded, ..Self::default() }
+    }
+
     /// The encoded `SourceCodeInfo`.
     pub(crate) fn encode(&self, option_paths: &OptionPaths, retain_options: bool, out: &mut Writer) {
+        if let Some(encoded) = &self.encoded {
+            return out.raw(encoded);
+        }
         let kept = |token: &u32| {
             option_paths.get(token).map(|path| if retain_options { Kept::Whole } else { path.kept })
         };

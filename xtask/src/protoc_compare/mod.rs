@@ -1,0 +1,203 @@
+//! `cargo xtask protoc-compare`: the compiler beside protoc and grpcio-tools, on files that others wrote.
+//!
+//! Descriptor sets and plugin requests are compared with those of protoc 36, generated Python with that of grpcio-tools,
+//! byte for byte. A difference is an error unless `crates/protoc/tests/differences.txt` lists it with its reason; one
+//! that is listed and does not show is an error too, so that the list can only shrink.
+
+mod corpora;
+mod tools;
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use corpora::{Batch, Corpus};
+use tools::Tools;
+
+use crate::console::{note, step};
+use crate::{process, project};
+
+const RUN_LIMIT: Duration = Duration::from_secs(600);
+
+/// The options of `cargo xtask protoc-compare`.
+pub(crate) struct Options {
+    short: bool,
+}
+
+impl Options {
+    pub(crate) fn parse(words: &[String]) -> Result<Self, String> {
+        match words {
+            [] => Ok(Self { short: false }),
+            [word] if word == "--short" => Ok(Self { short: true }),
+            _ => Err(format!("protoc-compare takes nothing but --short, not {}", words.join(" "))),
+        }
+    }
+}
+
+/// `cargo xtask protoc-compare`.
+pub(crate) fn run(options: Options) -> Result<(), String> {
+    compare(options.short).map(|summary| note(&summary))
+}
+
+/// The comparison that `cargo xtask test` makes: the corpora that are quick to compile.
+pub(crate) fn short() -> Result<String, String> {
+    compare(true)
+}
+
+/// What is compared of a batch of files: the name, and the flags that make it.
+const SETS: [(&str, &[&str]); 4] = [
+    ("set", &[]),
+    ("set with imports", &["--include_imports"]),
+    ("set with source info", &["--include_imports", "--include_source_info"]),
+    ("set with all options", &["--include_imports", "--include_source_info", "--retain_options"]),
+];
+const REQUEST: &str = "plugin request";
+const PYTHON: &str = "python";
+
+fn compare(short: bool) -> Result<String, String> {
+    step("protoc 36, grpcio-tools and the corpora");
+    let tools = Tools::ensure(short)?;
+    let corpora = corpora::all(&tools, short)?;
+    step("Comparing");
+    let scratch = project::cache().join("protoc-compare/out");
+    let mut listed = expected()?;
+    let (mut compared, mut wrong) = (0, Vec::new());
+    for corpus in &corpora {
+        let (mut files, mut count) = (0, 0);
+        for batch in &corpus.batches {
+            files += batch.files.len();
+            for (what, difference) in differences(&tools, corpus, batch, &scratch)? {
+                count += 1;
+                let line = format!("{}: {}: {what}", corpus.name, batch.name());
+                if let Some(difference) = difference
+                    && !listed.remove(&line)
+                {
+                    wrong.push(format!("{line}: {difference}"));
+                }
+            }
+        }
+        compared += count;
+        note(&format!("{}: {files} files, {count} comparisons", corpus.name));
+    }
+    if !short {
+        wrong.extend(listed.iter().map(|line| format!("{line}: is listed as different and is not")));
+    }
+    if wrong.is_empty() {
+        Ok(format!("{compared} comparisons, no difference that is not listed"))
+    } else {
+        Err(format!("{} of {compared} comparisons differ:\n{}", wrong.len(), wrong.join("\n")))
+    }
+}
+
+/// The differences that are known, without their reasons: `corpus: file: what # reason`.
+fn expected() -> Result<BTreeSet<String>, String> {
+    let path = project::root().join("crates/protoc/tests/differences.txt");
+    let text =
+        fs::read_to_string(&path).map_err(|error| format!("cannot read {}: {error}", path.display()))?;
+    let lines = text.lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
+    lines
+        .map(|line| match line.split_once(" # ") {
+            Some((difference, _)) => Ok(difference.trim().to_owned()),
+            None => Err(format!("{}: no reason is given: {line}", path.display())),
+        })
+        .collect()
+}
+
+/// Everything that is compared of a batch, with what differs, if anything does.
+fn differences(
+    tools: &Tools,
+    corpus: &Corpus,
+    batch: &Batch,
+    scratch: &Path,
+) -> Result<Vec<(&'static str, Option<String>)>, String> {
+    let mut found = Vec::new();
+    for (what, flags) in SETS {
+        let make = |command: Command, out: &Path| {
+            let target = out.join("set.bin");
+            run_compiler(command, corpus, batch, |command| {
+                command.args(flags).arg("--descriptor_set_out").arg(&target);
+            })
+        };
+        found.push((what, both(scratch, [tools.protoc(), tools.carom()], make)?));
+    }
+    let make = |mut command: Command, out: &Path| {
+        command.env("CAROM_DUMP", out.join("request.bin"));
+        run_compiler(command, corpus, batch, |command| {
+            let plugin = format!("--plugin=protoc-gen-dump={}", tools.dump_plugin().display());
+            command.arg(plugin).arg("--dump_out").arg(out);
+        })?;
+        tools::without_version(&out.join("request.bin"))
+    };
+    found.push((REQUEST, both(scratch, [tools.protoc(), tools.carom()], make)?));
+    if batch.python {
+        let make = |command: Command, out: &Path| {
+            run_compiler(command, corpus, batch, |command| {
+                for generator in ["python", "pyi", "grpc_python"] {
+                    command.arg(format!("--{generator}_out")).arg(out);
+                }
+            })
+        };
+        found.push((PYTHON, both(scratch, [tools.grpc_tools(), tools.carom()], make)?));
+    }
+    Ok(found)
+}
+
+/// Compiles a batch; what to make of it `add` says.
+fn run_compiler(
+    mut command: Command,
+    corpus: &Corpus,
+    batch: &Batch,
+    add: impl FnOnce(&mut Command),
+) -> Result<(), String> {
+    for include in &corpus.includes {
+        command.arg(format!("-I{}", include.display()));
+    }
+    add(&mut command);
+    // A command line has an end; a file of arguments has none.
+    let list = project::cache().join("protoc-compare/files.txt");
+    let text: String = batch.files.iter().map(|file| format!("{file}\n")).collect();
+    fs::write(&list, text).map_err(|error| format!("cannot write {}: {error}", list.display()))?;
+    command.arg(format!("@{}", list.display()));
+    process::quietly(&mut command, RUN_LIMIT).map(|_| ())
+}
+
+/// Has both programs make the same thing and says how the outcomes differ, if they do.
+fn both(
+    scratch: &Path,
+    programs: [Command; 2],
+    mut make: impl FnMut(Command, &Path) -> Result<(), String>,
+) -> Result<Option<String>, String> {
+    let folders = [scratch.join("theirs"), scratch.join("ours")];
+    for (program, folder) in programs.into_iter().zip(&folders) {
+        project::fresh_folder(folder)?;
+        make(program, folder)?;
+    }
+    first_difference(&folders)
+}
+
+fn first_difference(folders: &[PathBuf; 2]) -> Result<Option<String>, String> {
+    let names = |folder: &PathBuf| -> Result<Vec<PathBuf>, String> {
+        let files = project::files_below(folder)?;
+        Ok(files.iter().filter_map(|file| file.strip_prefix(folder).ok()).map(Path::to_path_buf).collect())
+    };
+    let (theirs, ours) = (names(&folders[0])?, names(&folders[1])?);
+    if let Some(name) = theirs.iter().find(|name| !ours.contains(name)) {
+        return Ok(Some(format!("{} is missing", name.display())));
+    }
+    if let Some(name) = ours.iter().find(|name| !theirs.contains(name)) {
+        return Ok(Some(format!("{} is too many", name.display())));
+    }
+    for name in theirs {
+        let read = |folder: &PathBuf| {
+            fs::read(folder.join(&name)).map_err(|error| format!("cannot read {}: {error}", name.display()))
+        };
+        let (their_bytes, our_bytes) = (read(&folders[0])?, read(&folders[1])?);
+        if their_bytes != our_bytes {
+            let at = their_bytes.iter().zip(&our_bytes).take_while(|(one, other)| one == other).count();
+            return Ok(Some(format!("{} differs from byte {at} on", name.display())));
+        }
+    }
+    Ok(None)
+}
