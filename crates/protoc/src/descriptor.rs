@@ -58,7 +58,7 @@ impl Encoder<'_> {
         self.options(8, &file.options, out);
         if self.detail.source_info && !file.source_info.absent {
             out.message(9, |out| {
-                file.source_info.encode(&file.option_paths, self.detail.retain_options, out)
+                file.source_info.encode(&file.option_paths, self.detail.retain_options, out);
             });
         }
         for (kind, number) in [(ImportKind::Public, 10), (ImportKind::Weak, 11)] {

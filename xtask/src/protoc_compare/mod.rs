@@ -163,18 +163,24 @@ fn run_compiler(
     process::quietly(&mut command, RUN_LIMIT).map(|_| ())
 }
 
-/// Has both programs make the same thing and says how the outcomes differ, if they do.
+/// Has both programs make the same thing and says how the outcomes differ, if they do. What both refuse is the same.
 fn both(
     scratch: &Path,
     programs: [Command; 2],
     mut make: impl FnMut(Command, &Path) -> Result<(), String>,
 ) -> Result<Option<String>, String> {
     let folders = [scratch.join("theirs"), scratch.join("ours")];
+    let mut outcomes = Vec::new();
     for (program, folder) in programs.into_iter().zip(&folders) {
         project::fresh_folder(folder)?;
-        make(program, folder)?;
+        outcomes.push(make(program, folder));
     }
-    first_difference(&folders)
+    match outcomes.as_slice() {
+        [Err(_), Err(_)] => Ok(None),
+        [Err(_), _] => Ok(Some("is refused by the other and not by us".to_owned())),
+        [_, Err(reason)] => Ok(Some(format!("is refused: {reason}"))),
+        _ => first_difference(&folders),
+    }
 }
 
 fn first_difference(folders: &[PathBuf; 2]) -> Result<Option<String>, String> {

@@ -69,7 +69,7 @@ impl Service for Calls {
                 let alive = Alive::new(&once.1);
                 (once.0)(call);
                 async move {
-                    if call % 3 == 0 {
+                    if call.is_multiple_of(3) {
                         tokio::time::sleep(Duration::from_millis(call % 40)).await;
                     }
                     drop(alive);

@@ -40,9 +40,13 @@ fn number<T: std::str::FromStr>(variable: &str) -> Option<T> {
 }
 
 /// The tests run one at a time: what is left over is counted for the whole process.
-fn alone() -> MutexGuard<'static, ()> {
+struct Alone {
+    _guard: MutexGuard<'static, ()>,
+}
+
+fn alone() -> Alone {
     static ALONE: Mutex<()> = Mutex::new(());
-    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
+    Alone { _guard: ALONE.lock().unwrap_or_else(PoisonError::into_inner) }
 }
 
 /// A server in this process.

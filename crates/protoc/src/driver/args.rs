@@ -77,7 +77,7 @@ pub(super) struct OutputDirective {
 pub(super) enum Mode {
     Help,
     Version,
-    Compile(Args),
+    Compile(Box<Args>),
 }
 
 /// Flags without a value.
@@ -140,7 +140,7 @@ pub(super) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Mod
         args.flag(&name, value.unwrap_or_default())?;
     }
     args.check()?;
-    Ok(Mode::Compile(args))
+    Ok(Mode::Compile(Box::new(args)))
 }
 
 /// `@file` stands for the arguments in it, one a line.

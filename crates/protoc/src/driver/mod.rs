@@ -81,7 +81,7 @@ pub fn run_on(
     match mode {
         Mode::Help => print(stdout, HELP),
         Mode::Version => print(stdout, &format!("libprotoc {PROTOC_VERSION}\n")),
-        Mode::Compile(args) => Run { options, args, stdin, stderr, stdout }.compile(),
+        Mode::Compile(args) => Run { options, args: *args, stdin, stderr, stdout }.compile(),
     }
 }
 

@@ -220,11 +220,10 @@ impl Resolver {
         }
         let features = parent.with(own);
         if own.is_some() {
-            for (index, feature, value) in UNKNOWN.iter().filter(|(index, ..)| features.0[*index] == 0) {
-                debug_assert!(*index > 0);
+            let unknown = UNKNOWN.iter().find(|(index, ..)| features.0[*index] == 0);
+            if let Some((_, feature, value)) = unknown {
                 let text = format!("Feature field `{feature}` must resolve to a known value, found {value}");
                 self.faults.push((token, text));
-                break;
             }
         }
         features

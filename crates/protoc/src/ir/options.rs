@@ -7,7 +7,6 @@ use super::{
     build::BuiltFile,
     link::{Missing, Visible},
     symbols::ExtensionAt,
-    value::OptionField,
 };
 use crate::{
     ast::{OptionAssign, OptionValue, Scalar},
@@ -564,8 +563,7 @@ impl<'a> aggregate::Extensions<'a> for Interpreter<'a> {
 
 /// Adds a value to a field.
 pub(super) fn put(target: &mut OptionMessage, field: &Field, value: OptionScalar) {
-    let new = OptionField::default;
-    target.fields.entry(field.number as u32).or_insert_with(new).values.push(value);
+    target.fields.entry(field.number as u32).or_default().values.push(value);
 }
 
 /// The word that protoc uses for a type in messages about values.
