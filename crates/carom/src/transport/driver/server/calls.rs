@@ -1,5 +1,6 @@
 //! The calls of one connection, from the engine's events to their answers. Knows no socket.
 
+mod commands;
 mod memory;
 
 use std::borrow::Cow;
@@ -14,7 +15,7 @@ use carom_wire::call::{HeadCache, RequestHead, ServerCall};
 use carom_wire::conn::{Connection, ConnectionError, Event, ResetBy, Side};
 use carom_wire::frame::ErrorCode;
 use carom_wire::hpack::HeaderBlock;
-use carom_wire::message::{Message, PREFIX_LEN, prefix};
+use carom_wire::message::Message;
 use carom_wire::stream::{Payload, StreamKey};
 use carom_wire::{MetadataMap, Status};
 
@@ -24,7 +25,7 @@ use super::mailbox::{CallWaker, Command, Mailbox};
 use super::plan::{Plan, Plans, RequestEncoding};
 use crate::cancellation::{CancelCell, Cancelled};
 use crate::clock;
-use crate::codec::{ACCEPT_ENCODING, CompressionEncoding, compress};
+use crate::codec::ACCEPT_ENCODING;
 use crate::request::{Origin, Request, RequestContext};
 use crate::server::RequestMode;
 use crate::server::call::{self, CallFacts, IncomingCall, MessageReceiver, Responder, ResponderShared};
@@ -644,100 +645,6 @@ impl Calls {
         }
     }
 
-    fn obey(&mut self, command: Command) {
-        let key = match &command {
-            Command::Shutdown => return self.conn.shutdown(self.now),
-            Command::Abort => return self.abort(),
-            Command::Reclaim => {
-                self.give_back();
-                return;
-            }
-            Command::Watch { key, .. }
-            | Command::Release { key }
-            | Command::Fail { key, .. }
-            | Command::Head { key, .. }
-            | Command::Message { key, .. }
-            | Command::Finish { key, .. } => *key,
-            Command::FinishUnary(answer) => answer.key,
-        };
-        match self.find(key) {
-            Some(index) => self.obey_for(index, command),
-            None => {
-                if let Command::Watch { cell, .. } = command {
-                    cell.set(Cancelled::Finished);
-                }
-            }
-        }
-    }
-
-    fn obey_for(&mut self, index: usize, command: Command) {
-        let Some(call) = self.slots[index].call.as_mut() else { return };
-        let (conn, key) = (&mut self.conn, call.key);
-        match command {
-            Command::Shutdown | Command::Abort | Command::Reclaim => {}
-            Command::Watch { cell, .. } => match call.work {
-                Work::Answered => cell.set(Cancelled::Finished),
-                _ => call.watchers.push(cell),
-            },
-            Command::Release { .. } => {
-                if let Work::Running { inbox: Some(inbox), .. } | Work::Detached { inbox: Some(inbox), .. } =
-                    &call.work
-                {
-                    let taken = inbox.taken();
-                    self.held -= call.let_go(taken);
-                    conn.release(key, taken);
-                }
-            }
-            Command::Fail { status, .. } => self.fail(index, status),
-            Command::Head { metadata, encoding, .. } => {
-                call.machine.send_headers(conn, key, &metadata, encoding.map(|encoding| encoding.as_str()));
-            }
-            Command::Message { payload, encoding, .. } => {
-                let len = payload.len() + PREFIX_LEN;
-                if !call.machine.is_head_sent() {
-                    let encoding = encoding.map(|encoding| encoding.as_str());
-                    call.machine.send_headers(conn, key, &MetadataMap::new(), encoding);
-                }
-                match frame(payload, encoding, &mut self.buffer) {
-                    Ok(tail) => {
-                        call.machine.send_message(conn, key, Payload::in_buffer(&mut self.buffer));
-                        if let Some(tail) = tail {
-                            call.machine.send_message(conn, key, tail);
-                        }
-                    }
-                    Err(status) => return self.fail(index, status),
-                }
-                if let Work::Detached { responder, .. } = &call.work {
-                    responder.moved(len, conn.send_buffered(key) >= conn.config().max_send_buffer);
-                }
-            }
-            Command::Finish { status, trailing, .. } => {
-                let status = Some(status)
-                    .filter(|status| status.code() != carom_wire::Code::Ok || !status.message().is_empty());
-                call.machine.send_status(conn, key, status, trailing);
-                self.answered(index, Cancelled::Finished);
-            }
-            Command::FinishUnary(answer) => {
-                let initial = answer.initial.unwrap_or_default();
-                let encoding = answer.encoding.map(|encoding| encoding.as_str());
-                match frame(answer.payload, answer.encoding, &mut self.buffer) {
-                    Ok(None) => {
-                        let framed = Payload::in_buffer(&mut self.buffer);
-                        call.machine.send_unary(conn, key, &initial, encoding, framed, answer.trailing);
-                    }
-                    Ok(Some(tail)) => {
-                        call.machine.send_headers(conn, key, &initial, encoding);
-                        call.machine.send_message(conn, key, &self.buffer[..]);
-                        call.machine.send_message(conn, key, tail);
-                        call.machine.send_status(conn, key, None, answer.trailing);
-                    }
-                    Err(status) => return self.fail(index, status),
-                }
-                self.answered(index, Cancelled::Finished);
-            }
-        }
-    }
-
     /// Ends all calls, and the connection. Their clients may try elsewhere, so the status is UNAVAILABLE; here the
     /// handlers are cancelled.
     fn abort(&mut self) {
@@ -796,29 +703,4 @@ fn vary(time: Duration, random: f64) -> Duration {
 /// In the words that programs know from other servers.
 fn deadline_exceeded() -> Status {
     Status::deadline_exceeded("Deadline Exceeded")
-}
-
-/// Puts a message behind its prefix into `buffer`, or the prefix alone and gives the payload back, if that is large.
-fn frame(
-    payload: Bytes,
-    encoding: Option<CompressionEncoding>,
-    buffer: &mut BytesMut,
-) -> Result<Option<Bytes>, Status> {
-    /// Below this a copy is cheaper than one more piece.
-    const COPY_BELOW: usize = 4096;
-    buffer.clear();
-    if let Some(encoding) = encoding {
-        buffer.extend_from_slice(&[0; PREFIX_LEN]);
-        compress(encoding, &payload, buffer)?;
-        let len = u32::try_from(buffer.len() - PREFIX_LEN).unwrap_or(u32::MAX);
-        buffer[..PREFIX_LEN].copy_from_slice(&prefix(true, len));
-        return Ok(None);
-    }
-    // The responder has checked that it fits into 32 bits.
-    buffer.extend_from_slice(&prefix(false, u32::try_from(payload.len()).unwrap_or(u32::MAX)));
-    if payload.len() < COPY_BELOW {
-        buffer.extend_from_slice(&payload);
-        return Ok(None);
-    }
-    Ok(Some(payload))
 }
