@@ -62,7 +62,7 @@ async fn a_bomb_over_the_soft_limit_costs_its_call() {
 #[tokio::test]
 async fn a_bomb_over_the_hard_limit_costs_the_connection() {
     // Large fields; fields of nothing, which count 32 bytes each.
-    let nothing = [request("Hang"), vec![0, 1, b'x', 0].repeat(4000)].concat();
+    let nothing = [request("Hang"), [0, 1, b'x', 0].repeat(4000)].concat();
     for block in [bomb(100), bomb(12_000), nothing] {
         let siege = Siege::begin().await;
         for _ in 0..20 {

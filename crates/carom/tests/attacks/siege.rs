@@ -169,6 +169,18 @@ impl Neighbour {
     }
 }
 
+/// One siege at a time: memory is counted for the whole process.
+struct Alone {
+    _guard: MutexGuard<'static, ()>,
+}
+
+impl Alone {
+    fn get() -> Self {
+        static ALONE: Mutex<()> = Mutex::new(());
+        Self { _guard: ALONE.lock().unwrap_or_else(PoisonError::into_inner) }
+    }
+}
+
 pub(crate) struct Siege {
     pub(crate) addr: SocketAddr,
     pub(crate) server: Server,
@@ -181,7 +193,7 @@ pub(crate) struct Siege {
     memory_before: usize,
     cpu_before: Duration,
     worker: File,
-    _alone: MutexGuard<'static, ()>,
+    _alone: Alone,
 }
 
 impl Siege {
@@ -192,8 +204,7 @@ impl Siege {
 
     /// A server as `configure` wants it. From here on memory and CPU count.
     pub(crate) async fn against(configure: impl FnOnce(Builder) -> Builder) -> Self {
-        static ALONE: Mutex<()> = Mutex::new(());
-        let alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+        let alone = Alone::get();
         static SIEGES: AtomicUsize = AtomicUsize::new(0);
         let worker = format!("siege-{}", SIEGES.fetch_add(1, Ordering::Relaxed));
         let runtime = tokio::runtime::Builder::new_multi_thread()

@@ -17,7 +17,7 @@ use tokio::task::JoinSet;
 
 /// How late a deadline may be kept on a machine that has much else to do.
 const LATE: Duration = Duration::from_secs(2);
-const AMPLE: Duration = Duration::from_secs(5);
+const AMPLE: Duration = Duration::from_secs(3);
 const CALLERS: u64 = 16;
 
 /// Told of each call whose handler begins.

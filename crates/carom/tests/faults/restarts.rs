@@ -14,7 +14,7 @@ use tokio::runtime::Handle;
 
 use crate::leftovers::Leftovers;
 use crate::load::{Calls, Ledger, Load};
-use crate::{alone, duration, seed, serve};
+use crate::{WARM_UP, alone, duration, seed, serve};
 
 /// Tells the child at which address to serve.
 const ADDRESS: &str = "CAROM_FAULT_SERVER";
@@ -117,7 +117,7 @@ async fn killing(lasts: Duration, seed: u64) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn servers_that_are_killed() {
     let _alone = alone();
-    killing(Duration::from_secs(1), seed()).await;
+    killing(WARM_UP, seed()).await;
     let before = Leftovers::count();
     killing(duration(), seed() + 1).await;
     before.expect_no_more().await;
@@ -165,7 +165,7 @@ async fn replacing(lasts: Duration, seed: u64) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn servers_that_are_replaced() {
     let _alone = alone();
-    replacing(Duration::from_secs(1), seed()).await;
+    replacing(WARM_UP, seed()).await;
     let before = Leftovers::count();
     replacing(duration(), seed() + 1).await;
     before.expect_no_more().await;
