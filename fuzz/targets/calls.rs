@@ -17,9 +17,26 @@ use libfuzzer_sys::fuzz_target;
 const MAX: usize = 3000;
 /// A name may be one byte from here on: the others are typed out.
 const NAMES: [&str; 20] = [
-    ":method", ":scheme", ":path", ":authority", ":status", "te", "content-type", "content-length", "grpc-status",
-    "grpc-message", "grpc-status-details-bin", "grpc-encoding", "grpc-accept-encoding", "grpc-timeout",
-    "grpc-previous-rpc-attempts", "user-agent", "x-text", "x-data-bin", "cookie", "authorization",
+    ":method",
+    ":scheme",
+    ":path",
+    ":authority",
+    ":status",
+    "te",
+    "content-type",
+    "content-length",
+    "grpc-status",
+    "grpc-message",
+    "grpc-status-details-bin",
+    "grpc-encoding",
+    "grpc-accept-encoding",
+    "grpc-timeout",
+    "grpc-previous-rpc-attempts",
+    "user-agent",
+    "x-text",
+    "x-data-bin",
+    "cookie",
+    "authorization",
 ];
 
 fuzz_target!(|input: &[u8]| {
@@ -44,9 +61,14 @@ fn block(text: &[u8]) -> HeaderBlock {
             [byte, ..] if *byte >= 0x80 => NAMES[usize::from(*byte) % NAMES.len()].as_bytes(),
             name => name,
         };
-        HeaderField::new(Bytes::copy_from_slice(name), Bytes::copy_from_slice(value.get(1..).unwrap_or_default()))
+        HeaderField::new(
+            Bytes::copy_from_slice(name),
+            Bytes::copy_from_slice(value.get(1..).unwrap_or_default()),
+        )
     };
-    HeaderBlock::from_fields(text.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).map(field).collect())
+    HeaderBlock::from_fields(
+        text.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).map(field).collect(),
+    )
 }
 
 /// A client's call that is told anything.

@@ -20,10 +20,15 @@ fuzz_target!(|input: &[u8]| {
     assert_eq!(Target::parse(target.as_str()).as_ref(), Ok(&target));
     match target.location() {
         Location::Dns { host, .. } => assert!(target.scheme() == "dns" && !host.is_empty(), "{target:?}"),
-        Location::Fixed(addresses) => assert!(!addresses.is_empty() && target.name_server().is_empty(), "{target:?}"),
+        Location::Fixed(addresses) => {
+            assert!(!addresses.is_empty() && target.name_server().is_empty(), "{target:?}")
+        }
         other => panic!("{other:?} of a scheme that is not known"),
     }
     // It becomes a header field.
     let authority = target.default_authority();
-    assert!(!authority.is_empty() && !authority.bytes().any(|byte| byte <= b' ' || byte == 0x7f), "{authority:?}");
+    assert!(
+        !authority.is_empty() && !authority.bytes().any(|byte| byte <= b' ' || byte == 0x7f),
+        "{authority:?}"
+    );
 });

@@ -32,7 +32,9 @@ struct Encoder<'a> {
 impl Encoder<'_> {
     fn options(&self, number: u32, options: &Options, out: &mut Writer) {
         let retain = self.detail.retain_options;
-        if !options.value.is_empty(retain) {
+        if options.is_encoded_empty() {
+            out.bytes(number, &[]);
+        } else if !options.value.is_empty(retain) {
             out.message(number, |out| match retain {
                 true => options.encode_retained(out),
                 false => options.value.encode(false, out),

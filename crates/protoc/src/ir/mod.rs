@@ -26,7 +26,7 @@ mod value;
 mod visibility;
 
 use crate::{
-    ast::{Edition, ImportKind, Label, OptionAssign, Scalar, Span, Visibility},
+    ast::{Edition, ImportKind, Label, OptionAssign, OptionValue, Scalar, Span, Visibility},
     diagnostics::{Diagnostics, Severity},
     source::Source,
     source_info::{OptionPaths, SourceInfo},
@@ -179,6 +179,12 @@ pub(crate) struct Options {
 impl Options {
     pub(crate) fn new(statements: Vec<OptionAssign>) -> Self {
         Self { statements, value: OptionMessage::default(), custom: Vec::new() }
+    }
+
+    /// Whether a descriptor had options with nothing in them.
+    pub(crate) fn is_encoded_empty(&self) -> bool {
+        let empty = |value: &OptionValue| matches!(value, OptionValue::Encoded(bytes) if bytes.is_empty());
+        self.statements.iter().any(|statement| empty(&statement.value))
     }
 
     /// Writes the options as they are in descriptors that keep all of them.

@@ -50,6 +50,10 @@ pub(super) enum Phase {
 
 impl Phase {
     fn has(self, statement: &OptionAssign) -> bool {
+        // What a descriptor says is read again once the types of custom options are known.
+        if matches!(statement.value, OptionValue::Encoded(_)) {
+            return true;
+        }
         let first = &statement.name[0];
         let custom = first.is_extension || first.name == UNINTERPRETED;
         custom == (self == Self::Custom)
@@ -355,7 +359,7 @@ impl<'a> Interpreter<'a> {
         for statement in options.statements.iter().filter(|statement| phase.has(statement)) {
             let (token, text) = match self.statement(message, scope, statement, &mut value) {
                 Ok((mut path, repeated)) => {
-                    if phase == Phase::Custom {
+                    if phase == Phase::Custom && !path.is_empty() {
                         custom.push(value.only(&path));
                     }
                     if repeated {

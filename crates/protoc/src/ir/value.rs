@@ -129,7 +129,7 @@ impl OptionMessage {
                         value.encode(3, retain, out);
                     });
                 }
-            } else if field.packed {
+            } else if field.packed && field.values.iter().all(OptionScalar::is_number) {
                 out.message(number, |out| field.values.iter().for_each(|value| value.encode_bare(out)));
             } else {
                 field.values.iter().for_each(|value| value.encode(number, retain, out));
@@ -139,6 +139,10 @@ impl OptionMessage {
 }
 
 impl OptionScalar {
+    fn is_number(&self) -> bool {
+        matches!(self, Self::Varint(_) | Self::Fixed32(_) | Self::Fixed64(_))
+    }
+
     fn encode(&self, number: u32, retain: bool, out: &mut Writer) {
         match self {
             Self::Varint(value) => out.varint_field(number, *value),
