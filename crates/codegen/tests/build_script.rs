@@ -139,3 +139,18 @@ fn external_packages_are_not_generated() {
     assert!(code.contains("::lengths::Length") && !code.contains("units::"));
     assert!(!out.path().join("units.type.rs").exists() && out.path().join("kinds.places.rs").exists());
 }
+
+#[test]
+fn files_of_the_editions_are_compiled() {
+    for edition in ["2023", "2024"] {
+        let code = compile(&format!(
+            "edition = \"{edition}\";\npackage a;\noption features.field_presence = IMPLICIT;\nmessage M {{\n  int32 count = 1;\n  \
+             string note = 2 [features.field_presence = EXPLICIT];\n  M child = 3 [features.message_encoding = \
+             DELIMITED];\n}}\nservice S {{ rpc Call(M) returns (stream M); }}\n"
+        ))
+        .expect("it is compiled");
+        assert!(code.contains("pub count: i32"), "{code}");
+        assert!(code.contains("pub note: ::core::option::Option<"), "{code}");
+        assert!(code.contains("pub trait S"), "{code}");
+    }
+}
