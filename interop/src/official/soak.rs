@@ -35,7 +35,7 @@ impl Soak {
             response_size: flags.number("soak_response_size", LARGE_RESPONSE)?,
             threads: flags.number("soak_num_threads", 1)?,
         };
-        if soak.threads == 0 || soak.iterations % soak.threads != 0 {
+        if soak.threads == 0 || !soak.iterations.is_multiple_of(soak.threads) {
             return Err("--soak_iterations must be a multiple of --soak_num_threads".into());
         }
         Ok(soak)
