@@ -8,7 +8,7 @@ use crate::console::{self, Row, note, quote};
 use crate::process::{quietly, show};
 use crate::project::cargo;
 use crate::python::{self, Build, Environment};
-use crate::{fuzz, instructions, interop, process, project, protoc_compare, rules};
+use crate::{fuzz, instructions, interop, official, process, project, protoc_compare, rules};
 
 const CARGO_LIMIT: Duration = Duration::from_secs(1800);
 const PYTEST_LIMIT: Duration = Duration::from_secs(900);
@@ -16,7 +16,7 @@ const PYTEST_LIMIT: Duration = Duration::from_secs(900);
 type Step = fn(&mut State) -> Result<String, String>;
 
 /// The steps in their order: cheap ones first, so that a slip shows early.
-const STEPS: [(&str, Step); 10] = [
+const STEPS: [(&str, Step); 11] = [
     ("format", format),
     ("rules", |_| rules::check()),
     ("clippy", clippy),
@@ -25,6 +25,7 @@ const STEPS: [(&str, Step); 10] = [
     ("python", python_tests),
     ("protoc-compare", |_| protoc_compare::short()),
     ("interop", crosswise),
+    ("official", official),
     ("fuzz", |_| fuzz::smoke()),
     ("instructions", |_| instructions::check()),
 ];
@@ -107,7 +108,8 @@ fn ensure_component(name: &str, probe: &str) -> Result<(), String> {
 
 /// Packages outside the workspace, which cargo's workspace commands do not see.
 fn excluded_manifests() -> Vec<PathBuf> {
-    vec![project::root().join("fuzz/Cargo.toml")].into_iter().filter(|path| path.exists()).collect()
+    let manifests = ["fuzz/Cargo.toml", "interop/peers/tonic/Cargo.toml"];
+    manifests.map(|path| project::root().join(path)).into_iter().filter(|path| path.exists()).collect()
 }
 
 fn format(_: &mut State) -> Result<String, String> {
@@ -184,6 +186,13 @@ fn crosswise(state: &mut State) -> Result<String, String> {
         (passed, 0) => Ok(format!("{passed} lines of the matrix")),
         (passed, failed) => Err(format!("{failed} of {} lines of the matrix failed", passed + failed)),
     }
+}
+
+/// The official interop cases with what is quick, and h2spec.
+fn official(_: &mut State) -> Result<String, String> {
+    let summary = official::look(&official::Options::short())?;
+    summary.verdict()?;
+    Ok(summary.text())
 }
 
 #[cfg(test)]

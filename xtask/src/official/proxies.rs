@@ -142,11 +142,12 @@ fn nginx(_kit: &Kit, setup: &Setup) -> Result<Command, String> {
         .concat();
     let configuration = format!(
         "daemon off; worker_processes 1; pid {0}/pid; error_log stderr warn;\n\
-         events {{}}\n\
+         events {{ worker_connections 4096; }}\n\
          http {{ access_log off; {temporary}\n\
          client_max_body_size 0; keepalive_requests 1000000;\n\
+         upstream carom {{ server 127.0.0.1:{upstream}; keepalive 200; }}\n\
          server {{ listen 127.0.0.1:{listen} {ssl} http2; {certificate}\n\
-         location / {{ grpc_pass {scheme}://127.0.0.1:{upstream}; }} }} }}\n",
+         location / {{ grpc_pass {scheme}://carom; }} }} }}\n",
         folder.display()
     );
     let path = write(setup, "nginx.conf", &configuration)?;
@@ -185,6 +186,8 @@ fn haproxy(_kit: &Kit, setup: &Setup) -> Result<Command, String> {
     Ok(command)
 }
 
+/// Envoy opens streams before it has seen how many the server takes, and passes on what is refused then: the number is
+/// told to it.
 fn envoy(kit: &Kit, setup: &Setup) -> Result<Command, String> {
     let Setup { listen, upstream, tls, .. } = setup;
     let (downstream, onward) = match tls {
@@ -226,7 +229,7 @@ fn envoy(kit: &Kit, setup: &Setup) -> Result<Command, String> {
          \x20   connect_timeout: 5s\n\
          \x20   typed_extension_protocol_options: {{ envoy.extensions.upstreams.http.v3.HttpProtocolOptions: {{ \
          '@type': type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions, \
-         explicit_http_config: {{ http2_protocol_options: {{}} }} }} }}{onward}\n\
+         explicit_http_config: {{ http2_protocol_options: {{ max_concurrent_streams: 100 }} }} }} }}{onward}\n\
          \x20   load_assignment: {{ cluster_name: carom, endpoints: [{{ lb_endpoints: [{{ \
          endpoint: {{ address: {upstream} }} }}] }}] }}\n",
         listen = address(*listen),

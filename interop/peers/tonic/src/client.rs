@@ -155,8 +155,8 @@ impl Cases {
     }
 
     async fn client_streaming(&self) -> Outcome {
-        let messages =
-            STREAM_REQUESTS.map(|size| StreamingInputCallRequest { payload: payload(size), ..Default::default() });
+        let messages = STREAM_REQUESTS
+            .map(|size| StreamingInputCallRequest { payload: payload(size), ..Default::default() });
         let response = self.client().streaming_input_call(patient(tokio_stream::iter(messages))).await?;
         expect(response.get_ref().aggregated_payload_size, 74_922, "aggregated_payload_size")
     }

@@ -11,9 +11,8 @@ use tonic::{Code, Request, Response, Status, Streaming};
 
 use crate::proto::test_service_server::{TestService, TestServiceServer};
 use crate::proto::{
-    EchoStatus, Empty, Payload, ResponseParameters, SimpleRequest, SimpleResponse,
-    StreamingInputCallRequest, StreamingInputCallResponse, StreamingOutputCallRequest,
-    StreamingOutputCallResponse,
+    EchoStatus, Empty, Payload, ResponseParameters, SimpleRequest, SimpleResponse, StreamingInputCallRequest,
+    StreamingInputCallResponse, StreamingOutputCallRequest, StreamingOutputCallResponse,
 };
 use crate::{ECHO_INITIAL, ECHO_TRAILING, Flags, Outcome};
 
@@ -68,7 +67,10 @@ impl TestService for Interop {
         Ok(response)
     }
 
-    async fn cacheable_unary_call(&self, _: Request<SimpleRequest>) -> Result<Response<SimpleResponse>, Status> {
+    async fn cacheable_unary_call(
+        &self,
+        _: Request<SimpleRequest>,
+    ) -> Result<Response<SimpleResponse>, Status> {
         Err(Status::unimplemented("nothing is cached"))
     }
 
@@ -79,7 +81,8 @@ impl TestService for Interop {
         request: Request<StreamingOutputCallRequest>,
     ) -> Result<Response<Answers>, Status> {
         let message = request.into_inner();
-        let compressed = message.response_parameters.iter().any(|one| one.compressed.is_some_and(|yes| yes.value));
+        let compressed =
+            message.response_parameters.iter().any(|one| one.compressed.is_some_and(|yes| yes.value));
         let stream: Answers = Box::pin(answers(message.response_parameters).map(Ok));
         let mut response = Response::new(stream);
         if !compressed {
