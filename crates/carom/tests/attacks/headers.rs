@@ -77,11 +77,12 @@ async fn a_list_over_the_limit_is_refused_alone() {
         raw.data(id + 2, &message(false, b"x"), true);
         raw.flush().await;
     }
-    let count = |seen: &crate::raw::Seen, wanted: &str| {
-        seen.statuses.iter().filter(|(_, status, _)| status == wanted).count()
-    };
     raw.until("all answers", |seen| seen.statuses.len() >= 100).await;
-    assert_eq!((count(&raw.seen(), "8"), count(&raw.seen(), "0")), (50, 50), "{:?}", raw.seen());
+    {
+        let seen = raw.seen();
+        let count = |wanted: &str| seen.statuses.iter().filter(|(_, status, _)| status == wanted).count();
+        assert_eq!((count("8"), count("0")), (50, 50), "{seen:?}");
+    }
     drop(raw);
     victim.is_unharmed(GROWTH, TIME).await;
 }
