@@ -192,7 +192,7 @@ async fn clients_that_ping_too_often_are_told_so() {
         client.send(key, b"", true);
         let outcome = tokio::time::timeout(MINUTE * 20, until_closed(&mut client)).await;
         assert_eq!(outcome.is_err(), survives, "{keepalive:?}: {:?}", client.closed);
-        let words = client.goaway.take().map(|(code, words)| (code, words));
+        let words = client.goaway.take();
         let expected = (ErrorCode::ENHANCE_YOUR_CALM, "too_many_pings".to_owned());
         assert_eq!(words, (!survives).then_some(expected));
     }
