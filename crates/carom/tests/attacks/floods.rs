@@ -30,7 +30,7 @@ async fn flood(frames: &[Frame], reads: bool) {
         } else {
             assert!(!reads, "frame of type {kind}: no GOAWAY");
         }
-        victim.is_unharmed(GROWTH, TIME).await;
+        victim.stays_unharmed(GROWTH, TIME).await;
     }
 }
 
@@ -74,7 +74,7 @@ async fn pings_between_calls_pile_up_no_answers() {
         }
     }
     raw.listen().ended().await;
-    victim.is_unharmed(GROWTH, TIME * 2).await;
+    victim.stays_unharmed(GROWTH, TIME * 2).await;
 }
 
 #[tokio::test]
@@ -89,7 +89,7 @@ async fn resets_of_streams_that_are_gone() {
         }
     }
     raw.ended_calmly("too many streams reset").await;
-    victim.is_unharmed(GROWTH, TIME).await;
+    victim.stays_unharmed(GROWTH, TIME).await;
 }
 
 #[tokio::test]
@@ -107,7 +107,7 @@ async fn trailers_without_a_stream() {
     }
     let (code, words) = raw.ended().await.expect("a GOAWAY");
     assert!(code == ENHANCE_YOUR_CALM || code == 5, "{code}: {words}");
-    victim.is_unharmed(GROWTH, TIME).await;
+    victim.stays_unharmed(GROWTH, TIME).await;
 }
 
 #[tokio::test]
@@ -122,7 +122,7 @@ async fn windows_past_their_bounds_and_by_nothing() {
         raw.window(0, increment);
         let (code, words) = raw.ended().await.expect("a GOAWAY");
         assert_eq!(code, expected, "{words}");
-        victim.is_unharmed(GROWTH, TIME).await;
+        victim.stays_unharmed(GROWTH, TIME).await;
     }
 }
 
@@ -133,5 +133,5 @@ async fn a_frame_larger_than_allowed() {
     raw.bytes(&[0xff, 0xff, 0xff, kind::DATA, 0, 0, 0, 0, 1]);
     let (code, _) = raw.ended().await.expect("a GOAWAY");
     assert_eq!(code, 6, "FRAME_SIZE_ERROR, before the payload came");
-    victim.is_unharmed(GROWTH, TIME).await;
+    victim.stays_unharmed(GROWTH, TIME).await;
 }

@@ -22,7 +22,7 @@ async fn continuations_without_end() {
             }
         }
         raw.ended_calmly("a header block without end").await;
-        victim.is_unharmed(GROWTH, TIME).await;
+        victim.stays_unharmed(GROWTH, TIME).await;
     }
 }
 
@@ -45,7 +45,7 @@ async fn a_small_block_that_stands_for_a_large_one() {
     for raw in attackers {
         raw.ended_calmly("header block of stream 1").await;
     }
-    victim.is_unharmed(GROWTH, TIME).await;
+    victim.stays_unharmed(GROWTH, TIME).await;
 }
 
 #[tokio::test]
@@ -58,7 +58,7 @@ async fn numbers_that_never_end() {
     raw.frame(kind::HEADERS, flag::END_HEADERS, 1, &block);
     let (code, words) = raw.ended().await.expect("a GOAWAY");
     assert_eq!(code, 9, "COMPRESSION_ERROR: {words}");
-    victim.is_unharmed(GROWTH, TIME).await;
+    victim.stays_unharmed(GROWTH, TIME).await;
 }
 
 #[tokio::test]
@@ -84,7 +84,7 @@ async fn a_list_over_the_limit_is_refused_alone() {
         assert_eq!((count("8"), count("0")), (50, 50), "{seen:?}");
     }
     drop(raw);
-    victim.is_unharmed(GROWTH, TIME).await;
+    victim.stays_unharmed(GROWTH, TIME).await;
 }
 
 #[tokio::test]
@@ -106,7 +106,7 @@ async fn a_header_block_that_drips() {
     }
     drips.ended_calmly("not finished in time").await;
     frames.ended_calmly("not finished in time").await;
-    victim.is_unharmed(GROWTH, TIME).await;
+    victim.stays_unharmed(GROWTH, TIME).await;
 }
 
 #[tokio::test]
@@ -141,5 +141,5 @@ async fn line_breaks_and_other_bytes_that_no_field_may_have() {
     })
     .await;
     drop(raw);
-    victim.is_unharmed(GROWTH, TIME).await;
+    victim.stays_unharmed(GROWTH, TIME).await;
 }

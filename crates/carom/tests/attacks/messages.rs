@@ -32,7 +32,7 @@ async fn lengths_that_promise_much() {
     raw.data(1, &[0, 0xff, 0xff, 0xff, 0xff], false);
     raw.until("a status", |seen| status(seen, 1).is_some_and(|(code, _)| code == "8")).await;
     drop((attackers, raw));
-    victim.is_unharmed(GROWTH, TIME).await;
+    victim.stays_unharmed(GROWTH, TIME).await;
 }
 
 #[tokio::test]
@@ -59,7 +59,7 @@ async fn a_decompression_bomb() {
         assert_eq!(status(&raw.seen(), id).unwrap().0, "8");
     }
     drop(raw);
-    victim.is_unharmed(GROWTH, TIME).await;
+    victim.stays_unharmed(GROWTH, TIME).await;
 }
 
 /// A `google.protobuf.Value` of lists within lists.
@@ -103,7 +103,7 @@ async fn deeply_nested_protobuf() {
         assert_eq!(status(&raw.seen(), id).unwrap().0, expected, "depth {depth}");
     }
     drop(raw);
-    victim.is_unharmed(GROWTH, TIME).await;
+    victim.stays_unharmed(GROWTH, TIME).await;
 }
 
 #[tokio::test]
@@ -133,7 +133,7 @@ async fn small_messages_do_not_keep_large_buffers_alive() {
         }
     }
     drop(raw);
-    victim.is_unharmed(GROWTH, TIME * 3).await;
+    victim.stays_unharmed(GROWTH, TIME * 3).await;
 }
 
 #[tokio::test]

@@ -144,8 +144,7 @@ impl Raw {
     /// Waits for the end of the connection, and says with which GOAWAY.
     pub(crate) async fn ended(mut self) -> Option<(u32, String)> {
         self.until("the end of the connection", |seen| seen.closed).await;
-        let goaway = self.seen().goaway.take();
-        goaway
+        std::mem::take(&mut *self.seen()).goaway
     }
 
     /// The connection must end for this reason.

@@ -21,7 +21,7 @@ async fn rapid_reset() {
         }
     }
     raw.ended_calmly("too many streams reset").await;
-    victim.is_unharmed(GROWTH, TIME).await;
+    victim.stays_unharmed(GROWTH, TIME).await;
 }
 
 #[tokio::test]
@@ -40,13 +40,16 @@ async fn handlers_that_go_on_after_their_reset_are_bounded() {
     let most: usize = ask(victim.addr, "/attacks.Victim/Most").await.parse().unwrap();
     assert!(most > 0 && most <= 21, "{most} handlers ran at once");
     drop(raw);
-    victim.is_unharmed(GROWTH, TIME).await;
+    victim.stays_unharmed(GROWTH, TIME).await;
 }
+
+/// What it is, and how it is done to a stream.
+type Provocation = (&'static str, fn(&mut Raw, u32));
 
 #[tokio::test]
 async fn made_you_reset() {
     // Each makes the server reset a stream on its own account (CVE-2025-8671).
-    let provocations: [(&str, fn(&mut Raw, u32)); 3] = [
+    let provocations: [Provocation; 3] = [
         ("a window past its bounds", |raw, id| raw.window(id, 0x7fff_ffff)),
         ("a window that opens by nothing", |raw, id| raw.window(id, 0)),
         ("a priority of the wrong size", |raw, id| raw.frame(2, 0, id, &[0; 4])),
@@ -63,7 +66,7 @@ async fn made_you_reset() {
         }
         println!("{what}");
         raw.ended_calmly("too many streams reset").await;
-        victim.is_unharmed(GROWTH, TIME).await;
+        victim.stays_unharmed(GROWTH, TIME).await;
     }
 }
 
@@ -79,7 +82,7 @@ async fn calls_over_the_limit_of_streams() {
     }
     // Each refusal is a reset that the client provoked.
     raw.ended_calmly("too many streams reset").await;
-    victim.is_unharmed(GROWTH, TIME).await;
+    victim.stays_unharmed(GROWTH, TIME).await;
 }
 
 #[tokio::test]
@@ -98,5 +101,5 @@ async fn a_client_that_cancels_some_calls_is_no_attacker() {
     })
     .await;
     drop(raw);
-    victim.is_unharmed(GROWTH, TIME).await;
+    victim.stays_unharmed(GROWTH, TIME).await;
 }

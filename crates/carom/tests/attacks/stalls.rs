@@ -31,7 +31,7 @@ async fn windows_that_stay_at_zero() {
     }
     assert!(begun.elapsed() >= Duration::from_millis(400));
     // 600 streams with 64 KiB each that nobody takes are what the bounds allow, and not much more.
-    victim.is_unharmed(600 * (64 + 32) * 1024, TIME).await;
+    victim.stays_unharmed(600 * (64 + 32) * 1024, TIME).await;
 }
 
 #[tokio::test]
@@ -51,7 +51,7 @@ async fn a_socket_that_nobody_reads() {
         raw.frame(0xf0, 0, 0, b"");
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
-    victim.is_unharmed(GROWTH, TIME).await;
+    victim.stays_unharmed(GROWTH, TIME).await;
 }
 
 #[tokio::test]
@@ -69,7 +69,7 @@ async fn a_preface_that_does_not_come() {
         raw.ended().await;
     }
     assert!(begun.elapsed() >= Duration::from_millis(300));
-    victim.is_unharmed(GROWTH, TIME).await;
+    victim.stays_unharmed(GROWTH, TIME).await;
 }
 
 #[tokio::test]
@@ -96,5 +96,5 @@ async fn requests_that_nobody_reads_end_at_their_window() {
     raw.data(1, &[7; 16_000], false);
     raw.until("a reset", |seen| seen.resets.contains(&(1, 3))).await;
     drop(raw);
-    victim.is_unharmed(50 * 512 * 1024, TIME).await;
+    victim.stays_unharmed(50 * 512 * 1024, TIME).await;
 }

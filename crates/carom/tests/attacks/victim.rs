@@ -148,7 +148,7 @@ impl Victim {
 
     /// After the attack: the neighbour went on, memory did not grow past `growth` bytes, less processor time went by than
     /// `time`, and all is quiet.
-    pub(crate) async fn is_unharmed(mut self, growth: usize, time: Duration) {
+    pub(crate) async fn stays_unharmed(mut self, growth: usize, time: Duration) {
         self.neighbour_goes_on(20).await;
         let grown = self.grown();
         assert!(grown <= growth, "the server grew by {} KiB, {} are allowed", grown >> 10, growth >> 10);
