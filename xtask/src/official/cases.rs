@@ -84,11 +84,15 @@ pub(crate) fn run(
         for (client, server) in directions {
             for tls in [false, true] {
                 let pair = Pair { client, server, tls };
+                columns.push((peer.name(), pair.place()));
+                // By TLS there are more cases, and starting a peer's client is what takes long.
+                if options.short && !tls && peer.name() != CAROM {
+                    continue;
+                }
                 step(&pair.place());
                 let start = Instant::now();
                 let found = run_pair(options, kit, &pair);
                 tell(&found, expected, start.elapsed());
-                columns.push((peer.name(), pair.place()));
                 trials.extend(found);
             }
         }
