@@ -1,8 +1,8 @@
 //! Whatever the bytes are, the compiler answers: no panic, no overflow of the stack, no waiting.
 
-use std::{fs, path::Path};
+use std::{ffi::OsString, fs, io, path::Path};
 
-use carom_protoc::{MemoryFiles, compile};
+use carom_protoc::{Loader, MemoryFiles, compile, driver};
 
 fn sources() -> Vec<Vec<u8>> {
     let tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests");
@@ -150,4 +150,81 @@ fn growth_is_linear_in_the_number_of_fields() {
     files.insert("big.proto", text);
     let compiled = compile(["big.proto"], &files).expect("a valid file");
     assert!(compiled.file_descriptor_set(false).len() > 18_000 * 20);
+}
+
+/// A file of which there is only a descriptor.
+struct Descriptor(Vec<u8>);
+
+impl Loader for Descriptor {
+    fn load(&self, name: &str) -> io::Result<Option<Vec<u8>>> {
+        Ok(carom_protoc::bundled::bundled(name).map(<[u8]>::to_vec))
+    }
+
+    fn descriptor(&self, name: &str) -> Option<Vec<u8>> {
+        (name == "x.proto").then(|| self.0.clone())
+    }
+}
+
+/// A length-delimited field.
+fn delimited(number: u8, content: &[u8]) -> Vec<u8> {
+    let (mut out, mut length) = (vec![number << 3 | 2], content.len());
+    while length >= 0x80 {
+        out.push(length as u8 | 0x80);
+        length >>= 7;
+    }
+    out.push(length as u8);
+    out.extend(content);
+    out
+}
+
+#[test]
+fn deep_descriptors_and_messages_are_answered() {
+    const DEPTH: usize = 3_000;
+    let message = (0..DEPTH).fold(Vec::new(), |inner, _| [delimited(1, b"A"), delimited(3, &inner)].concat());
+    let file = [delimited(1, b"x.proto"), delimited(4, &message)].concat();
+    assert!(compile(["x.proto"], &Descriptor(file.clone())).is_err());
+    let descriptor = "google/protobuf/descriptor.proto";
+    let text = "nested_type {".repeat(DEPTH * 10);
+    for (action, input) in [
+        ("--encode=google.protobuf.DescriptorProto", text.into_bytes()),
+        ("--decode=google.protobuf.FileDescriptorProto", file.clone()),
+        ("--decode=google.protobuf.FileDescriptorProto", vec![0x0b; DEPTH * 10]),
+    ] {
+        let args = [action, descriptor].map(OsString::from);
+        let options = driver::Options::default();
+        let code = driver::run_on(options, args, &mut input.as_slice(), &mut io::sink(), &mut io::sink());
+        assert_eq!(code, 1, "{action}");
+    }
+    let args = ["--decode_raw"].map(OsString::from);
+    let options = driver::Options::default();
+    let code = driver::run_on(options, args, &mut file.as_slice(), &mut io::sink(), &mut io::sink());
+    assert_eq!(code, 0, "without a type it is bytes");
+}
+
+#[test]
+fn mutated_descriptors_are_answered() {
+    let mut files = MemoryFiles::default();
+    for (index, source) in sources().into_iter().enumerate() {
+        files.insert(format!("{index}.proto"), source);
+    }
+    let mut random = Random(0x5eed_cafe_f00d_0003);
+    for index in 0..8 {
+        let Ok(compiled) = compile([format!("{index}.proto")], &files) else { continue };
+        let set = compiled.requested().map(|file| file.embedded_descriptor()).next().unwrap_or_default();
+        for _ in 0..40 {
+            let mut bytes = set.clone();
+            for _ in 0..=random.below(4) {
+                let at = random.below(bytes.len());
+                match random.below(3) {
+                    0 if at < bytes.len() => bytes[at] = random.below(256) as u8,
+                    1 => bytes.truncate(at),
+                    _ => {
+                        bytes.drain(at..(at + random.below(20)).min(bytes.len()));
+                    }
+                }
+            }
+            let _either = compile(["x.proto"], &Descriptor(bytes))
+                .map(|compiled| compiled.file_descriptor_set(true).len());
+        }
+    }
 }

@@ -77,11 +77,12 @@ pub(super) struct OutputDirective {
 pub(super) enum Mode {
     Help,
     Version,
+    Notices,
     Compile(Box<Args>),
 }
 
 /// Flags without a value.
-const SWITCHES: [&str; 14] = [
+const SWITCHES: [&str; 15] = [
     "-h",
     "--help",
     "--version",
@@ -96,6 +97,7 @@ const SWITCHES: [&str; 14] = [
     "--experimental_allow_proto3_optional",
     "--experimental_editions",
     "--unsafe_allow_out_dir_escape",
+    "--notices",
 ];
 
 /// How deep `@file` arguments may nest.
@@ -117,7 +119,7 @@ pub(super) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Mod
     let mut rest = all.into_iter();
     while let Some(argument) = rest.next() {
         if argument.is_empty() {
-            return Err("You seem to have passed an empty string as one of the arguments.".to_owned());
+            return Err("One of the arguments is empty.".to_owned());
         }
         if !argument.starts_with('-') || argument == "-" {
             args.inputs.push(argument);
@@ -131,6 +133,7 @@ pub(super) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Mod
             match name.as_str() {
                 "-h" | "--help" => return Ok(Mode::Help),
                 "--version" => return Ok(Mode::Version),
+                "--notices" => return Ok(Mode::Notices),
                 _ => {}
             }
         } else if value.is_none() {

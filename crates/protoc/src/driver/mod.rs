@@ -80,6 +80,7 @@ pub fn run_on(
     };
     match mode {
         Mode::Help => print(stdout, HELP),
+        Mode::Notices => print(stdout, NOTICES),
         Mode::Version => print(stdout, &format!("libprotoc {PROTOC_VERSION}\n")),
         Mode::Compile(args) => Run { options, args: *args, stdin, stderr, stdout }.compile(),
     }
@@ -95,6 +96,12 @@ fn print(stdout: &mut dyn Write, text: &str) -> i32 {
     i32::from(stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()).is_err())
 }
 
+const NOTICES: &str = "\
+carom-protoc is offered under the MIT or the Apache-2.0 licence, as you prefer.
+The .proto files of google.protobuf that come with it are Copyright Google Inc. and have their BSD licence at the top of
+each file.
+";
+
 const HELP: &str = "\
 Usage: carom-protoc [OPTION] PROTO_FILES
 Parse PROTO_FILES and generate output based on the options given:
@@ -104,6 +111,7 @@ Parse PROTO_FILES and generate output based on the options given:
                               directories is taken from them.
   --version                   Show version info and exit.
   -h, --help                  Show this text and exit.
+  --notices                   Show whose work this is and exit.
 
   --python_out=OUT_DIR        Generate Python source file.
   --pyi_out=OUT_DIR           Generate Python pyi stub.

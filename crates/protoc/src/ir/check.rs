@@ -2,7 +2,7 @@
 
 use super::{
     Enum, Field, File, Message, MessageId, Pool, Type, build::BuiltFile, check_features, check_names,
-    declarations, options,
+    declarations, json_values, options,
 };
 use crate::{
     ast::{Edition, Label, Scalar},
@@ -266,6 +266,7 @@ impl Checker<'_> {
         }
         self.enum_numbers(definition);
         check_names::enum_values(self, definition);
+        json_values::check(self, definition);
     }
 
     fn enum_numbers(&mut self, definition: &Enum) {

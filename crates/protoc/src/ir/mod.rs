@@ -17,6 +17,7 @@ mod declarations;
 mod declare;
 mod elements;
 mod features;
+mod json_values;
 mod lifetimes;
 mod link;
 mod naming;
