@@ -207,7 +207,9 @@ impl End {
             Event::Closed { error } => {
                 self.closed = true;
                 if let Some(error) = error {
-                    assert!(!matches!(error.blame, Blame::Peer | Blame::NotHttp2), "{error:?}");
+                    // The wire may well keep the rest of a header block back for longer than is allowed.
+                    let is_late = error.reason.ends_with("not finished in time");
+                    assert!(is_late || !matches!(error.blame, Blame::Peer | Blame::NotHttp2), "{error:?}");
                 }
             }
             Event::Ready | Event::StreamsAvailable | Event::GoAway { .. } => {}

@@ -22,7 +22,7 @@ pub(crate) struct RecvWindow {
 
 impl RecvWindow {
     /// What a near peer may have under way at least, so that it need not stop for each frame.
-    const NEAR_REACH: i64 = 256 * 1024;
+    const NEAR_REACH: i64 = 512 * 1024;
 
     pub(crate) fn new(initial: u32, target: u32) -> Self {
         Self { available: i64::from(initial), pending: 0, target }

@@ -49,7 +49,7 @@ const OUTPUT_LIMIT: usize = 1024 * 1024;
 const MIN_READ: usize = 4 * 1024;
 const MAX_READ: usize = 128 * 1024;
 /// How long a connection is idle before it gives its memory back.
-const IDLE_AFTER: Duration = Duration::from_millis(100);
+const IDLE_AFTER: Duration = Duration::from_millis(40);
 /// How long the peer may take nothing of the last words, if it is allowed any time otherwise.
 const LAST_WORDS_LIMIT: Duration = Duration::from_secs(60);
 /// How long the peer's end of a closed connection is waited for, so that it gets to read our last words.
