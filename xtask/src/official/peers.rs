@@ -1,6 +1,7 @@
 //! The implementations that take part, each installed by itself and started by its own flags.
 
 mod carom;
+mod cpp;
 mod grpc_go;
 mod grpc_java;
 mod python;
@@ -52,6 +53,7 @@ pub(crate) fn all() -> Vec<Box<dyn Peer>> {
         Box::new(GrpcJava { okhttp: false }),
         Box::new(GrpcJava { okhttp: true }),
         Box::new(tonic::Tonic),
+        Box::new(cpp::Cpp),
     ]
 }
 
