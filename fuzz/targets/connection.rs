@@ -168,7 +168,7 @@ impl End {
         known.unreleased -= n;
         self.engine.release(key, n);
         if input.ratio(1u8, 4u8)? {
-            self.engine.expect(key, input.int_in_range(0..=10_000)?);
+            self.engine.expect(key, input.int_in_range(0..=10_000)?, true);
         }
         Ok(())
     }
@@ -255,7 +255,7 @@ fn settle(ends: &mut [End; 2], now: Instant) {
                 this.engine.release(known.key, std::mem::take(&mut known.unreleased));
                 // A window of a byte would take a round for each.
                 if round > 100 {
-                    this.engine.expect(known.key, 1 << 20);
+                    this.engine.expect(known.key, 1 << 20, true);
                 }
             }
         }

@@ -99,7 +99,7 @@ fn answer(engine: &mut Connection, event: &Event) {
         }
         Event::Data { key, data, end_stream } => {
             engine.release(*key, data.len());
-            engine.expect(*key, 100);
+            engine.expect(*key, 100, true);
             if *end_stream {
                 engine.send_trailers(*key, Box::new(trailers));
             }

@@ -106,7 +106,7 @@ impl Pair {
                     self.server.release(key, taken);
                     let Some(message) = call.next_message().expect("in order") else {
                         let wanted = call.wanted();
-                        self.server.expect(key, wanted);
+                        self.server.expect(key, wanted, true);
                         continue;
                     };
                     let nothing = MetadataMap::new();
@@ -155,7 +155,7 @@ impl Pair {
                     let wanted = call.wanted();
                     self.client.release(key, taken);
                     if wanted > 0 {
-                        self.client.expect(key, wanted);
+                        self.client.expect(key, wanted, true);
                     }
                 }
                 Event::Finished { key } => *place(&mut self.calls, key) = None,

@@ -380,11 +380,20 @@ impl Connection {
     }
 
     /// A message is being read of which `wanted` bytes are still to come: the stream's window is opened as
-    /// far as they need, or, where the peer is near, bit by bit. Call it again whenever some have come.
-    pub fn expect(&mut self, key: StreamKey, wanted: usize) {
+    /// far as they need, or, where the peer is near, bit by bit, and not a byte further: what follows the message waits
+    /// until the application takes it. Call it again whenever some have come.
+    ///
+    /// `awaited`: the application has taken all that came before this message. To a peer that pads its frames room for the
+    /// padding of one more is given then, since padding counts (RFC 9113 §6.9.1) and such a peer would be stuck before
+    /// the last bytes.
+    pub fn expect(&mut self, key: StreamKey, wanted: usize, awaited: bool) {
+        /// The length's own byte, and as much as it can say.
+        const MAX_PADDING: usize = 256;
         let Some(stream) = self.streams.get_mut(key) else {
             return;
         };
+        let padding = if awaited && wanted > 0 && stream.recv.padded { MAX_PADDING } else { 0 };
+        let wanted = wanted.saturating_add(padding);
         if stream.recv.state != RecvState::Ended
             && let Some(increment) = stream.recv.window.expect(wanted, self.probe.is_near())
         {

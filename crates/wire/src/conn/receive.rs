@@ -481,6 +481,7 @@ impl Connection {
             return self.stream_error(head.stream, code, reason, now);
         }
         let padding = head.len as usize - len;
+        recv.padded |= padding > 0;
         if end_stream {
             recv.state = RecvState::Ended;
             self.recv_half_ended(key);

@@ -16,6 +16,8 @@ pub(crate) struct RecvHalf {
     pub(crate) window: RecvWindow,
     /// What `content-length` says is still to come (RFC 9113 §8.1.1).
     pub(crate) content_left: Option<u64>,
+    /// The peer pads its frames.
+    pub(crate) padded: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,7 +29,7 @@ pub(crate) enum RecvState {
 
 impl RecvHalf {
     pub(crate) fn new(state: RecvState, window: u32) -> Self {
-        Self { state, window: RecvWindow::new(window, window), content_left: None }
+        Self { state, window: RecvWindow::new(window, window), content_left: None, padded: false }
     }
 
     /// Counts data against `content-length`, and holds the end against it.

@@ -2,9 +2,6 @@
 
 use crate::frame::MAX_WINDOW;
 
-/// The field Pad Length and all that it can ask for (§6.1).
-const MAX_PADDING: usize = 1 + 255;
-
 /// A window was pushed past its bounds by the peer (RFC 9113 §6.9.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct WindowError;
@@ -64,9 +61,6 @@ impl RecvWindow {
         if wanted == 0 {
             return None;
         }
-        // Room for the padding of the next frame too: it counts (§6.9.1), and a peer that pads every frame would
-        // be stuck before the last bytes.
-        let wanted = wanted.saturating_add(MAX_PADDING);
         let mut wanted = i64::try_from(wanted).unwrap_or(i64::MAX).min(i64::from(MAX_WINDOW));
         if near {
             let reach = i64::from(self.target).max(Self::NEAR_REACH);

@@ -262,10 +262,11 @@ impl<R: FnMut(ConnectionEvent)> Driver<R> {
             }
         }
         let Some(end) = end else {
+            let awaited = !state.has_messages();
             drop(state);
             let wanted = open.wire.wanted();
             if wanted > 0 {
-                self.conn.expect(key, wanted);
+                self.conn.expect(key, wanted, awaited);
             }
             return;
         };

@@ -417,6 +417,11 @@ impl CallState {
         self.over
     }
 
+    /// Whether messages wait for the caller.
+    pub(super) fn has_messages(&self) -> bool {
+        self.messages.first.is_some() || !self.messages.more.is_empty()
+    }
+
     /// The caller took `n` bytes. The connection to poke, if that is worth it.
     fn give_credit(&mut self, n: usize) -> Option<Arc<ClientConnection>> {
         self.credit += n;

@@ -226,7 +226,7 @@ impl World {
                 if self.deeds == 0 || self.random.below(2) == 0 {
                     end.engine.release(key, std::mem::take(&mut known.unreleased));
                 } else if self.random.below(4) == 0 {
-                    end.engine.expect(key, self.random.below(50_000));
+                    end.engine.expect(key, self.random.below(50_000), true);
                 }
             }
             Event::Finished { key } => {

@@ -411,7 +411,7 @@ impl Calls {
                 if call.machine.at_end() {
                     inbox.end();
                 } else {
-                    self.conn.expect(call.key, call.machine.wanted());
+                    self.conn.expect(call.key, call.machine.wanted(), inbox.is_empty());
                 }
             }
             Work::Running { .. } | Work::Detached { .. } | Work::Answered => {}
@@ -431,7 +431,7 @@ impl Calls {
                 }
                 Ok(Some(_)) => break Status::unimplemented("more than one message in a call that takes one"),
                 Ok(None) if !call.machine.at_end() => {
-                    self.conn.expect(call.key, call.machine.wanted());
+                    self.conn.expect(call.key, call.machine.wanted(), true);
                     return;
                 }
                 Ok(None) => match collected.take() {

@@ -61,6 +61,11 @@ impl Inbox {
         });
     }
 
+    /// Whether the reader has taken all that came.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.lock().messages.is_empty()
+    }
+
     /// Nothing follows; the first end counts.
     pub(crate) fn end(&self) {
         self.change(|state| {
