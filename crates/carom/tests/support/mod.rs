@@ -288,7 +288,7 @@ impl<S: Io> Client<S> {
                     progress.messages.push(message);
                 }
                 if self.reads {
-                    self.conn.expect(key, call.wanted());
+                    self.conn.expect(key, call.wanted(), true);
                 }
             }
             Event::Reset { key, code, by } => {
