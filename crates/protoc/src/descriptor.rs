@@ -32,7 +32,7 @@ struct Encoder<'a> {
 impl Encoder<'_> {
     fn options(&self, number: u32, options: &Options, out: &mut Writer) {
         let retain = self.detail.retain_options;
-        if options.is_encoded_empty() {
+        if options.encoded_empty {
             out.bytes(number, &[]);
         } else if !options.value.is_empty(retain) {
             out.message(number, |out| match retain {
@@ -58,10 +58,8 @@ impl Encoder<'_> {
         file.services.iter().for_each(|service| out.message(6, |out| self.service(service, out)));
         file.extensions.iter().for_each(|field| out.message(7, |out| self.field(field, out)));
         self.options(8, &file.options, out);
-        if self.detail.source_info && !file.source_info.absent {
-            out.message(9, |out| {
-                file.source_info.encode(&file.option_paths, self.detail.retain_options, out);
-            });
+        if let Some(source_info) = file.source_info.as_ref().filter(|_| self.detail.source_info) {
+            out.bytes(9, source_info.encoded(self.detail.retain_options));
         }
         for (kind, number) in [(ImportKind::Public, 10), (ImportKind::Weak, 11)] {
             for (index, _) in plain.iter().enumerate().filter(|(_, import)| import.kind == kind) {
@@ -175,7 +173,7 @@ impl Encoder<'_> {
                 out.string(1, &method.name);
                 out.string(2, &method.input.name);
                 out.string(3, &method.output.name);
-                if method.options.statements.is_empty() && method.has_block {
+                if method.empty_block {
                     out.bytes(4, &[]);
                 }
                 self.options(4, &method.options, out);

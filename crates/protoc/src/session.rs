@@ -1,6 +1,9 @@
 //! One run: files are loaded with what they import, parsed once each, and built in dependency order.
 
-use std::collections::{HashMap, HashSet};
+use std::{
+    collections::{HashMap, HashSet},
+    io::{self, Write},
+};
 
 use crate::{
     ast::{FileItem, ImportKind},
@@ -8,13 +11,14 @@ use crate::{
     descriptor::{self, Detail},
     diagnostics::{Diagnostics, Severity},
     encoded,
-    ir::{self, FileId, Imported, MessageId, ParsedFile, Pool, Symbol},
+    ir::{self, FileId, Imported, MessageId, ParsedFile, Places, Pool, Symbol},
     loader::Loader,
     message::{self, DecodeError, Dynamic},
     parse,
     source::{MAX_SOURCE_BYTES, Source},
-    source_info::SourceInfo,
+    source_info::{Recorded, SourceInfo},
     tokens::{self, Kind, Token},
+    wire::Writer,
 };
 
 /// The file whose messages give options their meaning.
@@ -45,6 +49,7 @@ pub fn compile<S: AsRef<str>>(
         states: HashMap::new(),
         finished: Vec::new(),
         requested: HashSet::new(),
+        late: HashMap::new(),
         diagnostics: Diagnostics::default(),
     };
     session.require(DESCRIPTOR_PROTO);
@@ -61,9 +66,8 @@ pub fn compile<S: AsRef<str>>(
     if session.diagnostics.has_errors() {
         return Err(session.diagnostics);
     }
-    // As protoc, for the files that were asked for and not for what they import.
-    for id in &requested {
-        ir::check_targets(&session.pool, *id, &mut session.diagnostics);
+    for late in requested.iter().filter_map(|id| session.late.remove(id)) {
+        session.diagnostics.extend(late);
     }
     if session.diagnostics.has_errors() {
         return Err(session.diagnostics);
@@ -87,6 +91,8 @@ struct Session<'a> {
     finished: Vec<FileId>,
     /// The names of the files that were asked for.
     requested: HashSet<String>,
+    /// What protoc finds in the files that were asked for when all of them are built, where it finds anything.
+    late: HashMap<FileId, Diagnostics>,
     diagnostics: Diagnostics,
 }
 
@@ -111,8 +117,12 @@ impl Session<'_> {
             let Some((import, token)) = top.imports.next() else {
                 let done = stack.pop()?;
                 let asked_for = self.requested.contains(&done.name);
-                let id = ir::build(&mut self.pool, done.parsed, asked_for, &mut self.diagnostics);
+                let mut late = Diagnostics::default();
+                let id = ir::build(&mut self.pool, done.parsed, asked_for, &mut self.diagnostics, &mut late);
                 self.finished.extend(id);
+                if let Some(id) = id.filter(|_| !late.is_empty()) {
+                    self.late.insert(id, late);
+                }
                 self.states.insert(done.name, State::Done(id));
                 if let Some(parent) = stack.last_mut() {
                     parent.parsed.imports.push(id.map_or(Imported::Refused, Imported::File));
@@ -186,10 +196,8 @@ impl Session<'_> {
         if failed {
             return None;
         }
-        let source_info = SourceInfo::new(&source, &tokens, &tree);
-        Some(
-            self.pending(import_token, ParsedFile { source, tokens, tree, source_info, imports: Vec::new() }),
-        )
+        let places = Places::Recorded(Recorded::new(&source, &tokens, &tree));
+        Some(self.pending(import_token, ParsedFile { source, tokens, tree, places, imports: Vec::new() }))
     }
 
     /// A file of which there is only the descriptor.
@@ -205,10 +213,8 @@ impl Session<'_> {
         // Unused imports are not reported: nobody wrote them.
         self.requested.remove(name);
         let tokens = vec![Token { kind: Kind::End, start: 0, end: 0 }];
-        let source_info = SourceInfo::from_encoded(source_info);
-        Some(
-            self.pending(import_token, ParsedFile { source, tokens, tree, source_info, imports: Vec::new() }),
-        )
+        let places = Places::Encoded(source_info.map(SourceInfo::from_encoded));
+        Some(self.pending(import_token, ParsedFile { source, tokens, tree, places, imports: Vec::new() }))
     }
 
     fn pending(&mut self, import_token: u32, parsed: ParsedFile) -> Pending {
@@ -339,11 +345,25 @@ impl Compilation {
 
     /// The encoded `FileDescriptorSet` of all files, as protoc writes it with `--include_imports`.
     pub fn file_descriptor_set(&self, source_info: bool) -> Vec<u8> {
-        let mut out = crate::wire::Writer::default();
+        let mut out = Writer::default();
         let detail = DescriptorDetail { source_info, retain_options: false };
         self.files().for_each(|file| out.bytes(1, &file.descriptor(detail)));
         out.into_bytes()
     }
+}
+
+/// Writes a `FileDescriptorSet`, file by file: a set can be larger than all that is kept for it.
+pub(crate) fn write_descriptor_set<'a>(
+    files: impl Iterator<Item = CompiledFile<'a>>,
+    detail: DescriptorDetail,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    for file in files {
+        let mut entry = Writer::default();
+        entry.bytes(1, &file.descriptor(detail));
+        out.write_all(&entry.into_bytes())?;
+    }
+    out.flush()
 }
 
 impl CompiledFile<'_> {

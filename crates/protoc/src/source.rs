@@ -47,6 +47,13 @@ impl Source {
         Self { placeless: true, ..Self::new(name, Vec::new()) }
     }
 
+    /// Keeps the name only. Every position is the start from now on.
+    pub(crate) fn drop_text(&mut self) {
+        self.text = Vec::new();
+        self.line_starts = vec![0];
+        self.tabs = Vec::new();
+    }
+
     pub(crate) fn is_placeless(&self) -> bool {
         self.placeless
     }

@@ -8,7 +8,7 @@ use super::{
     check_numbers::{self, NumberHints},
     declarations, declare, features, lifetimes, link, naming,
     options::{self, Phase},
-    visibility,
+    settle, visibility,
 };
 use crate::{
     ast::{
@@ -17,7 +17,7 @@ use crate::{
     diagnostics::Diagnostics,
     raw,
     source::Source,
-    source_info::{OptionPaths, SourceInfo},
+    source_info::{OptionPaths, Recorded, SourceInfo},
     text,
     tokens::Token,
 };
@@ -27,8 +27,16 @@ pub(crate) struct ParsedFile {
     pub(crate) source: Source,
     pub(crate) tokens: Vec<Token>,
     pub(crate) tree: ast::File,
-    pub(crate) source_info: SourceInfo,
+    pub(crate) places: Places,
     pub(crate) imports: Vec<Imported>,
+}
+
+/// What is known of where things stand in a file.
+pub(crate) enum Places {
+    /// The file was read from its text.
+    Recorded(Recorded),
+    /// It was read from a descriptor, which had this or nothing.
+    Encoded(Option<SourceInfo>),
 }
 
 /// What became of an import.
@@ -47,19 +55,20 @@ pub(crate) const MAX_FIELD_NUMBER: i32 = (1 << 29) - 1;
 const MAP_ENTRY: u32 = 7;
 
 /// Builds, links and checks a file. Where it was asked for, and is not only imported, imports that it does not need are
-/// reported. On errors, which are added to `diagnostics`, the file stays in the pool but must
-/// not be used.
+/// reported, and what is to be reported of it once all files are built is added to `late`. On errors, which are added to
+/// `diagnostics`, the file stays in the pool but must not be used.
 pub(crate) fn build(
     pool: &mut Pool,
     parsed: ParsedFile,
     asked_for: bool,
     diagnostics: &mut Diagnostics,
+    late: &mut Diagnostics,
 ) -> Option<FileId> {
     let mut own = Diagnostics::default();
     let id = FileId(pool.files.len() as u32);
     let first_message = pool.messages.len() as u32;
     let first_enum = pool.enums.len() as u32;
-    Builder { pool, id, diagnostics: &mut own }.file(parsed);
+    let places = Builder { pool, id, diagnostics: &mut own }.file(parsed);
     let mut hints = NumberHints::default();
     declare::declare(pool, id, &mut hints, &mut own);
     let scope = BuiltFile {
@@ -95,7 +104,19 @@ pub(crate) fn build(
         }
     }
     diagnostics.extend(own);
-    (!failed).then_some(id)
+    if failed {
+        return None;
+    }
+    if asked_for {
+        lifetimes::check_targets(pool, id, late);
+    }
+    let file = &mut pool.files[id.0 as usize];
+    file.source_info = match places {
+        Places::Recorded(recorded) => Some(recorded.finish(&file.option_paths)),
+        Places::Encoded(source_info) => source_info,
+    };
+    settle::settle(pool, &scope);
+    Some(id)
 }
 
 /// A file with the ranges of its messages and enums in the pool.
@@ -136,7 +157,8 @@ fn join(scope: &str, name: &str) -> String {
 }
 
 impl Builder<'_> {
-    fn file(mut self, parsed: ParsedFile) {
+    /// Adds the file, and returns what is to be used when it is built.
+    fn file(mut self, parsed: ParsedFile) -> Places {
         let edition = parsed.tree.syntax.as_ref().map_or(Edition::Proto2, |syntax| syntax.edition);
         self.pool.files.push(File {
             source: parsed.source,
@@ -151,7 +173,7 @@ impl Builder<'_> {
             services: Vec::new(),
             extensions: Vec::new(),
             options: Options::default(),
-            source_info: parsed.source_info,
+            source_info: None,
             option_paths: OptionPaths::new(),
             differs_retained: false,
         });
@@ -178,6 +200,7 @@ impl Builder<'_> {
         file.extensions = content.extensions;
         file.services = services;
         file.options = Options::new(statements);
+        parsed.places
     }
 
     fn own_file(&mut self) -> &mut File {
@@ -515,7 +538,7 @@ impl Builder<'_> {
                         name_token: method.name.token,
                         input: method_type(method.input, method.client_stream.is_some()),
                         output: method_type(method.output, method.server_stream.is_some()),
-                        has_block: method.open.is_some(),
+                        empty_block: method.open.is_some() && method.options.is_empty(),
                         options: Options::new(method.options),
                     });
                 }

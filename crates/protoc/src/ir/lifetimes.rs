@@ -131,7 +131,7 @@ impl Lifetimes<'_> {
 }
 
 /// Checks that each option stands on a kind of element that it is meant for.
-pub(crate) fn check_targets(pool: &Pool, id: FileId, diagnostics: &mut Diagnostics) {
+pub(super) fn check_targets(pool: &Pool, id: FileId, diagnostics: &mut Diagnostics) {
     let file = pool.file(id);
     elements::visit(pool, id, &mut |element: Element<'_>, _| {
         if element.options().statements.is_empty() {

@@ -22,6 +22,7 @@ mod lifetimes;
 mod link;
 mod naming;
 mod options;
+mod settle;
 mod symbols;
 mod value;
 mod visibility;
@@ -38,10 +39,9 @@ use crate::{
 pub(crate) use aggregate::{
     Extensions, Fault as AggregateFault, Input as AggregateInput, parse as parse_aggregate,
 };
-pub(crate) use build::{Imported, ParsedFile, build};
+pub(crate) use build::{BuiltFile, Imported, ParsedFile, Places, build};
 pub(crate) use check_numbers::free_field_numbers;
 pub(crate) use features::Features;
-pub(crate) use lifetimes::check_targets;
 pub(crate) use options::is_group_like;
 pub(crate) use symbols::{Symbol, Symbols};
 pub(crate) use value::{OptionMessage, OptionScalar};
@@ -123,6 +123,7 @@ impl Pool {
 /// A file and what stands at its top level.
 #[derive(Debug)]
 pub(crate) struct File {
+    /// Its text and its tokens are there while it is built.
     pub(crate) source: Source,
     pub(crate) tokens: Vec<Token>,
     pub(crate) edition: Edition,
@@ -135,8 +136,9 @@ pub(crate) struct File {
     pub(crate) services: Vec<Service>,
     pub(crate) extensions: Vec<Field>,
     pub(crate) options: Options,
-    pub(crate) source_info: SourceInfo,
-    /// What the options of the file mean, for their locations.
+    /// None where a descriptor has none.
+    pub(crate) source_info: Option<SourceInfo>,
+    /// What the options of the file mean, for their locations. Empty once it is built.
     pub(crate) option_paths: OptionPaths,
     /// Whether its descriptor with all options is another one than that without those for the source only.
     pub(crate) differs_retained: bool,
@@ -170,7 +172,10 @@ pub(crate) struct Import {
 /// The options of one element: as written, then as interpreted.
 #[derive(Debug, Default)]
 pub(crate) struct Options {
+    /// Gone once the file is built.
     pub(crate) statements: Vec<OptionAssign>,
+    /// A descriptor had options with nothing in them.
+    pub(crate) encoded_empty: bool,
     pub(crate) value: OptionMessage,
     /// What each custom option says by itself, in the order in which they were written. Empty where `value` says the
     /// same. protoc does not know custom options when it keeps all options, so it writes them as they come.
@@ -179,13 +184,17 @@ pub(crate) struct Options {
 
 impl Options {
     pub(crate) fn new(statements: Vec<OptionAssign>) -> Self {
-        Self { statements, value: OptionMessage::default(), custom: Vec::new() }
+        let empty = |value: &OptionValue| matches!(value, OptionValue::Encoded(bytes) if bytes.is_empty());
+        let encoded_empty = statements.iter().any(|statement| empty(&statement.value));
+        Self { statements, encoded_empty, value: OptionMessage::default(), custom: Vec::new() }
     }
 
-    /// Whether a descriptor had options with nothing in them.
-    pub(crate) fn is_encoded_empty(&self) -> bool {
-        let empty = |value: &OptionValue| matches!(value, OptionValue::Encoded(bytes) if bytes.is_empty());
-        self.statements.iter().any(|statement| empty(&statement.value))
+    /// Whether what descriptors that keep all options have is the value's own encoding.
+    pub(crate) fn retained_as_value(&self) -> bool {
+        let (mut value, mut retained) = (Writer::default(), Writer::default());
+        self.value.encode(true, &mut value);
+        self.encode_retained(&mut retained);
+        value.into_bytes() == retained.into_bytes()
     }
 
     /// Writes the options as they are in descriptors that keep all of them.
@@ -373,8 +382,8 @@ pub(crate) struct Method {
     pub(crate) name_token: u32,
     pub(crate) input: MethodType,
     pub(crate) output: MethodType,
-    /// Written with braces, which make it have options even where there are none.
-    pub(crate) has_block: bool,
+    /// Written with braces and nothing between them, which makes it have options where there are none.
+    pub(crate) empty_block: bool,
     pub(crate) options: Options,
 }
 

@@ -277,17 +277,20 @@ pub(super) fn normalize(pool: &Pool, id: MessageId, value: &mut OptionMessage) {
             }
         }
     }
+    for (number, entry) in &mut value.fields {
+        let Some(inner) = field_by_number(pool, id, *number).and_then(|field| field.ty.message()) else {
+            continue;
+        };
+        for value in &mut entry.values {
+            if let OptionScalar::Message(value) | OptionScalar::Group(value) = value {
+                normalize(pool, inner, value);
+            }
+        }
+    }
     value.fields.retain(|number, entry| {
         let Some(field) = field_by_number(pool, id, *number) else { return true };
-        if let Some(inner) = field.ty.message() {
-            for value in &mut entry.values {
-                if let OptionScalar::Message(value) | OptionScalar::Group(value) = value {
-                    normalize(pool, inner, value);
-                }
-            }
-            return true;
-        }
-        let has_presence = field.is_repeated()
+        let has_presence = field.ty.message().is_some()
+            || field.is_repeated()
             || field.oneof.is_some()
             || field.extendee.is_some()
             || !field.features.is_implicit();

@@ -14,18 +14,22 @@ use crate::{
     wire::Writer,
 };
 
-/// The locations of a file. Where an option stands is known before what it means, so its path is completed when the
-/// locations are encoded.
+/// The locations of a file that is being built. Where an option stands is known before what it means, so its path is
+/// completed when the locations are encoded.
 #[derive(Debug, Default)]
-pub(crate) struct SourceInfo {
+pub(crate) struct Recorded {
     locations: Vec<Location>,
     /// The paths of all locations, one behind the other.
     paths: Vec<u32>,
     comments: Vec<Comments>,
-    /// What a descriptor had instead of all that.
-    encoded: Option<Vec<u8>>,
-    /// Whether there is nothing at all, as in a descriptor without it.
-    pub(crate) absent: bool,
+}
+
+/// The encoded `SourceCodeInfo` of a file that has been built: a few bytes a location, where the recorded form has tens.
+#[derive(Debug)]
+pub(crate) struct SourceInfo {
+    stripped: Box<[u8]>,
+    /// That of descriptors that keep options for the source only, where it is another one.
+    retained: Option<Box<[u8]>>,
 }
 
 #[derive(Debug)]
@@ -70,6 +74,18 @@ pub(crate) enum Kept {
 pub(crate) type OptionPaths = HashMap<u32, OptionPath>;
 
 impl SourceInfo {
+    /// What a descriptor has.
+    pub(crate) fn from_encoded(encoded: Vec<u8>) -> Self {
+        Self { stripped: encoded.into(), retained: None }
+    }
+
+    /// The encoded form for descriptors with or without options for the source only.
+    pub(crate) fn encoded(&self, retain_options: bool) -> &[u8] {
+        self.retained.as_ref().filter(|_| retain_options).unwrap_or(&self.stripped)
+    }
+}
+
+impl Recorded {
     /// The locations of a parsed file.
     pub(crate) fn new(source: &Source, tokens: &[Token], tree: &ast::File) -> Self {
         let mut recorder = Recorder::new(source, tokens);
@@ -77,16 +93,16 @@ impl SourceInfo {
         recorder.info
     }
 
-    /// What a descriptor has.
-    pub(crate) fn from_encoded(encoded: Option<Vec<u8>>) -> Self {
-        Self { absent: encoded.is_none(), encoded, ..Self::default() }
+    /// Encodes the locations, now that it is known what the options mean.
+    pub(crate) fn finish(&self, option_paths: &OptionPaths) -> SourceInfo {
+        let differs = option_paths.values().any(|path| path.kept != Kept::Whole);
+        SourceInfo {
+            stripped: self.encode(option_paths, false).into(),
+            retained: differs.then(|| self.encode(option_paths, true).into()),
+        }
     }
 
-    /// The encoded `SourceCodeInfo`.
-    pub(crate) fn encode(&self, option_paths: &OptionPaths, retain_options: bool, out: &mut Writer) {
-        if let Some(encoded) = &self.encoded {
-            return out.raw(encoded);
-        }
+    fn encode(&self, option_paths: &OptionPaths, retain_options: bool) -> Vec<u8> {
         let kept = |token: &u32| {
             option_paths.get(token).map(|path| if retain_options { Kept::Whole } else { path.kept })
         };
@@ -97,9 +113,11 @@ impl SourceInfo {
             }
             (None, None) => true,
         };
+        let mut out = Writer::default();
         for location in self.locations.iter().filter(kept) {
             out.message(1, |out| self.encode_location(location, option_paths, out));
         }
+        out.into_bytes()
     }
 
     fn encode_location(&self, location: &Location, option_paths: &OptionPaths, out: &mut Writer) {
@@ -136,7 +154,7 @@ impl SourceInfo {
     }
 }
 
-/// An index into [`SourceInfo::locations`].
+/// An index into [`Recorded::locations`].
 #[derive(Clone, Copy)]
 pub(crate) struct LocationId(usize);
 
@@ -146,7 +164,7 @@ struct Recorder<'a> {
     tokens: &'a [Token],
     /// Start line, start column and end column of each token, from 0.
     places: Vec<[u32; 3]>,
-    info: SourceInfo,
+    info: Recorded,
     /// The path of the element that is being walked.
     path: Vec<u32>,
     /// The comments before the next declaration.
@@ -162,7 +180,7 @@ impl<'a> Recorder<'a> {
             source,
             tokens,
             places: places(source, tokens),
-            info: SourceInfo::default(),
+            info: Recorded::default(),
             path: Vec::new(),
             upcoming_leading: String::new(),
             upcoming_detached: Vec::new(),
