@@ -125,8 +125,15 @@ impl Encoder<'_> {
         if let Some(number) = ty.number() {
             out.varint_field(5, u64::from(number));
         }
-        if !field.type_name.is_empty() {
-            out.string(6, &field.type_name);
+        let type_name = match ty {
+            Type::Message(id) | Type::Group(id) => Some(&self.pool.message(id).full_name),
+            Type::Enum(id) => Some(&self.pool.enumeration(id).full_name),
+            _ => None,
+        };
+        match type_name {
+            Some(name) => out.string(6, &format!(".{name}")),
+            None if !field.type_name.is_empty() => out.string(6, &field.type_name),
+            None => {}
         }
         if let Some(default) = &field.default {
             out.bytes(7, default);

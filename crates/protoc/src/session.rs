@@ -359,9 +359,11 @@ pub(crate) fn write_descriptor_set<'a>(
     out: &mut dyn Write,
 ) -> io::Result<()> {
     for file in files {
-        let mut entry = Writer::default();
-        entry.bytes(1, &file.descriptor(detail));
-        out.write_all(&entry.into_bytes())?;
+        let descriptor = file.descriptor(detail);
+        let mut header = Writer::default();
+        header.bytes_header(1, descriptor.len());
+        out.write_all(&header.into_bytes())?;
+        out.write_all(&descriptor)?;
     }
     out.flush()
 }

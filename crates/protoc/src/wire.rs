@@ -51,9 +51,14 @@ impl Writer {
     }
 
     pub(crate) fn bytes(&mut self, number: u32, value: &[u8]) {
-        self.tag(number, 2);
-        self.varint(value.len() as u64);
+        self.bytes_header(number, value.len());
         self.raw(value);
+    }
+
+    /// What stands before a value of that many bytes.
+    pub(crate) fn bytes_header(&mut self, number: u32, length: usize) {
+        self.tag(number, 2);
+        self.varint(length as u64);
     }
 
     pub(crate) fn string(&mut self, number: u32, value: &str) {

@@ -395,7 +395,7 @@ fn write_set(
     };
     let written = match path == Path::new("-") {
         true => write(stdout),
-        false => std::fs::File::create(path).and_then(|mut file| write(&mut file)),
+        false => std::fs::File::create(path).and_then(|file| write(&mut io::BufWriter::new(file))),
     };
     written.map_err(|error| format!("{}: {}", path.display(), output::reason(&error)))
 }

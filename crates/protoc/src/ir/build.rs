@@ -2,6 +2,8 @@
 
 use std::collections::HashSet;
 
+use compact_str::{CompactString, format_compact};
+
 use super::{
     Enum, EnumId, EnumValue, Extendee, Features, Field, FieldTokens, File, FileId, Import, Message,
     MessageId, Method, MethodType, Oneof, OptionMessage, Options, Pool, Range, Service, Type, check,
@@ -273,8 +275,8 @@ impl Builder<'_> {
         let id = MessageId(self.pool.messages.len() as u32);
         let full_name = join(scope, &name.text);
         self.pool.messages.push(Message {
-            name: name.text.clone(),
-            full_name,
+            name: name.text.as_str().into(),
+            full_name: full_name.into(),
             name_token: name.token,
             fields: Vec::new(),
             oneofs: Vec::new(),
@@ -356,7 +358,7 @@ impl Builder<'_> {
             }
         }
         oneofs.push(Oneof {
-            name: oneof.name.text,
+            name: oneof.name.text.into(),
             name_token: oneof.name.token,
             options: Options::new(statements),
         });
@@ -365,11 +367,11 @@ impl Builder<'_> {
     fn extend(&mut self, extend: ast::Extend, content: &mut Content, scope: &str) {
         for field in extend.fields {
             let mut extension = self.field(field, content, scope);
-            extension.extendee = Some(Extendee {
+            extension.extendee = Some(Box::new(Extendee {
                 name: extend.extendee.text.clone(),
                 token: extend.extendee.span.first,
                 message: None,
-            });
+            }));
             content.extensions.push(extension);
         }
     }
@@ -408,16 +410,16 @@ impl Builder<'_> {
         let default_token = field.default.as_ref().map_or(0, |default| default.value_span.first);
         let json_token = field.json_name.as_ref().map_or(field.name.token, |json| json.span.first);
         Field {
-            full_name: join(scope, &name),
+            full_name: join(scope, &name).into(),
             number: field.number.value,
             label,
             ty,
             type_name,
             extendee: None,
             oneof: None,
-            default: field.default.map(|default| default.value),
+            default: field.default.map(|default| default.value.into()),
             json_name_written: field.json_name.is_some(),
-            json_name: field.json_name.map_or_else(|| text::json_name(&name), |json| json.value),
+            json_name: field.json_name.map_or_else(|| text::json_name(&name), |json| json.value).into(),
             proto3_optional: proto3 && matches!(field.label, Some((Label::Optional, _))),
             options: Options::new(field.options),
             features: Features::of(edition),
@@ -428,7 +430,7 @@ impl Builder<'_> {
                 default: default_token,
                 json_name: json_token,
             },
-            name,
+            name: name.into(),
         }
     }
 
@@ -453,8 +455,8 @@ impl Builder<'_> {
                 TypeName::Named(named) => (Type::Unresolved, named.clone()),
             };
             Field {
-                name: name.to_owned(),
-                full_name: join(&scope, name),
+                name: name.into(),
+                full_name: join(&scope, name).into(),
                 number,
                 label: Label::Optional,
                 ty,
@@ -462,7 +464,7 @@ impl Builder<'_> {
                 extendee: None,
                 oneof: None,
                 default: None,
-                json_name: name.to_owned(),
+                json_name: name.into(),
                 json_name_written: false,
                 proto3_optional: false,
                 options: Options::new(statements.clone()),
@@ -478,7 +480,7 @@ impl Builder<'_> {
         let message = &mut self.pool.messages[id.0 as usize];
         message.fields = fields.collect();
         message.map_entry = true;
-        message.options.value = OptionMessage::with_varint(MAP_ENTRY, 1);
+        message.options.make().value = OptionMessage::with_varint(MAP_ENTRY, 1);
         id
     }
 
@@ -492,7 +494,7 @@ impl Builder<'_> {
             match item {
                 ast::EnumItem::Value(value) => {
                     values.push(EnumValue {
-                        name: value.name.text,
+                        name: value.name.text.into(),
                         number: value.number,
                         name_token: value.name.token,
                         number_token: value.number_span.first,
@@ -511,8 +513,8 @@ impl Builder<'_> {
             visibility: definition.visibility,
             features: Features::of(self.pool.file(self.id).edition),
             nested_in,
-            name,
-            full_name,
+            name: name.into(),
+            full_name: full_name.into(),
             name_token: definition.name.token,
             values,
             reserved_ranges,
@@ -534,7 +536,7 @@ impl Builder<'_> {
                         stream,
                     };
                     methods.push(Method {
-                        name: method.name.text,
+                        name: method.name.text.into(),
                         name_token: method.name.token,
                         input: method_type(method.input, method.client_stream.is_some()),
                         output: method_type(method.output, method.server_stream.is_some()),
@@ -600,11 +602,11 @@ fn add_synthetic_oneofs(fields: &mut [Field], oneofs: &mut Vec<Oneof>) {
     if !fields.iter().any(|field| field.proto3_optional) {
         return;
     }
-    let mut taken: HashSet<String> = fields.iter().map(|field| field.name.clone()).collect();
+    let mut taken: HashSet<CompactString> = fields.iter().map(|field| field.name.clone()).collect();
     taken.extend(oneofs.iter().map(|oneof| oneof.name.clone()));
     for field in fields.iter_mut().filter(|field| field.proto3_optional) {
         let mut name =
-            if field.name.starts_with('_') { field.name.clone() } else { format!("_{}", field.name) };
+            if field.name.starts_with('_') { field.name.clone() } else { format_compact!("_{}", field.name) };
         while !taken.insert(name.clone()) {
             name.insert(0, 'X');
         }

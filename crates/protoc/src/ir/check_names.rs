@@ -33,7 +33,7 @@ fn check_json(checker: &mut Checker<'_>, message: &Message, custom: bool) {
     for field in &message.fields {
         let by_default = text::json_name(&field.name);
         let is_custom = custom && field.json_name_written && field.json_name != by_default;
-        let name = if is_custom { field.json_name.clone() } else { by_default };
+        let name = if is_custom { field.json_name.to_string() } else { by_default };
         let Some((other, other_custom)) = seen.get(&name).copied() else {
             seen.insert(name, (field, is_custom));
             continue;

@@ -35,7 +35,7 @@ pub(super) fn check(checker: &mut Checker<'_>, definition: &Enum) {
         for text in faults {
             checker.error(value.name_token, text);
         }
-        names.entry(value.name.clone()).or_insert(("default", &value.name));
+        names.entry(value.name.to_string()).or_insert(("default", &value.name));
         if let Some(own) = &own {
             names.entry(own.clone()).or_insert(("custom", &value.name));
         }

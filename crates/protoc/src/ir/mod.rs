@@ -27,6 +27,11 @@ mod symbols;
 mod value;
 mod visibility;
 
+use std::{ops::Deref, sync::Arc};
+
+use compact_str::CompactString;
+use litemap::LiteMap;
+
 use crate::{
     ast::{Edition, ImportKind, Label, OptionAssign, OptionValue, Scalar, Span, Visibility},
     diagnostics::{Diagnostics, Severity},
@@ -169,9 +174,13 @@ pub(crate) struct Import {
     pub(crate) file: Option<FileId>,
 }
 
-/// The options of one element: as written, then as interpreted.
+/// The options of one element. Most have none, which takes next to no room.
 #[derive(Debug, Default)]
-pub(crate) struct Options {
+pub(crate) struct Options(Option<Box<OptionSet>>);
+
+/// Options as written, then as interpreted.
+#[derive(Debug, Default)]
+pub(crate) struct OptionSet {
     /// Gone once the file is built.
     pub(crate) statements: Vec<OptionAssign>,
     /// A descriptor had options with nothing in them.
@@ -182,13 +191,43 @@ pub(crate) struct Options {
     pub(crate) custom: Vec<OptionMessage>,
 }
 
+static NO_OPTIONS: OptionSet = OptionSet {
+    statements: Vec::new(),
+    encoded_empty: false,
+    value: OptionMessage { fields: LiteMap::new_vec() },
+    custom: Vec::new(),
+};
+
 impl Options {
     pub(crate) fn new(statements: Vec<OptionAssign>) -> Self {
+        if statements.is_empty() {
+            return Self(None);
+        }
         let empty = |value: &OptionValue| matches!(value, OptionValue::Encoded(bytes) if bytes.is_empty());
         let encoded_empty = statements.iter().any(|statement| empty(&statement.value));
-        Self { statements, encoded_empty, value: OptionMessage::default(), custom: Vec::new() }
+        Self(Some(Box::new(OptionSet { statements, encoded_empty, ..OptionSet::default() })))
     }
 
+    /// The options to be changed; made where there are none.
+    pub(crate) fn make(&mut self) -> &mut OptionSet {
+        self.0.get_or_insert_default()
+    }
+
+    /// The options to be changed, where there are any.
+    pub(crate) fn existing(&mut self) -> Option<&mut OptionSet> {
+        self.0.as_deref_mut()
+    }
+}
+
+impl Deref for Options {
+    type Target = OptionSet;
+
+    fn deref(&self) -> &OptionSet {
+        self.0.as_deref().unwrap_or(&NO_OPTIONS)
+    }
+}
+
+impl OptionSet {
     /// Whether what descriptors that keep all options have is the value's own encoding.
     pub(crate) fn retained_as_value(&self) -> bool {
         let (mut value, mut retained) = (Writer::default(), Writer::default());
@@ -214,8 +253,8 @@ const FIRST_CUSTOM: u32 = 1000;
 
 #[derive(Debug)]
 pub(crate) struct Message {
-    pub(crate) name: String,
-    pub(crate) full_name: String,
+    pub(crate) name: CompactString,
+    pub(crate) full_name: Arc<str>,
     pub(crate) name_token: u32,
     pub(crate) fields: Vec<Field>,
     pub(crate) oneofs: Vec<Oneof>,
@@ -288,17 +327,18 @@ impl Type {
 
 #[derive(Debug)]
 pub(crate) struct Field {
-    pub(crate) name: String,
-    pub(crate) full_name: String,
+    pub(crate) name: CompactString,
+    pub(crate) full_name: Arc<str>,
     pub(crate) number: i32,
     pub(crate) label: Label,
     pub(crate) ty: Type,
-    /// The type as written, until it is linked; then the full name with a leading dot.
+    /// The type as written, until it is linked; then the full name with a leading dot. Once the file is built it is here
+    /// only where the type is not linked.
     pub(crate) type_name: String,
-    pub(crate) extendee: Option<Extendee>,
+    pub(crate) extendee: Option<Box<Extendee>>,
     pub(crate) oneof: Option<u32>,
-    pub(crate) default: Option<Vec<u8>>,
-    pub(crate) json_name: String,
+    pub(crate) default: Option<Box<[u8]>>,
+    pub(crate) json_name: CompactString,
     pub(crate) json_name_written: bool,
     pub(crate) proto3_optional: bool,
     pub(crate) options: Options,
@@ -337,7 +377,7 @@ pub(crate) struct Extendee {
 
 #[derive(Debug)]
 pub(crate) struct Oneof {
-    pub(crate) name: String,
+    pub(crate) name: CompactString,
     pub(crate) name_token: u32,
     pub(crate) options: Options,
 }
@@ -349,8 +389,8 @@ pub(crate) struct Enum {
     pub(crate) features: Features,
     /// The message that it stands in.
     pub(crate) nested_in: Option<MessageId>,
-    pub(crate) name: String,
-    pub(crate) full_name: String,
+    pub(crate) name: CompactString,
+    pub(crate) full_name: Arc<str>,
     pub(crate) name_token: u32,
     pub(crate) values: Vec<EnumValue>,
     pub(crate) reserved_ranges: Vec<Range>,
@@ -360,7 +400,7 @@ pub(crate) struct Enum {
 
 #[derive(Debug)]
 pub(crate) struct EnumValue {
-    pub(crate) name: String,
+    pub(crate) name: CompactString,
     pub(crate) number: i32,
     pub(crate) name_token: u32,
     pub(crate) number_token: u32,
@@ -378,7 +418,7 @@ pub(crate) struct Service {
 
 #[derive(Debug)]
 pub(crate) struct Method {
-    pub(crate) name: String,
+    pub(crate) name: CompactString,
     pub(crate) name_token: u32,
     pub(crate) input: MethodType,
     pub(crate) output: MethodType,

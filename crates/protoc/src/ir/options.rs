@@ -84,6 +84,7 @@ pub(super) fn interpret(
     let mut values = values.into_iter();
     each_mut(pool, built, &mut |_, options| {
         if let Some(interpreted) = values.next().flatten() {
+            let options = options.make();
             options.value = interpreted.value;
             options.custom = interpreted.custom;
         }
@@ -197,6 +198,7 @@ pub(super) fn mark_source_only(pool: &mut Pool, built: &BuiltFile) {
     let mut marked = marked.into_iter();
     each_mut(pool, built, &mut |_, options| {
         if let Some(interpreted) = marked.next().flatten() {
+            let options = options.make();
             options.value = interpreted.value;
             options.custom = interpreted.custom;
         }
@@ -470,7 +472,7 @@ impl<'a> Interpreter<'a> {
                     )));
                 }
                 let own = part.is_extension && self.own_extension(field);
-                if own && full_name == FEATURE_SET {
+                if own && **full_name == *FEATURE_SET {
                     return Err(Fault::Name(format!(
                         "Feature \"{shown}\" can't be used in the same file it's defined in."
                     )));

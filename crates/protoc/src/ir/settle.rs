@@ -1,6 +1,6 @@
 //! What only building needs is let go: of thousands of files, the linked form of each stays and little else.
 
-use super::{BuiltFile, Enum, Field, File, Message, Options, Pool};
+use super::{BuiltFile, Enum, Field, File, Message, Options, Pool, Type};
 use crate::{source_info::OptionPaths, tokens::Token};
 
 /// Drops the text, the tokens and the options as written of a file that is built and checked. Nothing can be reported
@@ -16,6 +16,7 @@ pub(super) fn settle(pool: &mut Pool, built: &BuiltFile) {
 }
 
 fn options(options: &mut Options) {
+    let Some(options) = options.existing() else { return };
     options.statements = Vec::new();
     options.value.shrink_to_fit();
     if !options.custom.is_empty() && options.retained_as_value() {
@@ -25,7 +26,12 @@ fn options(options: &mut Options) {
 
 fn fields(fields: &mut Vec<Field>) {
     fields.shrink_to_fit();
-    fields.iter_mut().for_each(|field| options(&mut field.options));
+    for field in fields {
+        options(&mut field.options);
+        if matches!(field.ty, Type::Message(_) | Type::Group(_) | Type::Enum(_)) {
+            field.type_name = String::new();
+        }
+    }
 }
 
 fn message(message: &mut Message) {
