@@ -8,7 +8,7 @@ use std::{
 use crate::{
     ast::{FileItem, ImportKind},
     bundled,
-    descriptor::{self, Detail},
+    descriptor::{Detail, Encoded},
     diagnostics::{Diagnostics, Severity},
     encoded,
     ir::{self, FileId, Imported, MessageId, ParsedFile, Places, Pool, Symbol},
@@ -359,11 +359,13 @@ pub(crate) fn write_descriptor_set<'a>(
     out: &mut dyn Write,
 ) -> io::Result<()> {
     for file in files {
-        let descriptor = file.descriptor(detail);
+        let descriptor = file.encoded(detail);
         let mut header = Writer::default();
-        header.bytes_header(1, descriptor.len());
+        header.bytes_header(1, descriptor.pieces().iter().map(|piece| piece.len()).sum());
         out.write_all(&header.into_bytes())?;
-        out.write_all(&descriptor)?;
+        for piece in descriptor.pieces() {
+            out.write_all(piece)?;
+        }
     }
     out.flush()
 }
@@ -376,14 +378,18 @@ impl CompiledFile<'_> {
 
     /// The encoded `FileDescriptorProto` as descriptor sets and plugins get it: every field has its JSON name.
     pub fn descriptor(&self, detail: DescriptorDetail) -> Vec<u8> {
+        self.encoded(detail).pieces().concat()
+    }
+
+    fn encoded(&self, detail: DescriptorDetail) -> Encoded<'_> {
         let DescriptorDetail { source_info, retain_options } = detail;
         let detail = Detail { json_names: true, source_info, retain_options };
-        descriptor::encode(&self.compilation.pool, self.id, detail)
+        Encoded::new(&self.compilation.pool, self.id, detail)
     }
 
     /// The encoded `FileDescriptorProto` as generated code embeds it: JSON names only where they were written.
     pub fn embedded_descriptor(&self) -> Vec<u8> {
-        descriptor::encode(&self.compilation.pool, self.id, Detail::default())
+        Encoded::new(&self.compilation.pool, self.id, Detail::default()).pieces().concat()
     }
 
     /// Whether its descriptor with all options is another one than that without those for the source only.

@@ -106,8 +106,8 @@ impl Declarer<'_> {
             self.field(field);
             // In descriptors every field has the name that it would have anyway.
             let given = self.pool.file(self.id).source.is_placeless()
-                && field.json_name == text::json_name(&field.name);
-            if field.json_name_written && !given {
+                && field.json_name() == text::json_name(&field.name);
+            if field.json_name.is_some() && !given {
                 self.error(field.at.json_name, "option json_name is not allowed on extension fields.");
             }
             self.add(Arc::clone(&field.full_name), Symbol::Extension(scope, index), field.at.name);

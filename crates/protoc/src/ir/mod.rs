@@ -27,16 +27,20 @@ mod symbols;
 mod value;
 mod visibility;
 
-use std::{ops::Deref, sync::Arc};
+use std::{
+    borrow::Cow,
+    ops::Deref,
+    sync::{Arc, LazyLock},
+};
 
 use compact_str::CompactString;
-use litemap::LiteMap;
 
 use crate::{
     ast::{Edition, ImportKind, Label, OptionAssign, OptionValue, Scalar, Span, Visibility},
     diagnostics::{Diagnostics, Severity},
     source::Source,
     source_info::{OptionPaths, SourceInfo},
+    text,
     tokens::Token,
     wire::Writer,
 };
@@ -182,21 +186,16 @@ pub(crate) struct Options(Option<Box<OptionSet>>);
 #[derive(Debug, Default)]
 pub(crate) struct OptionSet {
     /// Gone once the file is built.
-    pub(crate) statements: Vec<OptionAssign>,
+    pub(crate) statements: Box<[OptionAssign]>,
     /// A descriptor had options with nothing in them.
     pub(crate) encoded_empty: bool,
     pub(crate) value: OptionMessage,
     /// What each custom option says by itself, in the order in which they were written. Empty where `value` says the
     /// same. protoc does not know custom options when it keeps all options, so it writes them as they come.
-    pub(crate) custom: Vec<OptionMessage>,
+    pub(crate) custom: Box<[OptionMessage]>,
 }
 
-static NO_OPTIONS: OptionSet = OptionSet {
-    statements: Vec::new(),
-    encoded_empty: false,
-    value: OptionMessage { fields: LiteMap::new_vec() },
-    custom: Vec::new(),
-};
+static NO_OPTIONS: LazyLock<OptionSet> = LazyLock::new(OptionSet::default);
 
 impl Options {
     pub(crate) fn new(statements: Vec<OptionAssign>) -> Self {
@@ -205,7 +204,11 @@ impl Options {
         }
         let empty = |value: &OptionValue| matches!(value, OptionValue::Encoded(bytes) if bytes.is_empty());
         let encoded_empty = statements.iter().any(|statement| empty(&statement.value));
-        Self(Some(Box::new(OptionSet { statements, encoded_empty, ..OptionSet::default() })))
+        Self(Some(Box::new(OptionSet {
+            statements: statements.into(),
+            encoded_empty,
+            ..OptionSet::default()
+        })))
     }
 
     /// The options to be changed; made where there are none.
@@ -338,8 +341,8 @@ pub(crate) struct Field {
     pub(crate) extendee: Option<Box<Extendee>>,
     pub(crate) oneof: Option<u32>,
     pub(crate) default: Option<Box<[u8]>>,
-    pub(crate) json_name: CompactString,
-    pub(crate) json_name_written: bool,
+    /// As written; mostly it is not.
+    pub(crate) json_name: Option<Box<str>>,
     pub(crate) proto3_optional: bool,
     pub(crate) options: Options,
     pub(crate) features: Features,
@@ -347,6 +350,11 @@ pub(crate) struct Field {
 }
 
 impl Field {
+    /// Its name in JSON: as written, or what its name makes it.
+    pub(crate) fn json_name(&self) -> Cow<'_, str> {
+        self.json_name.as_deref().map_or_else(|| text::json_name(&self.name).into(), Cow::from)
+    }
+
     /// Whether a message without it is not complete.
     pub(crate) fn is_required(&self) -> bool {
         self.label == Label::Required || (!self.is_repeated() && self.features.is_required())

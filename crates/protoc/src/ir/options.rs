@@ -86,7 +86,7 @@ pub(super) fn interpret(
         if let Some(interpreted) = values.next().flatten() {
             let options = options.make();
             options.value = interpreted.value;
-            options.custom = interpreted.custom;
+            options.custom = interpreted.custom.into();
         }
     });
 }
@@ -156,7 +156,7 @@ pub(super) fn mark_source_only(pool: &mut Pool, built: &BuiltFile) {
     let mut differs_retained = false;
     each(pool, built, &mut |base, _, options| {
         let mut value = options.value.clone();
-        let mut custom = options.custom.clone();
+        let mut custom = options.custom.to_vec();
         for token in options.statements.iter().map(|statement| statement.span.first) {
             let path = pool.file(built.id).option_paths.get(&token);
             if let Some(depth) = path.and_then(|path| source_only_at(pool, base, &path.path)) {
@@ -200,7 +200,7 @@ pub(super) fn mark_source_only(pool: &mut Pool, built: &BuiltFile) {
         if let Some(interpreted) = marked.next().flatten() {
             let options = options.make();
             options.value = interpreted.value;
-            options.custom = interpreted.custom;
+            options.custom = interpreted.custom.into();
         }
     });
 }

@@ -17,10 +17,10 @@ pub(super) fn settle(pool: &mut Pool, built: &BuiltFile) {
 
 fn options(options: &mut Options) {
     let Some(options) = options.existing() else { return };
-    options.statements = Vec::new();
+    options.statements = Box::default();
     options.value.shrink_to_fit();
     if !options.custom.is_empty() && options.retained_as_value() {
-        options.custom = Vec::new();
+        options.custom = Box::default();
     }
 }
 
