@@ -1,9 +1,8 @@
 //! One run: files are loaded with what they import, parsed once each, and built in dependency order.
 
-use std::{
-    collections::{HashMap, HashSet},
-    io::{self, Write},
-};
+use std::io::{self, Write};
+
+use foldhash::{HashMap, HashMapExt, HashSet, HashSetExt};
 
 use crate::{
     ast::{FileItem, ImportKind},
@@ -52,10 +51,10 @@ pub fn compile<S: AsRef<str>>(
         late: HashMap::new(),
         diagnostics: Diagnostics::default(),
     };
-    session.require(DESCRIPTOR_PROTO);
-    let mut requested = Vec::new();
     let files: Vec<S> = files.into_iter().collect();
     session.requested = files.iter().map(|name| name.as_ref().to_owned()).collect();
+    session.require(DESCRIPTOR_PROTO);
+    let mut requested = Vec::new();
     for name in &files {
         // As protoc, go no further than the first file with errors: the next would mostly repeat them.
         match session.require(name.as_ref()) {
@@ -196,7 +195,11 @@ impl Session<'_> {
         if failed {
             return None;
         }
-        let places = Places::Recorded(Recorded::new(&source, &tokens, &tree));
+        // Every run reads this file, and next to none wants its places.
+        let places = match name == DESCRIPTOR_PROTO && !self.requested.contains(name) {
+            true => Places::Deferred,
+            false => Places::Recorded(Recorded::new(&source, &tokens, &tree)),
+        };
         Some(self.pending(import_token, ParsedFile { source, tokens, tree, places, imports: Vec::new() }))
     }
 

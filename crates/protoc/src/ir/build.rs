@@ -1,8 +1,7 @@
 //! Syntax tree to linked form, first step: elements, numbers and names; nothing is looked up yet.
 
-use std::collections::HashSet;
-
 use compact_str::{CompactString, format_compact};
+use foldhash::{HashSet, HashSetExt};
 
 use super::{
     Enum, EnumId, EnumValue, Extendee, Features, Field, FieldTokens, File, FileId, Import, Message,
@@ -37,6 +36,8 @@ pub(crate) struct ParsedFile {
 pub(crate) enum Places {
     /// The file was read from its text.
     Recorded(Recorded),
+    /// So it was, but its places will hardly be asked for: they are read when they are.
+    Deferred,
     /// It was read from a descriptor, which had this or nothing.
     Encoded(Option<SourceInfo>),
 }
@@ -115,6 +116,11 @@ pub(crate) fn build(
     let file = &mut pool.files[id.0 as usize];
     file.source_info = match places {
         Places::Recorded(recorded) => Some(recorded.finish(&file.option_paths)),
+        Places::Deferred => {
+            let name_only = Source::new(file.source.name(), Vec::new());
+            let source = std::mem::replace(&mut file.source, name_only);
+            Some(SourceInfo::deferred(source, std::mem::take(&mut file.option_paths)))
+        }
         Places::Encoded(source_info) => source_info,
     };
     settle::settle(pool, &scope);
@@ -155,7 +161,7 @@ struct Content {
 }
 
 fn join(scope: &str, name: &str) -> String {
-    if scope.is_empty() { name.to_owned() } else { format!("{scope}.{name}") }
+    if scope.is_empty() { name.to_owned() } else { [scope, ".", name].concat() }
 }
 
 impl Builder<'_> {
@@ -176,7 +182,7 @@ impl Builder<'_> {
             extensions: Vec::new(),
             options: Options::default(),
             source_info: None,
-            option_paths: OptionPaths::new(),
+            option_paths: OptionPaths::default(),
             differs_retained: false,
         });
         self.header(&parsed.tree, &parsed.imports);

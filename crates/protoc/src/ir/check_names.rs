@@ -1,6 +1,6 @@
 //! Names that clash once a language or JSON has changed their case.
 
-use std::collections::HashMap;
+use foldhash::{HashMap, HashMapExt};
 
 use super::{Enum, Field, Message, check::Checker};
 use crate::{ast::Edition, text};

@@ -1,6 +1,6 @@
 //! Names that enum values have in JSON by `(pb.enumvalue.json).string`.
 
-use std::collections::HashMap;
+use foldhash::{HashMap, HashMapExt};
 
 use super::{Enum, EnumValue, OptionScalar, check::Checker};
 

@@ -1,6 +1,6 @@
 //! Options to values: the field each name means, the value in that field's type.
 
-use std::collections::HashMap;
+use foldhash::{HashMap, HashMapExt};
 
 use super::{
     Field, Message, MessageId, OptionMessage, OptionScalar, Options, Pool, Symbol, Type, aggregate,

@@ -55,7 +55,7 @@ fn enumeration(definition: &mut Enum) {
 fn file(file: &mut File) {
     file.source.drop_text();
     file.tokens = Vec::<Token>::new();
-    file.option_paths = OptionPaths::new();
+    file.option_paths = OptionPaths::default();
     fields(&mut file.extensions);
     for service in &mut file.services {
         service.methods.iter_mut().for_each(|method| options(&mut method.options));

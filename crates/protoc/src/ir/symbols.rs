@@ -1,6 +1,8 @@
 //! The table of all full names.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{collections::hash_map, sync::Arc};
+
+use foldhash::HashMap;
 
 use super::{EnumId, FileId, MessageId};
 
@@ -62,8 +64,8 @@ impl Symbols {
     /// Adds a name, or returns what has it already.
     pub(crate) fn add(&mut self, name: Arc<str>, symbol: Symbol, file: FileId) -> Result<(), Entry> {
         match self.table.entry(name) {
-            std::collections::hash_map::Entry::Occupied(taken) => Err(*taken.get()),
-            std::collections::hash_map::Entry::Vacant(free) => {
+            hash_map::Entry::Occupied(taken) => Err(*taken.get()),
+            hash_map::Entry::Vacant(free) => {
                 free.insert(Entry { symbol, file });
                 Ok(())
             }
@@ -95,8 +97,8 @@ impl Symbols {
         at: ExtensionAt,
     ) -> Option<ExtensionAt> {
         match self.extensions.entry((extendee, number)) {
-            std::collections::hash_map::Entry::Occupied(taken) => Some(*taken.get()),
-            std::collections::hash_map::Entry::Vacant(free) => {
+            hash_map::Entry::Occupied(taken) => Some(*taken.get()),
+            hash_map::Entry::Vacant(free) => {
                 free.insert(at);
                 None
             }

@@ -3,14 +3,18 @@
 mod comments;
 mod walk;
 
-use std::collections::HashMap;
+use std::sync::OnceLock;
+
+use foldhash::HashMap;
 
 use comments::{After, Gap};
 
 use crate::{
     ast,
+    diagnostics::Diagnostics,
+    parse,
     source::Source,
-    tokens::{Kind, Token},
+    tokens::{self, Kind, Token},
     wire::Writer,
 };
 
@@ -27,9 +31,33 @@ pub(crate) struct Recorded {
 /// The encoded `SourceCodeInfo` of a file that has been built: a few bytes a location, where the recorded form has tens.
 #[derive(Debug)]
 pub(crate) struct SourceInfo {
+    encoded: OnceLock<Encoded>,
+    /// What it is made of where nobody has asked for it yet.
+    deferred: Option<Box<Deferred>>,
+}
+
+#[derive(Debug)]
+struct Encoded {
     stripped: Box<[u8]>,
     /// That of descriptors that keep options for the source only, where it is another one.
     retained: Option<Box<[u8]>>,
+}
+
+/// A file whose places will hardly be asked for.
+#[derive(Debug)]
+struct Deferred {
+    source: Source,
+    option_paths: OptionPaths,
+}
+
+impl Deferred {
+    /// Reads the file once more. That it can be read is known.
+    fn read(&self) -> Encoded {
+        let mut none = Diagnostics::default();
+        let tokens = tokens::tokenize(&self.source, &mut none);
+        let tree = parse::parse(&self.source, &tokens, &mut none);
+        Recorded::new(&self.source, &tokens, &tree).encode_both(&self.option_paths)
+    }
 }
 
 #[derive(Debug)]
@@ -76,12 +104,29 @@ pub(crate) type OptionPaths = HashMap<u32, OptionPath>;
 impl SourceInfo {
     /// What a descriptor has.
     pub(crate) fn from_encoded(encoded: Vec<u8>) -> Self {
-        Self { stripped: encoded.into(), retained: None }
+        Encoded { stripped: encoded.into(), retained: None }.into()
+    }
+
+    /// That of a file which has been built and of which nothing was recorded.
+    pub(crate) fn deferred(source: Source, option_paths: OptionPaths) -> Self {
+        Self { encoded: OnceLock::new(), deferred: Some(Box::new(Deferred { source, option_paths })) }
     }
 
     /// The encoded form for descriptors with or without options for the source only.
     pub(crate) fn encoded(&self, retain_options: bool) -> &[u8] {
-        self.retained.as_ref().filter(|_| retain_options).unwrap_or(&self.stripped)
+        let Some(encoded) = self.encoded.get().or_else(|| {
+            let deferred = self.deferred.as_ref()?;
+            Some(self.encoded.get_or_init(|| deferred.read()))
+        }) else {
+            return &[];
+        };
+        encoded.retained.as_ref().filter(|_| retain_options).unwrap_or(&encoded.stripped)
+    }
+}
+
+impl From<Encoded> for SourceInfo {
+    fn from(encoded: Encoded) -> Self {
+        Self { encoded: encoded.into(), deferred: None }
     }
 }
 
@@ -95,8 +140,12 @@ impl Recorded {
 
     /// Encodes the locations, now that it is known what the options mean.
     pub(crate) fn finish(&self, option_paths: &OptionPaths) -> SourceInfo {
+        self.encode_both(option_paths).into()
+    }
+
+    fn encode_both(&self, option_paths: &OptionPaths) -> Encoded {
         let differs = option_paths.values().any(|path| path.kept != Kept::Whole);
-        SourceInfo {
+        Encoded {
             stripped: self.encode(option_paths, false).into(),
             retained: differs.then(|| self.encode(option_paths, true).into()),
         }
@@ -268,27 +317,10 @@ impl<'a> Recorder<'a> {
 
 /// Lines and columns of all tokens in one pass.
 fn places(source: &Source, tokens: &[Token]) -> Vec<[u32; 3]> {
-    let text = source.text();
-    let (mut at, mut line, mut column) = (0, 0, 0);
-    let mut advance = |to: u32| {
-        for byte in &text[at..to as usize] {
-            match byte {
-                b'\n' => {
-                    line += 1;
-                    column = 0;
-                }
-                b'\t' => column += 8 - column % 8,
-                _ => column += 1,
-            }
-        }
-        at = to as usize;
-        (line, column)
+    let mut position = source.positions();
+    let place = |token: &Token| {
+        let (start, end) = (position(token.start), position(token.end));
+        [start.line - 1, start.column - 1, end.column - 1]
     };
-    tokens
-        .iter()
-        .map(|token| {
-            let (line, column) = advance(token.start);
-            [line, column, advance(token.end).1]
-        })
-        .collect()
+    tokens.iter().map(place).collect()
 }
