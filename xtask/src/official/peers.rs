@@ -4,6 +4,7 @@ mod carom;
 mod cpp;
 mod grpc_go;
 mod grpc_java;
+mod grpc_js;
 mod python;
 mod tonic;
 
@@ -54,6 +55,7 @@ pub(crate) fn all() -> Vec<Box<dyn Peer>> {
         Box::new(GrpcJava { okhttp: true }),
         Box::new(tonic::Tonic),
         Box::new(cpp::Cpp),
+        Box::new(grpc_js::GrpcJs),
     ]
 }
 
