@@ -52,9 +52,10 @@ function expectBody(answer, size) {
 function unary(method, request, { on = stub, metadata = new grpc.Metadata(), options = patient() } = {}) {
   return new Promise((resolve, reject) => {
     const got = {};
-    on[method](request, metadata, options, (error, answer) => (error ? reject(error) : resolve({ ...got, answer })))
+    const done = (error, answer) => (error ? reject(error) : (got.answer = answer));
+    on[method](request, metadata, options, done)
       .on("metadata", (initial) => (got.initial = initial))
-      .on("status", (status) => (got.trailing = status.metadata));
+      .on("status", (status) => resolve({ ...got, trailing: status.metadata }));
   });
 }
 

@@ -28,6 +28,7 @@ exports.testing = () => {
     keepCase: true,
     longs: Number,
     enums: String,
+    defaults: true,
   });
   return grpc.loadPackageDefinition(definition).grpc.testing;
 };

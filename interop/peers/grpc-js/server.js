@@ -28,9 +28,9 @@ function refuseIfAsked({ response_status: wanted }) {
 
 async function sendAnswers(call, request) {
   refuseIfAsked(request);
-  for (const wanted of request.response_parameters || []) {
+  for (const wanted of request.response_parameters) {
     if (wanted.interval_us > 0) await pause(wanted.interval_us / 1000);
-    if (!call.write({ payload: payload(wanted.size || 0) })) {
+    if (!call.write({ payload: payload(wanted.size) })) {
       await new Promise((done) => call.once("drain", done).once("cancelled", done));
     }
   }
@@ -63,7 +63,7 @@ const service = {
     const request = call.request;
     refuseIfAsked(request);
     const caller = accounts.caller(call.metadata);
-    const answer = { payload: payload(request.response_size || 0) };
+    const answer = { payload: payload(request.response_size) };
     if (request.fill_username) answer.username = caller.username;
     if (request.fill_oauth_scope) answer.oauth_scope = caller.oauth_scope;
     return answer;
