@@ -9,7 +9,7 @@ mod python;
 mod tonic;
 
 pub(crate) use self::carom::Carom;
-pub(crate) use self::grpc_go::{GrpcGo, go_install};
+pub(crate) use self::grpc_go::GrpcGo;
 pub(crate) use self::grpc_java::GrpcJava;
 
 use std::path::PathBuf;

@@ -1,10 +1,11 @@
 //! `cargo xtask protoc-compare`: the compiler beside protoc and grpcio-tools, on files that others wrote.
 //!
-//! Descriptor sets and plugin requests are compared with those of protoc 36, generated Python with that of grpcio-tools,
-//! byte for byte. A difference is an error unless `crates/protoc/tests/differences.txt` lists it with its reason; one
+//! Descriptor sets, plugin requests and what real plugins generate are compared with protoc 36, generated Python with
+//! grpcio-tools, byte for byte. A difference is an error unless `crates/protoc/tests/differences.txt` lists it with its reason; one
 //! that is listed and does not show is an error too, so that the list can only shrink.
 
 mod corpora;
+mod plugins;
 mod tools;
 
 use std::collections::BTreeSet;
@@ -80,6 +81,14 @@ fn compare(short: bool) -> Result<String, String> {
         }
         compared += count;
         note(&format!("{}: {files} files, {count} comparisons", corpus.name));
+    }
+    for (line, difference) in plugins::compare(&tools, &scratch, short)? {
+        compared += 1;
+        if let Some(difference) = difference
+            && !listed.remove(&line)
+        {
+            wrong.push(format!("{line}: {difference}"));
+        }
     }
     if !short {
         wrong.extend(listed.iter().map(|line| format!("{line}: is listed as different and is not")));
