@@ -55,7 +55,8 @@ const SETS: [(&str, &[&str]); 4] = [
     ("set with all options", &["--include_imports", "--include_source_info", "--retain_options"]),
 ];
 const REQUEST: &str = "plugin request";
-const PYTHON: &str = "python";
+/// What is compared of generated Python: the name, and the parameter of `--grpc_python_out`.
+const PYTHON: [(&str, &str); 2] = [("python", ""), ("python with the beta API", "grpc_1_0,google.:")];
 
 fn compare(short: bool) -> Result<String, String> {
     step("protoc 36, grpcio-tools and the corpora");
@@ -140,15 +141,14 @@ fn differences(
         tools::without_version(&out.join("request.bin"))
     };
     found.push((REQUEST, both(scratch, [tools.protoc(), tools.carom()], make)?));
-    if batch.python {
+    for (what, parameter) in PYTHON.into_iter().filter(|_| batch.python) {
         let make = |command: Command, out: &Path| {
             run_compiler(command, corpus, batch, |command| {
-                for generator in ["python", "pyi", "grpc_python"] {
-                    command.arg(format!("--{generator}_out")).arg(out);
-                }
+                command.arg("--python_out").arg(out).arg("--pyi_out").arg(out);
+                command.arg(format!("--grpc_python_out={parameter}{}", out.display()));
             })
         };
-        found.push((PYTHON, both(scratch, [tools.grpc_tools(), tools.carom()], make)?));
+        found.push((what, both(scratch, [tools.grpc_tools(), tools.carom()], make)?));
     }
     Ok(found)
 }
