@@ -23,7 +23,7 @@ use output::Outputs;
 
 use crate::{
     diagnostics::{Diagnostic, Diagnostics, Severity},
-    generate::{BUILT_IN, Generator, GrpcPython, Pyi, Python, Request},
+    generate::{BUILT_IN, Generator, GrpcPython, Pyi, Python, Request, edition_defaults},
     loader::{IncludePaths, Mapping, VirtualName},
     session::{Compilation, DescriptorDetail, compile},
 };
@@ -123,6 +123,9 @@ Parse PROTO_FILES and generate output based on the options given:
                               A plugin; NAME is protoc-gen-X. Others are found in PATH.
   --unsafe_allow_out_dir_escape
                               Let generated files lie outside OUT_DIR.
+  --edition_defaults_out=FILE Write the FeatureSetDefaults of the features that the input files declare.
+  --edition_defaults_minimum=EDITION, --edition_defaults_maximum=EDITION
+                              With it: the range of editions. Default: PROTO2 to 2026.
   --dependency_out=FILE       Write a dependency file for make.
   -oFILE, --descriptor_set_out=FILE
                               Write a FileDescriptorSet of the input files.
@@ -207,6 +210,9 @@ impl Run<'_> {
         outputs.write()?;
         if let Some(path) = &self.args.dependency_out {
             output::write_dependencies(path, &self.args, &outputs, &compilation, &paths)?;
+        }
+        if let Some(path) = &self.args.edition_defaults_out {
+            write_edition_defaults(&self.args, path, &compilation)?;
         }
         if let Some(path) = &self.args.descriptor_set_out {
             write_set(&self.args, path, &compilation, self.stdout)?;
@@ -376,6 +382,15 @@ fn import_name(files: &Files, input: &str) -> Result<String, String> {
             ))
         }
     }
+}
+
+fn write_edition_defaults(args: &Args, path: &Path, compilation: &Compilation) -> Result<(), String> {
+    let minimum = args.edition_defaults_minimum.unwrap_or(edition_defaults::PROTO2);
+    let maximum = args.edition_defaults_maximum.unwrap_or(edition_defaults::EDITION_2026);
+    let named = |error: String| format!("{}: {error}", path.display());
+    let bytes =
+        edition_defaults::edition_defaults(&Request::new(compilation), minimum, maximum).map_err(named)?;
+    std::fs::write(path, bytes).map_err(|error| named(output::reason(&error)))
 }
 
 fn write_set(
