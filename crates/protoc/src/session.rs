@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use crate::{
-    ast::{FileItem, ImportKind},
+    ast::{Edition, FileItem, ImportKind},
     bundled,
     descriptor::{self, Detail},
     diagnostics::{Diagnostics, Severity},
@@ -39,6 +39,15 @@ pub fn compile<S: AsRef<str>>(
     files: impl IntoIterator<Item = S>,
     loader: &dyn Loader,
 ) -> Result<Compilation, Diagnostics> {
+    compile_with(files, loader, false)
+}
+
+/// The same; `experimental`: the files may be of edition UNSTABLE.
+pub(crate) fn compile_with<S: AsRef<str>>(
+    files: impl IntoIterator<Item = S>,
+    loader: &dyn Loader,
+    experimental: bool,
+) -> Result<Compilation, Diagnostics> {
     let mut session = Session {
         loader,
         pool: Pool::default(),
@@ -62,6 +71,13 @@ pub fn compile<S: AsRef<str>>(
         return Err(session.diagnostics);
     }
     // As protoc, for the files that were asked for and not for what they import.
+    for file in requested.iter().map(|id| session.pool.file(*id)) {
+        if file.edition == Edition::Unstable && !experimental {
+            let text = "is a file using edition UNSTABLE, which is later than the protoc maximum supported edition 2026.";
+            session.diagnostics.about_file(true, file.source.name(), text.to_owned());
+            return Err(session.diagnostics);
+        }
+    }
     for id in &requested {
         ir::check_targets(&session.pool, *id, &mut session.diagnostics);
     }

@@ -29,6 +29,8 @@ pub(super) struct Args {
     pub(super) msvs: bool,
     pub(super) disallow_services: bool,
     pub(super) deterministic_output: bool,
+    /// Edition UNSTABLE is taken, and generators are not asked which editions they know.
+    pub(super) experimental_editions: bool,
     /// May output files lie outside their directory?
     pub(super) out_dir_escape: bool,
     /// What to do instead of generating code.
@@ -238,6 +240,7 @@ impl Args {
             msvs: false,
             disallow_services: false,
             deterministic_output: false,
+            experimental_editions: false,
             out_dir_escape: false,
             action: Action::Generate,
             direct_dependencies: Dependencies::new(
@@ -282,7 +285,8 @@ impl Args {
             "--disallow_services" => self.disallow_services = true,
             "--deterministic_output" => self.deterministic_output = true,
             "--unsafe_allow_out_dir_escape" => self.out_dir_escape = true,
-            "--experimental_allow_proto3_optional" | "--experimental_editions" => {}
+            "--experimental_editions" => self.experimental_editions = true,
+            "--experimental_allow_proto3_optional" => {}
             "--direct_dependencies" => {
                 dependency_list(&mut self.direct_dependencies, name, "direct", &value)?;
             }

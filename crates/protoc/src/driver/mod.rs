@@ -25,7 +25,7 @@ use crate::{
     diagnostics::{Diagnostic, Diagnostics, Severity},
     generate::{BUILT_IN, Generator, GrpcPython, Pyi, Python, Request, edition_defaults},
     loader::{IncludePaths, Mapping, VirtualName},
-    session::{Compilation, DescriptorDetail, compile},
+    session::{Compilation, DescriptorDetail, compile_with},
 };
 
 /// The protoc whose behaviour and generated code these are.
@@ -126,6 +126,7 @@ Parse PROTO_FILES and generate output based on the options given:
   --edition_defaults_out=FILE Write the FeatureSetDefaults of the features that the input files declare.
   --edition_defaults_minimum=EDITION, --edition_defaults_maximum=EDITION
                               With it: the range of editions. Default: PROTO2 to 2026.
+  --experimental_editions     Take edition UNSTABLE, and editions that a generator does not say it knows.
   --dependency_out=FILE       Write a dependency file for make.
   -oFILE, --descriptor_set_out=FILE
                               Write a FileDescriptorSet of the input files.
@@ -185,7 +186,7 @@ impl Run<'_> {
         for input in &self.args.inputs {
             names.push(if disk { import_name(&files, input)? } else { set_name(&files, input)? });
         }
-        let compilation = match compile(&names, &files) {
+        let compilation = match compile_with(&names, &files, self.args.experimental_editions) {
             Ok(compilation) => compilation,
             Err(diagnostics) => {
                 self.report(&diagnostics, &paths);
@@ -295,7 +296,7 @@ impl Run<'_> {
             .filter(|part| !part.is_empty())
             .collect();
         let parameter = all.join(",");
-        let plugin;
+        let mut plugin;
         let generator: &dyn Generator = match name {
             "python" => &Python,
             "pyi" => &Pyi,
@@ -304,11 +305,14 @@ impl Run<'_> {
                 let prefix = self.args.prefixes.iter().rev().find(|(of, _)| of == name);
                 let prefix = prefix.map_or("", |(_, command)| command.as_str());
                 plugin = crate::generate::Plugin::new(name, &self.args.plugins).run_by(prefix);
+                if self.args.experimental_editions {
+                    plugin = plugin.with_any_edition();
+                }
                 &plugin
             }
         };
         let built_in = matches!(name, "python" | "pyi" | "grpc_python");
-        if built_in {
+        if built_in && !self.args.experimental_editions {
             BUILT_IN.check(request, &format!("--{name}_out"))?;
         }
         let first = request.to_generate.first().filter(|_| built_in).map(|index| &request.files[*index].name);
