@@ -4,8 +4,8 @@
 //! byte for byte. A difference is an error unless `crates/protoc/tests/differences.txt` lists it with its reason; one
 //! that is listed and does not show is an error too, so that the list can only shrink.
 
-mod corpora;
-mod tools;
+pub(crate) mod corpora;
+pub(crate) mod tools;
 
 use std::collections::BTreeSet;
 use std::fs;

