@@ -11,12 +11,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     ];
     carom_codegen::configure()
         .json(true)
-        .messages(|messages| {
-            messages.generate_text = true;
-            // What `Any` holds is found by name.
-            messages.emit_register_fn = true;
-            messages.allow_message_set = true;
-        })
+        .text(true)
+        .register_types(true)
+        .buffa_config(|config| config.allow_message_set = true)
         .include_file("protos.rs")
         .compile_protos(&files, &["proto"])?;
     Ok(())
