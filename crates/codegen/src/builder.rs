@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 
 use buffa::Message;
 use buffa_codegen::{BytesRepr, CodeGenConfig, MapRepr, PointerRepr, RepeatedRepr, StringRepr};
+#[cfg(test)]
+use buffa_descriptor::generated::descriptor::FileDescriptorProto;
 use buffa_descriptor::generated::descriptor::FileDescriptorSet;
 
 use crate::error::Error;
@@ -153,7 +155,7 @@ impl Builder {
 ///     .field_attribute("shop.Order.card", "#[doc(hidden)]")
 ///     .bytes(["shop.Picture"])
 ///     .btree_map(["."])
-///     .string_type("shop.Order.id", "::smol_str::SmolStr")
+///     .string_type("shop.Order.id", "crate::Id")
 ///     .extern_path("money.v1", "::money::v1")
 ///     .client_mod_attribute("shop.Shop", "#[cfg(feature = \"client\")]")
 ///     .compile_protos(&["proto/shop.proto"], &["proto"])?;
@@ -252,8 +254,8 @@ impl Builder {
         self
     }
 
-    /// Uses another type, which implements `buffa::ProtoString`, for `string` fields, those of maps left out:
-    /// `.string_type("shop", "::smol_str::SmolStr")`. Default: `String`. Not with prost.
+    /// Uses a type of yours, which implements `buffa::ProtoString`, for `string` fields, those of maps left out:
+    /// `.string_type("shop.Order.id", "crate::Id")`. Default: `String`. Not with prost.
     pub fn string_type(mut self, path: impl Into<String>, rust: impl Into<String>) -> Self {
         self.messages.config.string_fields.push((dotted(path), StringRepr::Custom(rust.into())));
         self
@@ -274,8 +276,8 @@ impl Builder {
         self
     }
 
-    /// Uses another collection, which implements `buffa::ProtoList`, for `repeated` fields; `*` in it stands for the
-    /// type of the elements: `.repeated_type("shop.Order.items", "::shop_types::List<*>")`. Default: `Vec`. Not with prost.
+    /// Uses a collection of yours, which implements `buffa::ProtoList`, for `repeated` fields; `*` in it stands for the
+    /// type of the elements: `.repeated_type("shop.Order.items", "crate::List<*>")`. Default: `Vec`. Not with prost.
     pub fn repeated_type(mut self, path: impl Into<String>, rust: impl Into<String>) -> Self {
         self.messages.config.repeated_fields.push((dotted(path), RepeatedRepr::Custom(rust.into())));
         self
@@ -288,7 +290,8 @@ impl Builder {
         self
     }
 
-    /// Keeps messages in a oneof in its enum instead of in a `Box`: `.unboxed("shop.Order.payment")`. What contains itself
+    /// Keeps messages in a oneof in its enum instead of in a `Box`: `.unboxed("shop.Order.payment.card")` for the
+    /// field `card` of the oneof `payment`. What contains itself
     /// stays boxed. Not with prost, which has no box there.
     pub fn unboxed(mut self, path: impl Into<String>) -> Self {
         self.messages.config.unboxed_oneof_fields.push(dotted(path));
@@ -369,6 +372,16 @@ impl Builder {
             write(path, &set.encode_to_vec())?;
         }
         Ok(())
+    }
+
+    /// What is to be told of the paths that options were set for.
+    #[cfg(test)]
+    pub(crate) fn unmatched(
+        &self,
+        files: &[FileDescriptorProto],
+        generated: &[&FileDescriptorProto],
+    ) -> Vec<String> {
+        crate::paths::unmatched(files, generated, &self.messages, &self.sides)
     }
 
     fn output_directory(&self) -> Result<PathBuf, Error> {

@@ -22,7 +22,16 @@ enum Kind {
     Enum,
     Oneof,
     Service,
-    Field { ty: Option<Type>, map: bool, repeated: bool, in_oneof: bool },
+    Field {
+        ty: Option<Type>,
+        map: bool,
+        repeated: bool,
+        in_oneof: bool,
+    },
+    /// A field in a oneof by its other name, `Message.oneof.field`, which the options for what is kept there go by.
+    Variant {
+        message: bool,
+    },
 }
 
 struct Element {
@@ -69,7 +78,8 @@ pub(crate) fn unmatched(
         check("oneof_attribute", path, &own, "oneof", |kind| kind == Kind::Oneof);
     }
     for (path, _) in &config.field_attributes {
-        let fits = |kind| matches!(kind, Kind::Field { .. } | Kind::Oneof);
+        let fits =
+            |kind| matches!(kind, Kind::Field { in_oneof: false, .. } | Kind::Variant { .. } | Kind::Oneof);
         check("field_attribute", path, &own, "field or oneof", fits);
     }
     for (path, _) in &config.bytes_fields {
@@ -88,10 +98,10 @@ pub(crate) fn unmatched(
         check("repeated_type", path, &own, "repeated field", fits);
     }
     for (path, _) in &config.pointer_fields {
-        check("boxed", path, &own, "field with a single message", |kind| is_message(kind, false));
+        check("boxed", path, &own, "field with a single message", holds_message);
     }
     for path in &config.unboxed_oneof_fields {
-        check("unboxed", path, &own, "message in a oneof", |kind| is_message(kind, true));
+        check("unboxed", path, &own, "message in a oneof", |kind| kind == Kind::Variant { message: true });
     }
     for (option, rules) in sides.rules() {
         for (path, _) in rules {
@@ -101,12 +111,16 @@ pub(crate) fn unmatched(
     warnings
 }
 
-fn is_message(kind: Kind, only_in_oneof: bool) -> bool {
-    let Kind::Field { ty, map, repeated, in_oneof } = kind else { return false };
+fn holds_message(kind: Kind) -> bool {
+    match kind {
+        Kind::Field { ty, map: false, repeated: false, in_oneof: false } => is_message(ty),
+        Kind::Variant { message } => message,
+        _ => false,
+    }
+}
+
+fn is_message(ty: Option<Type>) -> bool {
     matches!(ty, Some(Type::TYPE_MESSAGE | Type::TYPE_GROUP))
-        && !map
-        && !repeated
-        && (in_oneof || !only_in_oneof)
 }
 
 fn elements<'a>(files: impl Iterator<Item = &'a FileDescriptorProto>) -> Vec<Element> {
@@ -131,6 +145,10 @@ fn add_message(elements: &mut Vec<Element>, scope: &str, message: &DescriptorPro
     let name = join(scope, message.name.as_deref());
     for field in &message.field {
         elements.push(Element { name: join(&name, field.name.as_deref()), kind: field_kind(field, message) });
+        if let Some(oneof) = oneof_of(field, message) {
+            let name = join(&join(&name, Some(oneof)), field.name.as_deref());
+            elements.push(Element { name, kind: Kind::Variant { message: is_message(field.r#type) } });
+        }
     }
     for oneof in &message.oneof_decl {
         elements.push(Element { name: join(&name, oneof.name.as_deref()), kind: Kind::Oneof });
@@ -156,8 +174,17 @@ fn field_kind(field: &FieldDescriptorProto, message: &DescriptorProto) -> Kind {
         ty: field.r#type,
         map,
         repeated: field.label == Some(Label::LABEL_REPEATED),
-        in_oneof: field.oneof_index.is_some(),
+        in_oneof: oneof_of(field, message).is_some(),
     }
+}
+
+/// The name of the oneof that a field is in; the one that stands for `optional` is none.
+fn oneof_of<'a>(field: &FieldDescriptorProto, message: &'a DescriptorProto) -> Option<&'a str> {
+    if field.proto3_optional.unwrap_or(false) {
+        return None;
+    }
+    let index = usize::try_from(field.oneof_index?).ok()?;
+    message.oneof_decl.get(index)?.name.as_deref()
 }
 
 fn is_map_entry(message: &DescriptorProto) -> bool {
@@ -168,3 +195,6 @@ fn join(scope: &str, name: Option<&str>) -> String {
     let name = name.unwrap_or_default();
     if scope.is_empty() { name.to_owned() } else { format!("{scope}.{name}") }
 }
+
+#[cfg(test)]
+mod tests;
