@@ -165,6 +165,8 @@ pub(crate) struct Import {
     pub(crate) kind: ImportKind,
     pub(crate) token: u32,
     pub(crate) file: Option<FileId>,
+    /// Whether nothing is taken from it. It is known of the files that were asked for only.
+    pub(crate) unused: bool,
 }
 
 /// The options of one element: as written, then as interpreted.

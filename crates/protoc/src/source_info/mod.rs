@@ -82,6 +82,23 @@ impl SourceInfo {
         Self { absent: encoded.is_none(), encoded, ..Self::default() }
     }
 
+    /// Each location: its path, its span as start line and column, end line and column from 0, and the comment that
+    /// leads it. Those of a descriptor are not among them.
+    pub(crate) fn locations<'a>(
+        &'a self,
+        option_paths: &'a OptionPaths,
+    ) -> impl Iterator<Item = (Vec<u32>, [u32; 4], &'a str)> {
+        self.locations.iter().map(|location| {
+            let start = location.path_start as usize;
+            let mut path = self.paths[start..start + location.path_length as usize].to_vec();
+            if let Some(option) = location.option.and_then(|token| option_paths.get(&token)) {
+                path.extend_from_slice(&option.path);
+            }
+            let comments = location.comments.checked_sub(1).map(|index| &self.comments[index as usize]);
+            (path, location.span, comments.map_or("", |comments| comments.leading.as_str()))
+        })
+    }
+
     /// The encoded `SourceCodeInfo`.
     pub(crate) fn encode(&self, option_paths: &OptionPaths, retain_options: bool, out: &mut Writer) {
         if let Some(encoded) = &self.encoded {

@@ -1,0 +1,50 @@
+//! Rules about messages and their oneofs.
+
+use crate::{
+    check::{
+        names,
+        rule::Report,
+        view::{join, number},
+    },
+    lint::Context,
+};
+
+pub(super) fn pascal_case(context: &Context<'_>, report: &mut Report) {
+    for file in context.files {
+        for view in file.messages.iter().filter(|view| !view.definition.map_entry) {
+            let name = &view.definition.name;
+            let expected = names::pascal_case(name);
+            if *name != expected {
+                report.at(
+                    file,
+                    &join(&view.path, &[number::NAME]),
+                    format!("the message name \"{name}\" is not PascalCase"),
+                    format!("write \"{expected}\""),
+                );
+            }
+        }
+    }
+}
+
+pub(super) fn oneof_lower_snake_case(context: &Context<'_>, report: &mut Report) {
+    for file in context.files {
+        for view in &file.messages {
+            for (index, oneof) in view.definition.oneofs.iter().enumerate() {
+                // That of a `proto3_optional` field is nobody's to name.
+                let is_made_up = |index: usize| {
+                    let fields = &view.definition.fields;
+                    fields.iter().any(|field| field.proto3_optional && field.oneof == Some(index as u32))
+                };
+                let expected = names::lower_snake_case(&oneof.name);
+                if oneof.name != expected && !is_made_up(index) {
+                    report.at(
+                        file,
+                        &join(&view.oneof_path(index), &[number::NAME]),
+                        format!("the oneof name \"{}\" is not lower_snake_case", oneof.name),
+                        format!("write \"{expected}\""),
+                    );
+                }
+            }
+        }
+    }
+}
