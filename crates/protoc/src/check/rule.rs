@@ -82,31 +82,29 @@ impl Report {
             }
         }
         let place = file.place(path).unwrap_or(Place::START);
-        self.findings.push(Finding {
-            file: file.shown.clone(),
-            place,
-            rule: self.rule,
-            message,
-            suggestion,
-            source_line: file.file.source.line_text(place.line),
-        });
+        let source_line = file.file.source.line_text(place.line);
+        self.push(file.shown.clone(), place, source_line, message, suggestion);
     }
 
     /// Something is wrong with a file as a whole.
     pub(crate) fn about(&mut self, file: &FileView<'_>, message: String, suggestion: String) {
-        self.at(file, &[], message, suggestion);
+        self.push(file.shown.clone(), Place::START, None, message, suggestion);
     }
 
     /// A file is missing.
     pub(crate) fn about_none(&mut self, message: String, suggestion: String) {
-        self.findings.push(Finding {
-            file: String::new(),
-            place: Place::START,
-            rule: self.rule,
-            message,
-            suggestion,
-            source_line: None,
-        });
+        self.push(String::new(), Place::START, None, message, suggestion);
+    }
+
+    fn push(
+        &mut self,
+        file: String,
+        place: Place,
+        source_line: Option<String>,
+        message: String,
+        suggestion: String,
+    ) {
+        self.findings.push(Finding { file, place, rule: self.rule, message, suggestion, source_line });
     }
 
     pub(crate) fn into_findings(self) -> Vec<Finding> {

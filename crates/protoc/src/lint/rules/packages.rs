@@ -37,6 +37,14 @@ fn by_package<'a>(context: &'a Context<'a>) -> BTreeMap<&'a str, Vec<&'a FileVie
     packages
 }
 
+/// The files of a package in words.
+fn files_of(package: &str) -> String {
+    if package.is_empty() {
+        return "the files without a package".to_owned();
+    }
+    format!("the files of the package \"{package}\"")
+}
+
 pub(super) fn defined(context: &Context<'_>, report: &mut Report) {
     for file in context.files.iter().filter(|file| file.file.package.is_empty()) {
         let directory = file.directory();
@@ -91,7 +99,7 @@ pub(super) fn same_directory(context: &Context<'_>, report: &mut Report) {
             report.at(
                 file,
                 &[number::PACKAGE],
-                format!("the files of the package \"{package}\" lie in several directories: {}", list.join(", ")),
+                format!("{} lie in several directories: {}", files_of(package), list.join(", ")),
                 "keep them in one".to_owned(),
             );
         }
@@ -177,7 +185,7 @@ fn same_option(context: &Context<'_>, report: &mut Report, name: &str, number: u
             report.at(
                 file,
                 &[number::FILE_OPTIONS, number],
-                format!("the files of the package \"{package}\" have several values of {name}: {}", list.join(", ")),
+                format!("{} have several values of {name}: {}", files_of(package), list.join(", ")),
                 format!("give all of them one {name}"),
             );
         }
