@@ -43,13 +43,15 @@ fn all_rules_find_what_the_golden_says() {
     let (_, table, _) = run(&["lint", "--list-rules"]);
     let all: BTreeSet<&str> = table.lines().filter_map(|line| line.split_whitespace().next()).collect();
     assert_eq!(rules, all, "each rule is broken by some file");
-    let in_good = golden.lines().find(|line| line.split(':').next().is_some_and(|file| file.contains("/good")));
+    let in_good =
+        golden.lines().find(|line| line.split(':').next().is_some_and(|file| file.contains("/good")));
     assert_eq!(in_good, None, "no file that keeps the rules is complained of");
 }
 
 #[test]
 fn json_has_one_object_a_line() {
-    let (code, found, _) = run(&["lint", "--json", "--category=MINIMAL", "tests/lint/directory_same_package"]);
+    let (code, found, _) =
+        run(&["lint", "--json", "--category=MINIMAL", "tests/lint/directory_same_package"]);
     assert_eq!(code, 100);
     let first = found.lines().next().expect("a finding");
     let expected = "{\"path\":\"tests/lint/directory_same_package/v1/one.proto\",\"start_line\":3,\"start_column\":1,\
@@ -72,7 +74,8 @@ fn categories_and_rules_are_chosen() {
 
 #[test]
 fn comments_have_no_say_where_they_must_not() {
-    let ignored = "syntax = \"proto3\"; package a.v1;\n// buf:lint:ignore MESSAGE_PASCAL_CASE\nmessage bad {}";
+    let ignored =
+        "syntax = \"proto3\"; package a.v1;\n// buf:lint:ignore MESSAGE_PASCAL_CASE\nmessage bad {}";
     assert!(rules_broken(ignored, &[]).is_empty());
     assert_eq!(rules_broken(ignored, &["--disallow-comment-ignores"]), ["MESSAGE_PASCAL_CASE"]);
 }
@@ -95,7 +98,10 @@ fn what_projects_decide_is_settable() {
     assert_eq!(rules_broken(own, &settings), ["RPC_REQUEST_STANDARD_NAME", "RPC_RESPONSE_STANDARD_NAME"]);
     let with = |without: &str| {
         let args: Vec<&str> = settings.iter().copied().filter(|flag| !flag.starts_with(without)).collect();
-        rules_broken(own, &[args.as_slice(), &["--except=RPC_REQUEST_STANDARD_NAME,RPC_RESPONSE_STANDARD_NAME"]].concat())
+        rules_broken(
+            own,
+            &[args.as_slice(), &["--except=RPC_REQUEST_STANDARD_NAME,RPC_RESPONSE_STANDARD_NAME"]].concat(),
+        )
     };
     assert_eq!(with("--enum"), ["ENUM_ZERO_VALUE_SUFFIX"]);
     assert_eq!(with("--service"), ["SERVICE_SUFFIX"]);
@@ -125,8 +131,14 @@ fn wrong_arguments_are_explained() {
         (&["lint", "--nope"], "Missing value for flag: --nope"),
         (&["lint", "--nope=1"], "Unknown flag: --nope"),
         (&["lint", "--json=1", "x"], "--json does not take a value."),
-        (&["lint", "--error_format=xml", "x"], "Unknown error format: xml. There are text, gcc, msvs and json."),
-        (&["lint", "no/such.proto"], "Could not make proto path relative: no/such.proto: No such file or directory"),
+        (
+            &["lint", "--error_format=xml", "x"],
+            "Unknown error format: xml. There are text, gcc, msvs and json.",
+        ),
+        (
+            &["lint", "no/such.proto"],
+            "Could not make proto path relative: no/such.proto: No such file or directory",
+        ),
     ] {
         let (code, stdout, stderr) = run(args);
         assert_eq!((code, stdout.as_str(), stderr.as_str()), (1, "", format!("{message}\n").as_str()));

@@ -19,6 +19,21 @@ pub(crate) struct Rule<Check> {
     pub(crate) check: Check,
 }
 
+/// A table of rules: for each its categories, its name, the function that checks it, and its purpose.
+macro_rules! rule_table {
+    (
+        $(#[$doc:meta])* $visibility:vis $table:ident: $check:ty;
+        $($categories:ident $name:literal $function:path, $purpose:literal;)*
+    ) => {
+        $(#[$doc])*
+        $visibility const $table: &[$crate::check::rule::Rule<$check>] = &[$(
+            $crate::check::rule::Rule { name: $name, categories: $categories, purpose: $purpose, check: $function },
+        )*];
+    };
+}
+
+pub(crate) use rule_table;
+
 /// The rules that are asked for by their names or those of their categories, in the order of the table.
 ///
 /// # Errors
@@ -50,8 +65,7 @@ pub(crate) fn list<Check>(table: &[Rule<Check>]) -> String {
     let mut out = String::new();
     for (rule, categories) in table.iter().zip(categories) {
         let Rule { name, purpose, .. } = rule;
-        let _infallible =
-            writeln!(out, "{name:name_width$}  {categories:category_width$}  {purpose}");
+        let _infallible = writeln!(out, "{name:name_width$}  {categories:category_width$}  {purpose}");
     }
     out
 }

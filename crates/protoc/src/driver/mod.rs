@@ -19,8 +19,8 @@ use std::{
 
 use args::{Action, Args, Mode, OutputDirective};
 use files::Files;
-pub(crate) use output::reason;
 use output::Outputs;
+pub(crate) use output::reason;
 
 use crate::{
     diagnostics::{Diagnostic, Diagnostics, Severity},

@@ -14,7 +14,10 @@ use crate::{
 const ALLOW_ALIAS: u32 = 2;
 
 /// All values of all enums: the file, the enum, the value, and the path of the value.
-fn each_value(context: &Context<'_>, check: &mut dyn FnMut(&FileView<'_>, &EnumView<'_>, &EnumValue, Vec<u32>)) {
+fn each_value(
+    context: &Context<'_>,
+    check: &mut dyn FnMut(&FileView<'_>, &EnumView<'_>, &EnumValue, Vec<u32>),
+) {
     for file in context.files {
         for view in &file.enums {
             for (index, value) in view.definition.values.iter().enumerate() {
@@ -27,7 +30,9 @@ fn each_value(context: &Context<'_>, check: &mut dyn FnMut(&FileView<'_>, &EnumV
 pub(super) fn first_value_zero(context: &Context<'_>, report: &mut Report) {
     for file in context.files {
         for view in &file.enums {
-            let Some(first) = view.definition.values.first().filter(|value| value.number != 0) else { continue };
+            let Some(first) = view.definition.values.first().filter(|value| value.number != 0) else {
+                continue;
+            };
             report.at(
                 file,
                 &join(&view.value_path(0), &[number::VALUE_NUMBER]),

@@ -29,7 +29,10 @@ pub(super) fn directory_same_package(context: &Context<'_>, report: &mut Report)
             report.at(
                 file,
                 &[number::PACKAGE],
-                format!("the files of the directory \"{directory}\" have several packages: {}", named.join(", ")),
+                format!(
+                    "the files of the directory \"{directory}\" have several packages: {}",
+                    named.join(", ")
+                ),
                 "give all of them one package".to_owned(),
             );
         }

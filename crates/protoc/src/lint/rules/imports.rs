@@ -1,11 +1,6 @@
 //! Rules about imports.
 
-use crate::{
-    ast::ImportKind,
-    check::rule::Report,
-    ir::Import,
-    lint::Context,
-};
+use crate::{ast::ImportKind, check::rule::Report, ir::Import, lint::Context};
 
 /// Reports the imports that are as they should not be.
 fn each(
@@ -38,7 +33,10 @@ pub(super) fn no_weak(context: &Context<'_>, report: &mut Report) {
 }
 
 pub(super) fn used(context: &Context<'_>, report: &mut Report) {
-    each(context, report, |import| import.unused, |import| {
-        (format!("the import \"{}\" is not used", import.path), "remove it".to_owned())
-    });
+    each(
+        context,
+        report,
+        |import| import.unused,
+        |import| (format!("the import \"{}\" is not used", import.path), "remove it".to_owned()),
+    );
 }

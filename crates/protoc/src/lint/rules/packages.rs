@@ -175,12 +175,15 @@ fn option_text(file: &File, number: u32) -> Option<String> {
 
 fn same_option(context: &Context<'_>, report: &mut Report, name: &str, number: u32) {
     for (package, files) in by_package(context) {
-        let values: BTreeSet<Option<String>> = files.iter().map(|file| option_text(file.file, number)).collect();
+        let values: BTreeSet<Option<String>> =
+            files.iter().map(|file| option_text(file.file, number)).collect();
         if values.len() < 2 {
             continue;
         }
-        let list: Vec<String> =
-            values.iter().map(|value| value.as_ref().map_or("none".to_owned(), |value| format!("\"{value}\""))).collect();
+        let list: Vec<String> = values
+            .iter()
+            .map(|value| value.as_ref().map_or("none".to_owned(), |value| format!("\"{value}\"")))
+            .collect();
         for file in files {
             report.at(
                 file,

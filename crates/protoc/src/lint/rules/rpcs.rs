@@ -79,7 +79,10 @@ pub(super) fn request_response_unique(context: &Context<'_>, report: &mut Report
             report.at(
                 rpc.file,
                 &rpc.path,
-                format!("the method \"{}\" has the type \"{request}\" for requests and responses", rpc.method.name),
+                format!(
+                    "the method \"{}\" has the type \"{request}\" for requests and responses",
+                    rpc.method.name
+                ),
                 "give it two types".to_owned(),
             );
         }

@@ -1,0 +1,146 @@
+//! `lint` beside buf: both have to break the same rules at the same places.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use super::tools::Tools;
+use crate::console::note;
+use crate::{process, project};
+
+const RUN_LIMIT: Duration = Duration::from_secs(600);
+
+/// How a program counts columns.
+#[derive(Clone, Copy)]
+struct Columns {
+    tab_width: usize,
+    /// Whether a character counts once however many bytes it has.
+    characters: bool,
+}
+
+const BUF: Columns = Columns { tab_width: 4, characters: true };
+/// As protoc.
+const CAROM: Columns = Columns { tab_width: 8, characters: false };
+
+/// How often each finding came: `file:line:byte: RULE`.
+type Findings = BTreeMap<String, usize>;
+
+/// What was compared, and each finding that only one of the programs has, by the line that may list it.
+pub(super) struct Compared {
+    pub(super) findings: usize,
+    pub(super) differences: Vec<(String, &'static str)>,
+}
+
+/// Compares all corpora; with `short` those that take seconds.
+pub(super) fn compare(tools: &Tools, short: bool) -> Result<Compared, String> {
+    let mut all = Compared { findings: 0, differences: Vec::new() };
+    for (name, root) in corpora(tools, short)? {
+        let out = project::cache().join("protoc-compare/findings.txt");
+        let config = r#"{"version":"v2","lint":{"use":["STANDARD"],"except":["PROTOVALIDATE"]}}"#;
+        let mut buf = tools.buf();
+        buf.args(["lint", ".", "--error-format", "msvs", "--config", config]);
+        let theirs = findings(&mut buf, &root, &out, BUF)?;
+        let ours = findings(tools.carom().args(["lint", ".", "--error_format=msvs"]), &root, &out, CAROM)?;
+        all.add(&format!("lint: {name}"), &theirs, &ours);
+    }
+    Ok(all)
+}
+
+impl Compared {
+    fn add(&mut self, name: &str, theirs: &Findings, ours: &Findings) {
+        let count: usize = theirs.values().sum();
+        note(&format!("{name}: {count} findings"));
+        self.findings += count;
+        let one_sided = |from: &Findings, other: &Findings, why| {
+            let differ = from.iter().filter(|(finding, count)| other.get(*finding) != Some(count));
+            differ.map(|(finding, _)| (format!("{name}: {finding}"), why)).collect::<Vec<_>>()
+        };
+        self.differences.extend(one_sided(theirs, ours, "is found by buf, and not by us as often"));
+        self.differences.extend(one_sided(ours, theirs, "is found by us, and not by buf as often"));
+    }
+}
+
+fn corpora(tools: &Tools, short: bool) -> Result<Vec<(&'static str, PathBuf)>, String> {
+    let scratch = project::cache().join("protoc-compare/lint");
+    project::fresh_folder(&scratch)?;
+    let common = scratch.join("common");
+    project::copy_folder(&tools.python_packages().join("google"), &common.join("google"))?;
+    let mut corpora = vec![
+        ("own files", project::root().join("crates/protoc/tests/lint")),
+        ("googleapis-common-protos", common),
+    ];
+    if let Some(google) = tools.google().filter(|_| !short) {
+        let copy = scratch.join("google");
+        project::copy_folder(google, &copy)?;
+        // Protobuf's own tests, which use the same names more than once.
+        let tests = copy.join("google/protobuf");
+        fs::remove_dir_all(&tests).map_err(|error| format!("cannot remove {}: {error}", tests.display()))?;
+        corpora.push(("google-proto-files", copy));
+    }
+    Ok(corpora)
+}
+
+/// Runs a program in a folder and reads its findings, which are more than is kept of an output: they go by way of a
+/// file.
+fn findings(command: &mut Command, root: &Path, out: &Path, columns: Columns) -> Result<Findings, String> {
+    let mut shell = Command::new("sh");
+    shell.args(["-c", "exec \"$@\" > \"$0\""]).arg(out).arg(command.get_program()).args(command.get_args());
+    let finished = process::capture(shell.current_dir(root), RUN_LIMIT)?;
+    let text = fs::read_to_string(out).map_err(|error| format!("cannot read {}: {error}", out.display()))?;
+    // 100 says that there are findings.
+    if finished.status.code() != Some(if text.is_empty() { 0 } else { 100 }) {
+        let said = process::last_lines(&format!("{text}{}", finished.stderr), 20);
+        return Err(format!(
+            "`{}` in {} ended with {}:\n{said}",
+            process::typed(command),
+            root.display(),
+            finished.status
+        ));
+    }
+    let mut lines_of: BTreeMap<String, Vec<Vec<u8>>> = BTreeMap::new();
+    let mut findings = Findings::new();
+    for line in text.lines() {
+        let (file, row, column, rule) =
+            parse(line).ok_or_else(|| format!("`{}` printed: {line}", process::typed(command)))?;
+        let lines = lines_of.entry(file.to_owned()).or_insert_with(|| {
+            let text = fs::read(root.join(file)).unwrap_or_default();
+            text.split(|byte| *byte == b'\n').map(<[u8]>::to_vec).collect()
+        });
+        let text = lines.get(row - 1).map_or(&[][..], Vec::as_slice);
+        let byte = columns.byte(text, column);
+        *findings.entry(format!("{file}:{row}:{byte}: {rule}")).or_default() += 1;
+    }
+    Ok(findings)
+}
+
+/// `file(line,column) : error RULE : message`
+fn parse(line: &str) -> Option<(&str, usize, usize, &str)> {
+    let (place, rest) = line.split_once(") : error ")?;
+    let (file, place) = place.rsplit_once('(')?;
+    let (row, column) = place.split_once(',')?;
+    let (rule, _) = rest.split_once(" : ")?;
+    Some((file, row.parse().ok().filter(|row| *row > 0)?, column.parse().ok()?, rule))
+}
+
+impl Columns {
+    /// The byte of a line, from 1, that a column means.
+    fn byte(self, line: &[u8], column: usize) -> usize {
+        let mut at = 0;
+        for (index, byte) in line.iter().enumerate() {
+            let continues = self.characters && byte & 0xc0 == 0x80;
+            if at + 1 >= column && !continues {
+                return index + 1;
+            }
+            at += match byte {
+                b'\t' => self.tab_width - at % self.tab_width,
+                _ => usize::from(!continues),
+            };
+        }
+        line.len() + 1
+    }
+}
+
+#[cfg(test)]
+mod tests;
