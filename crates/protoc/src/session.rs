@@ -337,6 +337,11 @@ impl Compilation {
         &self.pool
     }
 
+    /// The files that were asked for and all they import, each after its imports.
+    pub(crate) fn all_ids(&self) -> &[FileId] {
+        &self.order
+    }
+
     /// The files that were asked for, in the order in which they were.
     pub(crate) fn requested_ids(&self) -> &[FileId] {
         &self.requested

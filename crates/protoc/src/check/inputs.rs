@@ -19,6 +19,8 @@ const MAX_DEPTH: usize = 64;
 #[derive(Debug)]
 pub(crate) struct Inputs {
     pub(crate) paths: IncludePaths,
+    /// The directories of `paths`.
+    pub(crate) mappings: Vec<Mapping>,
     /// Import names, sorted, each once.
     pub(crate) names: Vec<String>,
 }
@@ -38,7 +40,7 @@ impl Inputs {
                 mappings.push(root("."));
             }
         }
-        let paths = IncludePaths::new(mappings, bundled_includes);
+        let paths = IncludePaths::new(mappings.clone(), bundled_includes);
         let mut names = Vec::new();
         for input in inputs {
             let mut files = vec![input.clone()];
@@ -55,7 +57,7 @@ impl Inputs {
         }
         names.sort();
         names.dedup();
-        Ok(Self { paths, names })
+        Ok(Self { paths, mappings, names })
     }
 
     /// Compiles all of them. Errors name files as the user would open them.
@@ -76,6 +78,11 @@ impl Inputs {
     pub(crate) fn shown(&self, name: &str) -> String {
         self.paths.disk_path(name).map_or_else(|| name.to_owned(), |path| driver::shown(&path))
     }
+}
+
+/// The path of a file below a directory, or of the file itself where `rest` is empty.
+pub(crate) fn below(path: &str, rest: &str) -> String {
+    if rest.is_empty() { path.to_owned() } else { format!("{}/{rest}", path.trim_end_matches('/')) }
 }
 
 /// All `.proto` files below a directory. Links to directories are not followed: they may lead round in circles.

@@ -100,6 +100,18 @@ impl Report {
         self.push(file.shown.clone(), place, source_line, message, suggestion);
     }
 
+    /// Something is wrong with the element of the first of the paths that has a place.
+    pub(crate) fn at_first(
+        &mut self,
+        file: &FileView<'_>,
+        paths: &[&[u32]],
+        message: String,
+        suggestion: String,
+    ) {
+        let path = paths.iter().find(|path| file.place(path).is_some());
+        self.at(file, path.copied().unwrap_or_default(), message, suggestion);
+    }
+
     /// Something is wrong with a file as a whole.
     pub(crate) fn about(&mut self, file: &FileView<'_>, message: String, suggestion: String) {
         self.push(file.shown.clone(), Place::START, None, message, suggestion);

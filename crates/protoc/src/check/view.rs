@@ -43,6 +43,10 @@ pub(crate) mod number {
     pub(crate) const NESTED_ENUM: u32 = 4;
     pub(crate) const NESTED_EXTENSION: u32 = 6;
     pub(crate) const ONEOF: u32 = 8;
+    /// `FieldDescriptorProto`
+    pub(crate) const FIELD_TYPE: u32 = 5;
+    pub(crate) const FIELD_TYPE_NAME: u32 = 6;
+    pub(crate) const FIELD_OPTIONS: u32 = 8;
     /// `EnumDescriptorProto`, `EnumValueDescriptorProto`
     pub(crate) const VALUE: u32 = 2;
     pub(crate) const ENUM_OPTIONS: u32 = 3;
@@ -94,6 +98,11 @@ impl EnumView<'_> {
 }
 
 impl MessageView<'_> {
+    /// The path of one of its fields.
+    pub(crate) fn field_path(&self, index: usize) -> Path {
+        item(&self.path, number::FIELD, index)
+    }
+
     /// The path of one of its oneofs.
     pub(crate) fn oneof_path(&self, index: usize) -> Path {
         item(&self.path, number::ONEOF, index)

@@ -229,6 +229,11 @@ pub(crate) struct Message {
 }
 
 impl Message {
+    /// Whether a oneof was made for a `proto3_optional` field.
+    pub(crate) fn is_synthetic_oneof(&self, index: usize) -> bool {
+        self.fields.iter().any(|field| field.proto3_optional && field.oneof == Some(index as u32))
+    }
+
     pub(crate) fn is_message_set(&self) -> bool {
         self.options.value.is_true(MESSAGE_SET_WIRE_FORMAT)
     }

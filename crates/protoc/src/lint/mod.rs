@@ -8,15 +8,14 @@ use std::{ffi::OsString, io::Write};
 
 use crate::{
     check::{
-        Outcome,
+        Command,
         arguments::{Arguments, Flags},
-        finding,
         inputs::Inputs,
-        rule::{self, Report},
+        rule::Report,
         view::FileView,
     },
     driver::Options,
-    ir::Pool,
+    ir::{FileId, Pool},
 };
 
 /// What rules look at.
@@ -80,10 +79,11 @@ Exit code: 0 where nothing was found, 100 where something was, 1 where files can
 Not checked: buf's PROTOVALIDATE, which judges the rules and CEL expressions of protovalidate.
 ";
 
-/// The category of rules that are applied unless others are named.
-const DEFAULT_CATEGORY: &str = "STANDARD";
 /// A comment that starts so, and goes on with a rule, lets the rule pass.
 const IGNORE: &str = "buf:lint:ignore";
+
+const COMMAND: Command<Check> =
+    Command { help: HELP, flags: FLAGS, rules: rules::TABLE, default_category: "STANDARD" };
 
 /// Runs the command. `args` do not contain its name. Returns the exit code.
 pub(crate) fn run(
@@ -92,60 +92,26 @@ pub(crate) fn run(
     stdout: &mut dyn Write,
     stderr: &mut dyn Write,
 ) -> i32 {
-    let outcome = try_run(options, args, stdout, stderr).unwrap_or_else(|message| {
-        // Where even the message cannot be written, the exit code has to say it.
-        let _unwritable = writeln!(stderr, "{message}");
-        Outcome::Failed
-    });
-    outcome.code()
-}
-
-fn try_run(
-    options: Options,
-    args: &[OsString],
-    stdout: &mut dyn Write,
-    stderr: &mut dyn Write,
-) -> Result<Outcome, String> {
-    let unwritable = |error: std::io::Error| format!("Cannot write the findings: {error}");
-    let arguments = Arguments::parse(args, &FLAGS)?;
-    if arguments.help || arguments.list_rules {
-        let text = if arguments.help { HELP.to_owned() } else { rule::list(rules::TABLE) };
-        stdout.write_all(text.as_bytes()).map_err(unwritable)?;
-        return Ok(Outcome::Clean);
-    }
-    let default = [DEFAULT_CATEGORY.to_owned()];
-    let wanted = if arguments.rules.is_empty() { &default[..] } else { &arguments.rules };
-    let rules = rule::select(rules::TABLE, wanted, &arguments.except)?;
-    if arguments.inputs.is_empty() {
-        return Err("Missing input: name .proto files or directories.".to_owned());
-    }
-    let inputs = Inputs::find(arguments.mappings.clone(), &arguments.inputs, options.bundled_includes)?;
-    let compilation = match inputs.compile() {
-        Ok(compilation) => compilation,
-        Err(diagnostics) => {
-            let out: &mut dyn Write = if arguments.format == finding::Format::Json { stdout } else { stderr };
-            finding::print_errors(&diagnostics, arguments.format, options.source_lines, out)
-                .map_err(unwritable)?;
-            return Ok(Outcome::Failed);
+    COMMAND.run(options.source_lines, args, stdout, stderr, |arguments, rules, output| {
+        let inputs =
+            Inputs::find(arguments.mappings.clone(), &arguments.inputs, options.bundled_includes)?;
+        let compilation = match inputs.compile() {
+            Ok(compilation) => compilation,
+            Err(diagnostics) => return output.errors(&diagnostics),
+        };
+        let pool = compilation.pool();
+        let view = |id: &FileId| FileView::new(pool, *id, inputs.shown(pool.file(*id).source.name()));
+        let files: Vec<FileView<'_>> = compilation.requested_ids().iter().map(view).collect();
+        let context = Context { pool, files: &files, settings: &settings(arguments) };
+        let ignore = (!arguments.is_set("--disallow_comment_ignores")).then_some(IGNORE);
+        let mut findings = Vec::new();
+        for rule in rules {
+            let mut report = Report::new(rule.name, ignore);
+            (rule.check)(&context, &mut report);
+            findings.extend(report.into_findings());
         }
-    };
-    let pool = compilation.pool();
-    let files: Vec<FileView<'_>> = compilation
-        .requested_ids()
-        .iter()
-        .map(|id| FileView::new(pool, *id, inputs.shown(pool.file(*id).source.name())))
-        .collect();
-    let context = Context { pool, files: &files, settings: &settings(&arguments) };
-    let ignore = (!arguments.is_set("--disallow_comment_ignores")).then_some(IGNORE);
-    let mut findings = Vec::new();
-    for rule in rules {
-        let mut report = Report::new(rule.name, ignore);
-        (rule.check)(&context, &mut report);
-        findings.extend(report.into_findings());
-    }
-    let outcome = if findings.is_empty() { Outcome::Clean } else { Outcome::Findings };
-    finding::print(findings, arguments.format, options.source_lines, stdout).map_err(unwritable)?;
-    Ok(outcome)
+        output.findings(findings)
+    })
 }
 
 fn settings(arguments: &Arguments) -> Settings {

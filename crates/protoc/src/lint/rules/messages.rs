@@ -30,13 +30,8 @@ pub(super) fn oneof_lower_snake_case(context: &Context<'_>, report: &mut Report)
     for file in context.files {
         for view in &file.messages {
             for (index, oneof) in view.definition.oneofs.iter().enumerate() {
-                // That of a `proto3_optional` field is nobody's to name.
-                let is_made_up = |index: usize| {
-                    let fields = &view.definition.fields;
-                    fields.iter().any(|field| field.proto3_optional && field.oneof == Some(index as u32))
-                };
                 let expected = names::lower_snake_case(&oneof.name);
-                if oneof.name != expected && !is_made_up(index) {
+                if oneof.name != expected && !view.definition.is_synthetic_oneof(index) {
                     report.at(
                         file,
                         &join(&view.oneof_path(index), &[number::NAME]),
