@@ -95,7 +95,17 @@ impl Report {
                 return;
             }
         }
-        let place = file.place(path).unwrap_or(Place::START);
+        self.at_place(file, file.place(path).unwrap_or(Place::START), message, suggestion);
+    }
+
+    /// Something is wrong at a place that no path names.
+    pub(crate) fn at_place(
+        &mut self,
+        file: &FileView<'_>,
+        place: Place,
+        message: String,
+        suggestion: String,
+    ) {
         let source_line = file.file.source.line_text(place.line);
         self.push(file.shown.clone(), place, source_line, message, suggestion);
     }
@@ -108,8 +118,10 @@ impl Report {
         message: String,
         suggestion: String,
     ) {
-        let path = paths.iter().find(|path| file.place(path).is_some());
-        self.at(file, path.copied().unwrap_or_default(), message, suggestion);
+        match paths.iter().find(|path| file.place(path).is_some()) {
+            Some(path) => self.at(file, path, message, suggestion),
+            None => self.about(file, message, suggestion),
+        }
     }
 
     /// Something is wrong with a file as a whole.

@@ -136,6 +136,8 @@ pub(crate) struct FileView<'a> {
     pub(crate) fields: Vec<FieldView<'a>>,
     pub(crate) services: Vec<ServiceView<'a>>,
     places: HashMap<Path, (Place, &'a str)>,
+    /// The messages that were made for maps, and the fields that they were made for.
+    map_fields: HashMap<Path, Path>,
 }
 
 impl<'a> FileView<'a> {
@@ -164,6 +166,7 @@ impl<'a> FileView<'a> {
             fields: Vec::new(),
             services: Vec::new(),
             places,
+            map_fields: HashMap::new(),
         };
         let list = |number, count| (0..count).map(move |index| item(&[], number, index));
         for (id, path) in file.messages.iter().zip(list(number::FILE_MESSAGE, file.messages.len())) {
@@ -195,7 +198,14 @@ impl<'a> FileView<'a> {
             self.enumeration(pool, *id, item(&path, number::NESTED_ENUM, index));
         }
         for (index, id) in definition.nested.iter().enumerate() {
-            self.message(pool, *id, item(&path, number::NESTED_MESSAGE, index));
+            let nested = item(&path, number::NESTED_MESSAGE, index);
+            let made_for = |field: &Field| field.ty.message() == Some(*id);
+            if pool.message(*id).map_entry
+                && let Some(index) = definition.fields.iter().position(made_for)
+            {
+                self.map_fields.insert(nested.clone(), item(&path, number::FIELD, index));
+            }
+            self.message(pool, *id, nested);
         }
         self.messages.push(MessageView { definition, path });
     }
@@ -214,9 +224,20 @@ impl<'a> FileView<'a> {
         self.name().rsplit_once('/').map_or(".", |(directory, _)| directory)
     }
 
-    /// Where the element of a path stands, if it has a place of its own.
+    /// Where the element of a path stands, if it has a place of its own. That of a map's entry, and of all in it, is
+    /// the map.
     pub(crate) fn place(&self, path: &[u32]) -> Option<Place> {
-        self.places.get(path).map(|(place, _)| *place)
+        let own = self.places.get(path);
+        let map = || (1..=path.len()).find_map(|length| self.map_fields.get(&path[..length]));
+        own.or_else(|| self.places.get(map()?)).map(|(place, _)| *place)
+    }
+
+    /// From the start of one token to the end of another.
+    pub(crate) fn place_of_tokens(&self, first: u32, last: u32) -> Option<Place> {
+        let File { source, tokens, .. } = self.file;
+        let start = source.position(tokens.get(first as usize)?.start);
+        let end = source.position(tokens.get(last as usize)?.end);
+        Some(Place { line: start.line, column: start.column, end_line: end.line, end_column: end.column })
     }
 
     /// The comments right above an element and above all that it is in.

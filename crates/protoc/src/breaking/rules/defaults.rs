@@ -3,16 +3,10 @@
 use crate::{
     ast::Scalar,
     breaking::pairs::{Context, FieldIn},
-    check::{
-        rule::Report,
-        view::join,
-    },
+    check::rule::Report,
     ir::Type,
     text::c_escape,
 };
-
-/// `FieldDescriptorProto.default_value`
-const DEFAULT_VALUE: u32 = 7;
 
 /// The value of a field that is not there.
 #[derive(Clone, Debug)]
@@ -114,12 +108,14 @@ pub(super) fn same_default(context: &Context<'_>, report: &mut Report) {
         if was.equals(&is) || (was.is_zero() && is.is_zero()) {
             continue;
         }
-        report.at_first(
-            new.file,
-            &[&join(&new.path, &[DEFAULT_VALUE]), &new.path],
-            format!("the {} changed its default from {} to {}", new.described(), was.shown(), is.shown()),
-            format!("keep {}", was.shown()),
-        );
+        let message = format!("the {} changed its default from {} to {}", new.described(), was.shown(), is.shown());
+        let suggestion = format!("keep {}", was.shown());
+        // From the word `default` on, which stands two tokens before the value.
+        let value = new.field.at.default;
+        match value.checked_sub(2).and_then(|word| new.file.place_of_tokens(word, value)) {
+            Some(place) => report.at_place(new.file, place, message, suggestion),
+            None => report.at(new.file, &new.path, message, suggestion),
+        }
     }
 }
 

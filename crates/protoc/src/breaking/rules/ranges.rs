@@ -42,23 +42,32 @@ fn uncovered((start, end): Inclusive, others: &[Inclusive]) -> Vec<Inclusive> {
     missing
 }
 
+/// A range as it would be written.
 fn shown((start, end): Inclusive) -> String {
-    if start == end { start.to_string() } else { format!("{start} to {end}") }
+    /// The last numbers of messages, of message sets and of enums.
+    const LAST: [i64; 3] = [(1 << 29) - 1, (1 << 31) - 2, (1 << 31) - 1];
+    match end {
+        end if start == end => start.to_string(),
+        end if LAST.contains(&end) => format!("{start} to max"),
+        end => format!("{start} to {end}"),
+    }
 }
 
 fn no_delete(report: &mut Report, kind: &str, element: &Ranged<'_>, old: &[Inclusive], mut new: Vec<Inclusive>) {
     new.sort_unstable();
     for range in old {
-        let missing: Vec<String> = uncovered(*range, &new).into_iter().map(shown).collect();
-        if !missing.is_empty() {
-            let missing = missing.join(", ");
-            report.at(
-                element.file,
-                element.path,
-                format!("of the {kind} range {} of {} {missing} was deleted", shown(*range), element.described),
-                format!("keep it: {} {missing};", if kind == "reserved" { kind } else { "extensions" }),
-            );
+        let missing = uncovered(*range, &new);
+        if missing.is_empty() {
+            continue;
         }
+        let (part, range) = (missing.iter().copied().map(shown).collect::<Vec<_>>().join(", "), shown(*range));
+        let part_of = if part == range { String::new() } else { format!("{part} of ") };
+        report.at(
+            element.file,
+            element.path,
+            format!("{part_of}the {kind} range {range} of {} was deleted", element.described),
+            format!("keep it: {} {part};", if kind == "reserved" { kind } else { "extensions" }),
+        );
     }
 }
 

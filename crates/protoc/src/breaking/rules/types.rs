@@ -69,14 +69,10 @@ fn written(field: &FieldIn<'_>) -> String {
 
 fn changed(report: &mut Report, old: &FieldIn<'_>, new: &FieldIn<'_>) {
     let (was, is) = (written(old), written(new));
-    // Names of types have a place other than that of words for types.
-    let part = match Kind::of(new) {
-        Kind::Scalar(_) => number::FIELD_TYPE,
-        Kind::Message | Kind::Group | Kind::Enum => number::FIELD_TYPE_NAME,
-    };
-    report.at(
+    // The name of a type has a place other than a word for a type, such as `group`.
+    report.at_first(
         new.file,
-        &join(&new.path, &[part]),
+        &[&join(&new.path, &[number::FIELD_TYPE]), &join(&new.path, &[number::FIELD_TYPE_NAME])],
         format!("the {} changed its type from \"{was}\" to \"{is}\"", new.described()),
         format!("keep \"{was}\", or add another field"),
     );
