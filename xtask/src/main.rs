@@ -38,7 +38,7 @@ usage: cargo xtask COMMAND
            --refresh     writes the figures down
   protoc-compare
            compiles what others wrote with protoc 36, grpcio-tools and Carom's compiler and compares the bytes;
-           checks it with buf and Carom's lint and compares the findings
+           checks it with buf and Carom's `lint` and `breaking` and compares the findings
            --short       only the corpora that take seconds
   bench    builds bench-server and bench-client and runs them beside the peers
            --peers DIR   the harness that compares gRPC servers and clients (or CAROM_PEERS)

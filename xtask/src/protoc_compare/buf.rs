@@ -1,4 +1,4 @@
-//! `lint` beside buf: both have to break the same rules at the same places.
+//! `lint` and `breaking` beside buf: both have to find the same rules broken at the same places.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -36,19 +36,81 @@ pub(super) struct Compared {
 /// Compares all corpora; with `short` those that take seconds.
 pub(super) fn compare(tools: &Tools, short: bool) -> Result<Compared, String> {
     let mut all = Compared { findings: 0, differences: Vec::new() };
-    for (name, root) in corpora(tools, short)? {
-        let out = project::cache().join("protoc-compare/findings.txt");
-        let config = r#"{"version":"v2","lint":{"use":["STANDARD"],"except":["PROTOVALIDATE"]}}"#;
-        let mut buf = tools.buf();
-        buf.args(["lint", ".", "--error-format", "msvs", "--config", config]);
-        let theirs = findings(&mut buf, &root, &out, BUF)?;
-        let ours = findings(tools.carom().args(["lint", ".", "--error_format=msvs"]), &root, &out, CAROM)?;
-        all.add(&format!("lint: {name}"), &theirs, &ours);
+    let scratch = project::cache().join("protoc-compare/rules");
+    project::fresh_folder(&scratch)?;
+    let tests = project::root().join("crates/protoc/tests");
+    let common = scratch.join("common");
+    project::copy_folder(&tools.python_packages().join("google"), &common.join("google"))?;
+    let old_common = tools.old_common_protos();
+    all.lint(tools, "own files", &tests.join("lint"))?;
+    all.lint(tools, "googleapis-common-protos", &common)?;
+    for category in CATEGORIES {
+        let versions = [tests.join("breaking/before"), tests.join("breaking/after")];
+        all.breaking(tools, "own files", &versions, &[category])?;
+        all.breaking(
+            tools,
+            "googleapis-common-protos",
+            &[old_common.to_path_buf(), common.clone()],
+            &[category],
+        )?;
     }
+    if let (Some(old), Some(new)) = (tools.old_google(), tools.google())
+        && !short
+    {
+        let versions = [scratch.join("google-before"), scratch.join("google")];
+        for (from, to) in [old, new].into_iter().zip(&versions) {
+            project::copy_folder(from, to)?;
+            // Protobuf's own tests, which use the same names more than once.
+            let tests = to.join("google/protobuf");
+            fs::remove_dir_all(&tests)
+                .map_err(|error| format!("cannot remove {}: {error}", tests.display()))?;
+        }
+        all.lint(tools, "google-proto-files", &versions[1])?;
+        all.breaking(tools, "google-proto-files", &versions, &CATEGORIES)?;
+    }
+    // What two categories have in common differs in both.
+    all.differences.sort();
+    all.differences.dedup();
     Ok(all)
 }
 
+/// The categories of `breaking`.
+const CATEGORIES: [&str; 4] = ["FILE", "PACKAGE", "WIRE_JSON", "WIRE"];
+
 impl Compared {
+    fn lint(&mut self, tools: &Tools, name: &str, root: &Path) -> Result<(), String> {
+        let config = r#"{"version":"v2","lint":{"use":["STANDARD"],"except":["PROTOVALIDATE"]}}"#;
+        let mut buf = tools.buf();
+        buf.args(["lint", ".", "--error-format", "msvs", "--config", config]);
+        let theirs = findings(&mut buf, root, BUF)?;
+        let ours = findings(tools.carom().args(["lint", ".", "--error_format=msvs"]), root, CAROM)?;
+        self.add(&format!("lint: {name}"), &theirs, &ours);
+        Ok(())
+    }
+
+    /// Compares what each of two versions breaks of the other.
+    fn breaking(
+        &mut self,
+        tools: &Tools,
+        name: &str,
+        [before, after]: &[PathBuf; 2],
+        categories: &[&str],
+    ) -> Result<(), String> {
+        let listed: Vec<String> = categories.iter().map(|category| format!("\"{category}\"")).collect();
+        let config = format!(r#"{{"version":"v2","breaking":{{"use":[{}]}}}}"#, listed.join(","));
+        for (direction, old, new) in [("forth", before, after), ("back", after, before)] {
+            let mut buf = tools.buf();
+            buf.args(["breaking", ".", "--error-format", "msvs", "--config", &config, "--against"]).arg(old);
+            let theirs = findings(&mut buf, new, BUF)?;
+            let mut carom = tools.carom();
+            carom.args(["breaking", ".", "--error_format=msvs", "--category", &categories.join(",")]);
+            let ours = findings(carom.arg("--against").arg(old), new, CAROM)?;
+            note(&format!("categories {}", categories.join(", ")));
+            self.add(&format!("breaking {direction}: {name}"), &theirs, &ours);
+        }
+        Ok(())
+    }
+
     fn add(&mut self, name: &str, theirs: &Findings, ours: &Findings) {
         let count: usize = theirs.values().sum();
         note(&format!("{name}: {count} findings"));
@@ -62,29 +124,10 @@ impl Compared {
     }
 }
 
-fn corpora(tools: &Tools, short: bool) -> Result<Vec<(&'static str, PathBuf)>, String> {
-    let scratch = project::cache().join("protoc-compare/lint");
-    project::fresh_folder(&scratch)?;
-    let common = scratch.join("common");
-    project::copy_folder(&tools.python_packages().join("google"), &common.join("google"))?;
-    let mut corpora = vec![
-        ("own files", project::root().join("crates/protoc/tests/lint")),
-        ("googleapis-common-protos", common),
-    ];
-    if let Some(google) = tools.google().filter(|_| !short) {
-        let copy = scratch.join("google");
-        project::copy_folder(google, &copy)?;
-        // Protobuf's own tests, which use the same names more than once.
-        let tests = copy.join("google/protobuf");
-        fs::remove_dir_all(&tests).map_err(|error| format!("cannot remove {}: {error}", tests.display()))?;
-        corpora.push(("google-proto-files", copy));
-    }
-    Ok(corpora)
-}
-
 /// Runs a program in a folder and reads its findings, which are more than is kept of an output: they go by way of a
 /// file.
-fn findings(command: &mut Command, root: &Path, out: &Path, columns: Columns) -> Result<Findings, String> {
+fn findings(command: &mut Command, root: &Path, columns: Columns) -> Result<Findings, String> {
+    let out = &project::cache().join("protoc-compare/findings.txt");
     let mut shell = Command::new("sh");
     shell.args(["-c", "exec \"$@\" > \"$0\""]).arg(out).arg(command.get_program()).args(command.get_args());
     let finished = process::capture(shell.current_dir(root), RUN_LIMIT)?;
@@ -110,6 +153,8 @@ fn findings(command: &mut Command, root: &Path, out: &Path, columns: Columns) ->
         });
         let text = lines.get(row - 1).map_or(&[][..], Vec::as_slice);
         let byte = columns.byte(text, column);
+        // How each calls a file that is gone.
+        let file = if file == "<input>" { "<deleted>" } else { file };
         *findings.entry(format!("{file}:{row}:{byte}: {rule}")).or_default() += 1;
     }
     Ok(findings)

@@ -1,7 +1,7 @@
 //! `cargo xtask protoc-compare`: the compiler beside protoc and grpcio-tools, on files that others wrote.
 //!
 //! Descriptor sets and plugin requests are compared with those of protoc 36, generated Python with that of grpcio-tools,
-//! byte for byte; what `lint` finds with what buf does, rule by rule and place by place. A difference is an error unless `crates/protoc/tests/differences.txt` lists it with its reason; one
+//! byte for byte; what `lint` and `breaking` find with what buf does, rule by rule and place by place. A difference is an error unless `crates/protoc/tests/differences.txt` lists it with its reason; one
 //! that is listed and does not show is an error too, so that the list can only shrink.
 
 mod buf;

@@ -32,12 +32,10 @@ impl Tree {
         let start = mappings.first().map_or(Path::new("."), |mapping| &mapping.disk_path);
         let start = if start.as_os_str().is_empty() { Path::new(".") } else { start };
         let start = if start.is_file() { start.parent().unwrap_or(start) } else { start };
-        let unknown = |why: &str| {
-            format!("--against={revision}: There is no such file or directory, and {why}")
-        };
-        let root = git(start, &["rev-parse", "--show-toplevel"])?.map_err(|said| {
-            unknown(&format!("{} is in no git repository: {said}", start.display()))
-        })?;
+        let unknown =
+            |why: &str| format!("--against={revision}: There is no such file or directory, and {why}");
+        let root = git(start, &["rev-parse", "--show-toplevel"])?
+            .map_err(|said| unknown(&format!("{} is in no git repository: {said}", start.display())))?;
         let root = PathBuf::from(root.trim_end_matches('\n'));
         let root = fs::canonicalize(&root)
             .map_err(|error| format!("{}: {}", root.display(), driver::reason(&error)))?;

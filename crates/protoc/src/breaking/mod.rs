@@ -18,13 +18,7 @@ use pairs::{Context, Version};
 use previous::Previous;
 
 use crate::{
-    check::{
-        Command,
-        arguments::Flags,
-        inputs::Inputs,
-        rule::Report,
-        view::FileView,
-    },
+    check::{Command, arguments::Flags, inputs::Inputs, rule::Report, view::FileView},
     driver::Options,
     ir::FileId,
     session::Compilation,
@@ -70,7 +64,8 @@ pub(crate) fn run(
 ) -> i32 {
     COMMAND.run(options.source_lines, args, stdout, stderr, |arguments, rules, output| {
         let bundled = options.bundled_includes;
-        let against = arguments.value("--against").ok_or("Missing flag: --against=FILE|DIRECTORY|REVISION")?;
+        let against =
+            arguments.value("--against").ok_or("Missing flag: --against=FILE|DIRECTORY|REVISION")?;
         let inputs = Inputs::find(arguments.mappings.clone(), &arguments.inputs, bundled)?;
         let previous = Previous::open(against, &inputs, &arguments.inputs, bundled)?;
         let (new, old) = match (inputs.compile(), previous.compile()) {
@@ -94,8 +89,12 @@ pub(crate) fn run(
     })
 }
 
-fn version<'a>(compilation: &'a Compilation, files: &[FileId], shown: &dyn Fn(&str) -> String) -> Version<'a> {
+fn version<'a>(
+    compilation: &'a Compilation,
+    files: &[FileId],
+    shown: &dyn Fn(&str) -> String,
+) -> Version<'a> {
     let pool = compilation.pool();
     let view = |id: &FileId| FileView::new(pool, *id, shown(pool.file(*id).source.name()));
-    Version { pool, files: files.iter().map(view).collect() }
+    Version::new(pool, files.iter().map(view).collect())
 }

@@ -1,7 +1,7 @@
 //! What of the old version belongs to what of the new one. Elements belong together by their full names, in whatever
 //! files they are; fields by their numbers, extensions by what they extend and their numbers.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use crate::{
     check::view::{EnumView, FieldView, FileView, MessageView, Path, ServiceView},
@@ -12,6 +12,7 @@ use crate::{
 pub(super) struct Version<'a> {
     pub(super) pool: &'a Pool,
     pub(super) files: Vec<FileView<'a>>,
+    by_name: HashMap<&'a str, usize>,
 }
 
 /// An element and the file it is in.
@@ -61,6 +62,11 @@ pub(super) struct Context<'a> {
 }
 
 impl<'a> Version<'a> {
+    pub(super) fn new(pool: &'a Pool, files: Vec<FileView<'a>>) -> Self {
+        let by_name = files.iter().enumerate().map(|(index, file)| (file.name(), index)).collect();
+        Self { pool, files, by_name }
+    }
+
     fn by_name<T>(
         &'a self,
         list: impl Fn(&'a FileView<'a>) -> &'a [T],
@@ -99,7 +105,7 @@ impl<'a> Version<'a> {
 
     /// The file of an import name.
     pub(super) fn file(&'a self, name: &str) -> Option<&'a FileView<'a>> {
-        self.files.iter().find(|file| file.name() == name)
+        self.by_name.get(name).map(|index| &self.files[*index])
     }
 }
 
@@ -112,8 +118,7 @@ fn both<'a, K: Ord, T>(old: BTreeMap<K, In<'a, T>>, new: &BTreeMap<K, In<'a, T>>
 impl<'a> Context<'a> {
     /// The files that both versions have.
     pub(super) fn files(&'a self) -> Vec<(&'a FileView<'a>, &'a FileView<'a>)> {
-        let new: BTreeMap<&str, &FileView<'_>> = self.new.files.iter().map(|file| (file.name(), file)).collect();
-        self.old.files.iter().filter_map(|old| Some((old, *new.get(old.name())?))).collect()
+        self.old.files.iter().filter_map(|old| Some((old, self.new.file(old.name())?))).collect()
     }
 
     pub(super) fn messages(&'a self) -> Vec<Pair<'a, MessageView<'a>>> {

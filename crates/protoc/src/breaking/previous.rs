@@ -100,7 +100,8 @@ struct SetFiles {
 
 impl SetFiles {
     fn read(path: &Path, elsewhere: IncludePaths) -> Result<Self, String> {
-        let set = fs::read(path).map_err(|error| format!("{}: {}", path.display(), driver::reason(&error)))?;
+        let set =
+            fs::read(path).map_err(|error| format!("{}: {}", path.display(), driver::reason(&error)))?;
         let files = encoded::files_of_set(&set).filter(|files| !files.is_empty());
         let files = files.ok_or_else(|| {
             format!("{}: This is no FileDescriptorSet, as --descriptor_set_out writes it.", path.display())
@@ -113,7 +114,8 @@ impl SetFiles {
     /// all imports are files of others.
     fn compared(&self, inputs: &Inputs) -> Vec<String> {
         let asked_for: HashSet<&String> = inputs.names.iter().collect();
-        let is_gone = |name: &str| bundled::bundled(name).is_none() && self.elsewhere.disk_path(name).is_none();
+        let is_gone =
+            |name: &str| bundled::bundled(name).is_none() && self.elsewhere.disk_path(name).is_none();
         self.names.iter().filter(|name| asked_for.contains(name) || is_gone(name)).cloned().collect()
     }
 }

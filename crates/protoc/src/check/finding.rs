@@ -129,7 +129,11 @@ pub(crate) fn print(
     source_lines: bool,
     out: &mut dyn io::Write,
 ) -> io::Result<()> {
-    findings.sort();
+    let key = |finding: &Finding| (finding.place.line, finding.place.column, finding.rule);
+    findings.sort_by(|one, other| {
+        let by_place = one.file.cmp(&other.file).then_with(|| key(one).cmp(&key(other)));
+        by_place.then_with(|| one.cmp(other))
+    });
     findings.dedup();
     for finding in &findings {
         writeln!(out, "{}", finding.render(format, source_lines))?;

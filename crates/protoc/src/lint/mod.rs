@@ -93,8 +93,7 @@ pub(crate) fn run(
     stderr: &mut dyn Write,
 ) -> i32 {
     COMMAND.run(options.source_lines, args, stdout, stderr, |arguments, rules, output| {
-        let inputs =
-            Inputs::find(arguments.mappings.clone(), &arguments.inputs, options.bundled_includes)?;
+        let inputs = Inputs::find(arguments.mappings.clone(), &arguments.inputs, options.bundled_includes)?;
         let compilation = match inputs.compile() {
             Ok(compilation) => compilation,
             Err(diagnostics) => return output.errors(&diagnostics),

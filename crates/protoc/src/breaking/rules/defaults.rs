@@ -108,7 +108,8 @@ pub(super) fn same_default(context: &Context<'_>, report: &mut Report) {
         if was.equals(&is) || (was.is_zero() && is.is_zero()) {
             continue;
         }
-        let message = format!("the {} changed its default from {} to {}", new.described(), was.shown(), is.shown());
+        let message =
+            format!("the {} changed its default from {} to {}", new.described(), was.shown(), is.shown());
         let suggestion = format!("keep {}", was.shown());
         // From the word `default` on, which stands two tokens before the value.
         let value = new.field.at.default;

@@ -20,7 +20,8 @@ const JSON_FORMAT: u32 = 6;
 pub(super) fn no_delete(context: &Context<'_>, report: &mut Report) {
     let pairs = context.files();
     for (old, new) in pairs {
-        let kept: BTreeSet<&str> = new.enums.iter().map(|view| nested_name(new, &view.definition.full_name)).collect();
+        let kept: BTreeSet<&str> =
+            new.enums.iter().map(|view| nested_name(new, &view.definition.full_name)).collect();
         for view in &old.enums {
             let name = nested_name(old, &view.definition.full_name);
             if !kept.contains(name) {

@@ -38,9 +38,8 @@ fn inner(options: &OptionMessage, number: u32) -> Option<&OptionMessage> {
 
 /// A feature of a language as it holds for a field: what the field says itself, or what it is in.
 fn language_feature(field: &FieldIn<'_>, [language, feature]: [u32; 2]) -> Option<u64> {
-    let own = |options: &OptionMessage, features: u32| {
-        inner(inner(options, features)?, language)?.varint(feature)
-    };
+    let own =
+        |options: &OptionMessage, features: u32| inner(inner(options, features)?, language)?.varint(feature);
     if let Some(value) = own(&field.field.options.value, OF_FIELD) {
         return Some(value);
     }
@@ -91,7 +90,8 @@ pub(super) fn same_java_utf8_validation(context: &Context<'_>, report: &mut Repo
         let name = |verifies: bool| if verifies { "VERIFY" } else { "NONE" };
         let (was, is) = (verifies(old), verifies(new));
         if was != is {
-            let own = join(&new.path, &[&[number::FIELD_OPTIONS, OF_FIELD], &JAVA_UTF8_VALIDATION[..]].concat());
+            let own =
+                join(&new.path, &[&[number::FIELD_OPTIONS, OF_FIELD], &JAVA_UTF8_VALIDATION[..]].concat());
             report.at_first(
                 new.file,
                 &[&[number::FILE_OPTIONS, JAVA_STRING_CHECK_UTF8], &own, &new.path],
@@ -129,9 +129,8 @@ fn cpp_string_type(field: &FieldIn<'_>) -> &'static str {
 }
 
 pub(super) fn same_cpp_string_type(context: &Context<'_>, report: &mut Report) {
-    let is_text = |field: &FieldIn<'_>| {
-        matches!(field.field.ty, Type::Scalar(Scalar::String | Scalar::Bytes))
-    };
+    let is_text =
+        |field: &FieldIn<'_>| matches!(field.field.ty, Type::Scalar(Scalar::String | Scalar::Bytes));
     for (old, new) in context.fields().iter().filter(|(old, new)| is_text(old) && is_text(new)) {
         let (was, is) = (cpp_string_type(old), cpp_string_type(new));
         let in_maps = old.in_map_entry() && new.in_map_entry();

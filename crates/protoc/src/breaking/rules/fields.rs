@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::messages::enclosing;
+use super::messages::{described, enclosing};
 use crate::{
     ast::Scalar,
     breaking::pairs::{Context, FieldIn, Pair, nested_name},
@@ -45,10 +45,7 @@ fn deleted(
             report.at(
                 new.file,
                 &new.element.path,
-                format!(
-                    "the field {} \"{}\" of the message \"{}\" was deleted",
-                    field.number, field.name, definition.name
-                ),
+                format!("{} was deleted", described(field, definition)),
                 suggest(field),
             );
         }

@@ -60,7 +60,10 @@ pub(super) fn no_remove_standard_descriptor_accessor(context: &Context<'_>, repo
             report.at(
                 new.file,
                 &join(&new.element.path, &[OPTIONS, NO_STANDARD_DESCRIPTOR_ACCESSOR]),
-                format!("the message \"{}\" sets no_standard_descriptor_accessor", new.element.definition.name),
+                format!(
+                    "the message \"{}\" sets no_standard_descriptor_accessor",
+                    new.element.definition.name
+                ),
                 "leave the option out".to_owned(),
             );
         }
@@ -88,38 +91,42 @@ pub(super) fn same_json_format(context: &Context<'_>, report: &mut Report) {
 pub(super) fn same_required_fields(context: &Context<'_>, report: &mut Report) {
     for Pair { old, new } in context.messages() {
         let definition = new.element.definition;
-        let has = |message: &Message, field: &Field| {
-            message.fields.iter().any(|other| other.number == field.number && other.is_required())
+        let required = |message: &Message| -> BTreeSet<i32> {
+            message.fields.iter().filter(|field| field.is_required()).map(|field| field.number).collect()
         };
+        let (was, is) = (required(old.element.definition), required(definition));
         for field in old.element.definition.fields.iter().filter(|field| field.is_required()) {
-            if !has(definition, field) {
+            if !is.contains(&field.number) {
                 report.at(
                     new.file,
                     &new.element.path,
                     format!(
-                        "the field {} \"{}\" of the message \"{}\" is no longer required, while earlier programs refuse \
-                         messages without it",
-                        field.number, field.name, definition.name
+                        "{} is no longer required, while earlier programs need it",
+                        described(field, definition)
                     ),
                     "keep it required".to_owned(),
                 );
             }
         }
         for (index, field) in definition.fields.iter().enumerate().filter(|(_, field)| field.is_required()) {
-            if !has(old.element.definition, field) {
+            if !was.contains(&field.number) {
                 report.at(
                     new.file,
                     &new.element.field_path(index),
                     format!(
-                        "the field {} \"{}\" of the message \"{}\" is newly required, while earlier programs do not send \
-                         it",
-                        field.number, field.name, definition.name
+                        "{} is newly required, while earlier programs do not send it",
+                        described(field, definition)
                     ),
                     "make it optional".to_owned(),
                 );
             }
         }
     }
+}
+
+/// A field of a message in words.
+pub(super) fn described(field: &Field, message: &Message) -> String {
+    format!("the field {} \"{}\" of the message \"{}\"", field.number, field.name, message.name)
 }
 
 pub(super) fn oneof_no_delete(context: &Context<'_>, report: &mut Report) {
@@ -131,7 +138,10 @@ pub(super) fn oneof_no_delete(context: &Context<'_>, report: &mut Report) {
                 report.at(
                     new.file,
                     &new.element.path,
-                    format!("the oneof \"{}\" of the message \"{}\" was deleted", oneof.name, definition.name),
+                    format!(
+                        "the oneof \"{}\" of the message \"{}\" was deleted",
+                        oneof.name, definition.name
+                    ),
                     "keep it".to_owned(),
                 );
             }

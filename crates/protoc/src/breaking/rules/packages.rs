@@ -50,7 +50,8 @@ fn deleted(
 }
 
 pub(super) fn enum_no_delete(context: &Context<'_>, report: &mut Report) {
-    let names = |file: &FileView<'_>| file.enums.iter().map(|view| view.definition.full_name.clone()).collect();
+    let names =
+        |file: &FileView<'_>| file.enums.iter().map(|view| view.definition.full_name.clone()).collect();
     deleted(context, report, "enum", names, enclosing);
 }
 
@@ -69,7 +70,8 @@ pub(super) fn message_no_delete(context: &Context<'_>, report: &mut Report) {
 }
 
 pub(super) fn service_no_delete(context: &Context<'_>, report: &mut Report) {
-    let names = |file: &FileView<'_>| file.services.iter().map(|view| view.service.full_name.clone()).collect();
+    let names =
+        |file: &FileView<'_>| file.services.iter().map(|view| view.service.full_name.clone()).collect();
     deleted(context, report, "service", names, |report, file, _, message, suggestion| {
         report.about(file, message, suggestion.to_owned());
     });

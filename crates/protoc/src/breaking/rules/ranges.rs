@@ -53,14 +53,21 @@ fn shown((start, end): Inclusive) -> String {
     }
 }
 
-fn no_delete(report: &mut Report, kind: &str, element: &Ranged<'_>, old: &[Inclusive], mut new: Vec<Inclusive>) {
+fn no_delete(
+    report: &mut Report,
+    kind: &str,
+    element: &Ranged<'_>,
+    old: &[Inclusive],
+    mut new: Vec<Inclusive>,
+) {
     new.sort_unstable();
     for range in old {
         let missing = uncovered(*range, &new);
         if missing.is_empty() {
             continue;
         }
-        let (part, range) = (missing.iter().copied().map(shown).collect::<Vec<_>>().join(", "), shown(*range));
+        let (part, range) =
+            (missing.iter().copied().map(shown).collect::<Vec<_>>().join(", "), shown(*range));
         let part_of = if part == range { String::new() } else { format!("{part} of ") };
         report.at(
             element.file,

@@ -59,7 +59,10 @@ fn same(
             report.at(
                 file,
                 &join(path, part),
-                format!("the method \"{}\" of the service \"{service}\" changed {what} from {was} to {is}", method.name),
+                format!(
+                    "the method \"{}\" of the service \"{service}\" changed {what} from {was} to {is}",
+                    method.name
+                ),
                 format!("keep {was}, or add another method"),
             );
         }
@@ -79,11 +82,23 @@ pub(super) fn same_server_streaming(context: &Context<'_>, report: &mut Report) 
 }
 
 pub(super) fn same_request_type(context: &Context<'_>, report: &mut Report) {
-    same(context, report, "its request type", |method| without_dot(&method.input.name), &[number::INPUT_TYPE]);
+    same(
+        context,
+        report,
+        "its request type",
+        |method| without_dot(&method.input.name),
+        &[number::INPUT_TYPE],
+    );
 }
 
 pub(super) fn same_response_type(context: &Context<'_>, report: &mut Report) {
-    same(context, report, "its response type", |method| without_dot(&method.output.name), &[number::OUTPUT_TYPE]);
+    same(
+        context,
+        report,
+        "its response type",
+        |method| without_dot(&method.output.name),
+        &[number::OUTPUT_TYPE],
+    );
 }
 
 pub(super) fn same_idempotency_level(context: &Context<'_>, report: &mut Report) {
