@@ -49,7 +49,7 @@ impl Previous {
         if path.is_dir() {
             let own = Mapping { virtual_path: String::new(), disk_path: path.to_owned() };
             let all = [&[own], mappings].concat();
-            let found = Inputs::find(all, &[name.clone()], bundled_includes)?;
+            let found = Inputs::find(all, std::slice::from_ref(&name), bundled_includes)?;
             return Ok(Self { name, files: Files::Directory(found.paths), names: found.names });
         }
         if path.is_file() {

@@ -1,7 +1,7 @@
 //! Compiled files as rules look at them: flat lists of elements, each with its path in the descriptor, by which its
 //! place and its comments are found.
 
-use std::collections::HashMap;
+use std::{cell::OnceCell, collections::HashMap};
 
 use crate::ir::{Enum, EnumId, Field, File, FileId, Message, MessageId, Pool, Service};
 
@@ -123,6 +123,9 @@ impl ServiceView<'_> {
     }
 }
 
+/// Where the elements of a file stand, by their paths, and the comments right above them.
+type Places = HashMap<Path, (Place, String)>;
+
 /// A file with all that is in it, whatever it is nested in, each list in the order of the descriptor.
 #[derive(Debug)]
 pub(crate) struct FileView<'a> {
@@ -135,7 +138,8 @@ pub(crate) struct FileView<'a> {
     /// Fields of messages, and extensions.
     pub(crate) fields: Vec<FieldView<'a>>,
     pub(crate) services: Vec<ServiceView<'a>>,
-    places: HashMap<Path, (Place, &'a str)>,
+    /// Found out when the first is asked for: most files have nothing that is complained of.
+    places: OnceCell<Places>,
     /// The messages that were made for maps, and the fields that they were made for.
     map_fields: HashMap<Path, Path>,
 }
@@ -144,19 +148,6 @@ impl<'a> FileView<'a> {
     /// The view of a file of a pool, which the user knows by the name `shown`.
     pub(crate) fn new(pool: &'a Pool, id: FileId, shown: String) -> Self {
         let file = pool.file(id);
-        let mut places = HashMap::new();
-        for (path, [line, column, end_line, end_column], comment) in
-            file.source_info.locations(&file.option_paths)
-        {
-            let place = Place {
-                line: line + 1,
-                column: column + 1,
-                end_line: end_line + 1,
-                end_column: end_column + 1,
-            };
-            // The first counts: what is repeated by a later `extend` of the same message does not.
-            places.entry(path).or_insert((place, comment));
-        }
         let mut view = Self {
             file,
             id,
@@ -165,7 +156,7 @@ impl<'a> FileView<'a> {
             enums: Vec::new(),
             fields: Vec::new(),
             services: Vec::new(),
-            places,
+            places: OnceCell::new(),
             map_fields: HashMap::new(),
         };
         let list = |number, count| (0..count).map(move |index| item(&[], number, index));
@@ -214,6 +205,32 @@ impl<'a> FileView<'a> {
         self.enums.push(EnumView { definition: pool.enumeration(id), path });
     }
 
+    fn places(&self) -> &Places {
+        self.places.get_or_init(|| {
+            let mut places = HashMap::new();
+            for (path, [line, column, end_line, end_column], comment) in self.locations() {
+                let place = Place {
+                    line: line + 1,
+                    column: column + 1,
+                    end_line: end_line + 1,
+                    end_column: end_column + 1,
+                };
+                // The first counts: what is repeated by a later `extend` of the same message does not.
+                places.entry(path).or_insert_with(|| (place, comment.to_owned()));
+            }
+            places
+        })
+    }
+
+    fn locations(&self) -> impl Iterator<Item = (Path, [u32; 4], &'a str)> + use<'a> {
+        self.file.source_info.locations(&self.file.option_paths)
+    }
+
+    /// Whether it says its syntax or edition.
+    pub(crate) fn says_syntax(&self) -> bool {
+        self.locations().any(|(path, ..)| path == [number::SYNTAX])
+    }
+
     /// The name under which the file is imported.
     pub(crate) fn name(&self) -> &'a str {
         self.file.source.name()
@@ -227,9 +244,9 @@ impl<'a> FileView<'a> {
     /// Where the element of a path stands, if it has a place of its own. That of a map's entry, and of all in it, is
     /// the map.
     pub(crate) fn place(&self, path: &[u32]) -> Option<Place> {
-        let own = self.places.get(path);
+        let own = self.places().get(path);
         let map = || (1..=path.len()).find_map(|length| self.map_fields.get(&path[..length]));
-        own.or_else(|| self.places.get(map()?)).map(|(place, _)| *place)
+        own.or_else(|| self.places().get(map()?)).map(|(place, _)| *place)
     }
 
     /// From the start of one token to the end of another.
@@ -241,8 +258,10 @@ impl<'a> FileView<'a> {
     }
 
     /// The comments right above an element and above all that it is in.
-    pub(crate) fn comments_around(&self, path: &[u32]) -> impl Iterator<Item = &'a str> {
-        (1..=path.len()).filter_map(|length| self.places.get(&path[..length])).map(|(_, comment)| *comment)
+    pub(crate) fn comments_around(&self, path: &[u32]) -> impl Iterator<Item = &str> {
+        (1..=path.len())
+            .filter_map(|length| self.places().get(&path[..length]))
+            .map(|(_, comment)| comment.as_str())
     }
 
     /// The path of one of its imports, by the index among all of them.

@@ -4,27 +4,38 @@ use crate::{
     check::{
         names,
         rule::Report,
-        view::{EnumView, FileView, join, number},
+        view::{FileView, Path, join, number},
     },
-    ir::EnumValue,
+    ir::{Enum, EnumValue},
     lint::Context,
 };
 
 /// `EnumOptions.allow_alias`
 const ALLOW_ALIAS: u32 = 2;
 
-/// All values of all enums: the file, the enum, the value, and the path of the value.
-fn each_value(
-    context: &Context<'_>,
-    check: &mut dyn FnMut(&FileView<'_>, &EnumView<'_>, &EnumValue, Vec<u32>),
-) {
+struct Value<'a> {
+    file: &'a FileView<'a>,
+    definition: &'a Enum,
+    value: &'a EnumValue,
+    path: Path,
+}
+
+/// All values of all enums.
+fn values<'a>(context: &'a Context<'a>) -> Vec<Value<'a>> {
+    let mut out = Vec::new();
     for file in context.files {
         for view in &file.enums {
-            for (index, value) in view.definition.values.iter().enumerate() {
-                check(file, view, value, view.value_path(index));
-            }
+            let definition = view.definition;
+            let of_enum = definition.values.iter().enumerate();
+            out.extend(of_enum.map(|(index, value)| Value {
+                file,
+                definition,
+                value,
+                path: view.value_path(index),
+            }));
         }
     }
+    out
 }
 
 pub(super) fn first_value_zero(context: &Context<'_>, report: &mut Report) {
@@ -74,7 +85,7 @@ pub(super) fn pascal_case(context: &Context<'_>, report: &mut Report) {
 }
 
 pub(super) fn value_upper_snake_case(context: &Context<'_>, report: &mut Report) {
-    each_value(context, &mut |file, _, value, path| {
+    for Value { file, value, path, .. } in values(context) {
         let expected = names::upper_snake_case(&value.name);
         if value.name != expected {
             report.at(
@@ -84,12 +95,12 @@ pub(super) fn value_upper_snake_case(context: &Context<'_>, report: &mut Report)
                 format!("write \"{expected}\""),
             );
         }
-    });
+    }
 }
 
 pub(super) fn value_prefix(context: &Context<'_>, report: &mut Report) {
-    each_value(context, &mut |file, view, value, path| {
-        let prefix = names::upper_snake_case(&view.definition.name) + "_";
+    for Value { file, definition, value, path } in values(context) {
+        let prefix = names::upper_snake_case(&definition.name) + "_";
         if !value.name.starts_with(&prefix) {
             report.at(
                 file,
@@ -98,14 +109,14 @@ pub(super) fn value_prefix(context: &Context<'_>, report: &mut Report) {
                 format!("write \"{prefix}{}\"", value.name),
             );
         }
-    });
+    }
 }
 
 pub(super) fn zero_value_suffix(context: &Context<'_>, report: &mut Report) {
     let suffix = &context.settings.enum_zero_value_suffix;
-    each_value(context, &mut |file, view, value, path| {
+    for Value { file, definition, value, path } in values(context) {
         if value.number == 0 && !value.name.ends_with(suffix) {
-            let expected = names::upper_snake_case(&view.definition.name) + suffix;
+            let expected = names::upper_snake_case(&definition.name) + suffix;
             report.at(
                 file,
                 &join(&path, &[number::NAME]),
@@ -113,5 +124,5 @@ pub(super) fn zero_value_suffix(context: &Context<'_>, report: &mut Report) {
                 format!("write \"{expected}\""),
             );
         }
-    });
+    }
 }

@@ -55,7 +55,7 @@ pub(super) fn lower_snake_case(context: &Context<'_>, report: &mut Report) {
 }
 
 pub(super) fn syntax_specified(context: &Context<'_>, report: &mut Report) {
-    for file in context.files.iter().filter(|file| file.place(&[number::SYNTAX]).is_none()) {
+    for file in context.files.iter().filter(|file| !file.says_syntax()) {
         report.about(
             file,
             "the file does not say its syntax, so that it is proto2".to_owned(),

@@ -75,7 +75,8 @@ pub(super) fn request_response_unique(context: &Context<'_>, report: &mut Report
             continue;
         }
         let both_may_be_empty = settings.allow_empty_requests && settings.allow_empty_responses;
-        if !settings.allow_same_request_response && !(request == EMPTY && both_may_be_empty) {
+        let may_be_same = settings.allow_same_request_response || (request == EMPTY && both_may_be_empty);
+        if !may_be_same {
             report.at(
                 rpc.file,
                 &rpc.path,
