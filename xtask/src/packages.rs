@@ -1,5 +1,6 @@
-//! Debian packages: installed where we may, named where we may not.
+//! Debian packages: installed where we may, named where we may not. Programs of Go modules.
 
+use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
@@ -7,6 +8,7 @@ use crate::console::note;
 use crate::process;
 
 const APT_LIMIT: Duration = Duration::from_secs(600);
+const GO_LIMIT: Duration = Duration::from_secs(1200);
 
 /// A program that must be there, and the Debian package that brings it.
 pub(crate) struct Needed {
@@ -52,6 +54,18 @@ pub(crate) fn install(packages: &[&str]) -> Result<(), String> {
         apt(&arguments).map_err(|reason| format!("{reason}\n{by_hand}"))?;
     }
     Ok(())
+}
+
+/// Builds programs of one Go module into a folder, unless they are there.
+pub(crate) fn go_install(folder: &Path, programs: &[&str], packages_of: &[String]) -> Result<(), String> {
+    if programs.iter().all(|name| folder.join(name).exists()) {
+        return Ok(());
+    }
+    ensure(&[Needed { program: "go", package: "golang-go" }])?;
+    note(&format!("go install {}", packages_of.join(" ")));
+    let mut go = Command::new("go");
+    go.arg("install").args(packages_of).env("GOBIN", folder).env("GOFLAGS", "-modcacherw");
+    process::quietly(&mut go, GO_LIMIT).map(drop)
 }
 
 fn is_root() -> bool {

@@ -101,8 +101,8 @@ impl Environment {
         command
     }
 
-    /// A program that one of its packages brings.
-    pub(crate) fn program(&self, name: &str) -> PathBuf {
+    /// A program that a package brought.
+    pub(crate) fn script(&self, name: &str) -> PathBuf {
         self.folder().join("bin").join(name)
     }
 
@@ -132,6 +132,11 @@ pub(crate) fn grpcio() -> Result<Environment, String> {
     // The release that Carom is compared with; trustme makes the certificates of the crosswise runs.
     environment.ensure_packages("grpcio", &["grpcio==1.85.*", "grpcio-tools==1.85.*", "trustme"])?;
     Ok(environment)
+}
+
+/// An environment for tools that are written in Python.
+pub(crate) fn tools() -> Result<Environment, String> {
+    Environment::ensure(&project::cache().join("venv-tools"))
 }
 
 /// Builds the wheel and installs it; an environment that has this wheel already stays as it is.
@@ -169,11 +174,11 @@ pub(crate) fn install_carom(build: Build) -> Result<Environment, String> {
 }
 
 fn build_wheel(build: Build, manifest: &Path) -> Result<PathBuf, String> {
-    let tools = Environment::ensure(&project::cache().join("venv-tools"))?;
+    let tools = tools()?;
     tools.ensure_packages("maturin", &["maturin>=1.16,<2"])?;
     let out = project::cache().join(format!("wheels-{}", build.profile()));
     project::fresh_folder(&out)?;
-    let mut maturin = Command::new(tools.folder().join("bin/maturin"));
+    let mut maturin = Command::new(tools.script("maturin"));
     maturin
         .args([
             "build",

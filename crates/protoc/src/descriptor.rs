@@ -16,11 +16,35 @@ pub(crate) struct Detail {
     pub(crate) retain_options: bool,
 }
 
-/// The encoded descriptor of a file.
-pub(crate) fn encode(pool: &Pool, id: FileId, detail: Detail) -> Vec<u8> {
-    let mut out = Writer::default();
-    Encoder { pool, detail, editions: pool.file(id).edition.is_named() }.file(id, &mut out);
-    out.into_bytes()
+/// The encoded descriptor of a file, in pieces: its places and comments, mostly the longest part, are not copied.
+pub(crate) struct Encoded<'a> {
+    before: Vec<u8>,
+    source_info: &'a [u8],
+    after: Vec<u8>,
+}
+
+impl<'a> Encoded<'a> {
+    pub(crate) fn new(pool: &'a Pool, id: FileId, detail: Detail) -> Self {
+        let encoder = Encoder { pool, detail, editions: pool.file(id).edition.is_named() };
+        let (mut before, mut after) = (Writer::default(), Writer::default());
+        encoder.declarations(id, &mut before);
+        let source_info = pool.file(id).source_info.as_ref().filter(|_| detail.source_info);
+        let source_info = source_info.map(|info| info.encoded(detail.retain_options));
+        if let Some(source_info) = source_info {
+            before.bytes_header(9, source_info.len());
+        }
+        encoder.dependencies_and_edition(id, &mut after);
+        Self {
+            before: before.into_bytes(),
+            source_info: source_info.unwrap_or_default(),
+            after: after.into_bytes(),
+        }
+    }
+
+    /// One behind the other they are the descriptor.
+    pub(crate) fn pieces(&self) -> [&[u8]; 3] {
+        [&self.before, self.source_info, &self.after]
+    }
 }
 
 struct Encoder<'a> {
@@ -32,7 +56,7 @@ struct Encoder<'a> {
 impl Encoder<'_> {
     fn options(&self, number: u32, options: &Options, out: &mut Writer) {
         let retain = self.detail.retain_options;
-        if options.is_encoded_empty() {
+        if options.encoded_empty {
             out.bytes(number, &[]);
         } else if !options.value.is_empty(retain) {
             out.message(number, |out| match retain {
@@ -42,15 +66,14 @@ impl Encoder<'_> {
         }
     }
 
-    fn file(&self, id: FileId, out: &mut Writer) {
+    /// What stands before the places.
+    fn declarations(&self, id: FileId, out: &mut Writer) {
         let file = self.pool.file(id);
         out.string(1, file.source.name());
         if !file.package.is_empty() {
             out.string(2, &file.package);
         }
-        let (for_options, plain): (Vec<&Import>, Vec<&Import>) =
-            file.imports.iter().partition(|import| import.kind == ImportKind::Option);
-        for import in &plain {
+        for import in file.imports.iter().filter(|import| import.kind != ImportKind::Option) {
             out.string(3, &import.path);
         }
         file.messages.iter().for_each(|id| out.message(4, |out| self.message(*id, out)));
@@ -58,11 +81,13 @@ impl Encoder<'_> {
         file.services.iter().for_each(|service| out.message(6, |out| self.service(service, out)));
         file.extensions.iter().for_each(|field| out.message(7, |out| self.field(field, out)));
         self.options(8, &file.options, out);
-        if self.detail.source_info && !file.source_info.absent {
-            out.message(9, |out| {
-                file.source_info.encode(&file.option_paths, self.detail.retain_options, out);
-            });
-        }
+    }
+
+    /// What stands behind the places.
+    fn dependencies_and_edition(&self, id: FileId, out: &mut Writer) {
+        let file = self.pool.file(id);
+        let (for_options, plain): (Vec<&Import>, Vec<&Import>) =
+            file.imports.iter().partition(|import| import.kind == ImportKind::Option);
         for (kind, number) in [(ImportKind::Public, 10), (ImportKind::Weak, 11)] {
             for (index, _) in plain.iter().enumerate().filter(|(_, import)| import.kind == kind) {
                 out.varint_field(number, index as u64);
@@ -127,8 +152,15 @@ impl Encoder<'_> {
         if let Some(number) = ty.number() {
             out.varint_field(5, u64::from(number));
         }
-        if !field.type_name.is_empty() {
-            out.string(6, &field.type_name);
+        let type_name = match ty {
+            Type::Message(id) | Type::Group(id) => Some(&self.pool.message(id).full_name),
+            Type::Enum(id) => Some(&self.pool.enumeration(id).full_name),
+            _ => None,
+        };
+        match type_name {
+            Some(name) => out.string(6, &format!(".{name}")),
+            None if !field.type_name.is_empty() => out.string(6, &field.type_name),
+            None => {}
         }
         if let Some(default) = &field.default {
             out.bytes(7, default);
@@ -137,8 +169,8 @@ impl Encoder<'_> {
         if let Some(oneof) = field.oneof {
             out.varint_field(9, u64::from(oneof));
         }
-        if self.detail.json_names || field.json_name_written {
-            out.string(10, &field.json_name);
+        if self.detail.json_names || field.json_name.is_some() {
+            out.string(10, &field.json_name());
         }
         if field.proto3_optional {
             out.varint_field(17, 1);
@@ -175,7 +207,7 @@ impl Encoder<'_> {
                 out.string(1, &method.name);
                 out.string(2, &method.input.name);
                 out.string(3, &method.output.name);
-                if method.options.statements.is_empty() && method.has_block {
+                if method.empty_block {
                     out.bytes(4, &[]);
                 }
                 self.options(4, &method.options, out);

@@ -1,20 +1,23 @@
 //! One run: files are loaded with what they import, parsed once each, and built in dependency order.
 
-use std::collections::{HashMap, HashSet};
+use std::io::{self, Write};
+
+use foldhash::{HashMap, HashMapExt, HashSet, HashSetExt};
 
 use crate::{
     ast::{FileItem, ImportKind},
     bundled,
-    descriptor::{self, Detail},
+    descriptor::{Detail, Encoded},
     diagnostics::{Diagnostics, Severity},
     encoded,
-    ir::{self, FileId, Imported, MessageId, ParsedFile, Pool, Symbol},
+    ir::{self, FileId, Imported, MessageId, ParsedFile, Places, Pool, Symbol},
     loader::Loader,
     message::{self, DecodeError, Dynamic},
     parse,
     source::{MAX_SOURCE_BYTES, Source},
-    source_info::SourceInfo,
+    source_info::{Recorded, SourceInfo},
     tokens::{self, Kind, Token},
+    wire::Writer,
 };
 
 /// The file whose messages give options their meaning.
@@ -45,12 +48,13 @@ pub fn compile<S: AsRef<str>>(
         states: HashMap::new(),
         finished: Vec::new(),
         requested: HashSet::new(),
+        late: HashMap::new(),
         diagnostics: Diagnostics::default(),
     };
-    session.require(DESCRIPTOR_PROTO);
-    let mut requested = Vec::new();
     let files: Vec<S> = files.into_iter().collect();
     session.requested = files.iter().map(|name| name.as_ref().to_owned()).collect();
+    session.require(DESCRIPTOR_PROTO);
+    let mut requested = Vec::new();
     for name in &files {
         // As protoc, go no further than the first file with errors: the next would mostly repeat them.
         match session.require(name.as_ref()) {
@@ -61,9 +65,8 @@ pub fn compile<S: AsRef<str>>(
     if session.diagnostics.has_errors() {
         return Err(session.diagnostics);
     }
-    // As protoc, for the files that were asked for and not for what they import.
-    for id in &requested {
-        ir::check_targets(&session.pool, *id, &mut session.diagnostics);
+    for late in requested.iter().filter_map(|id| session.late.remove(id)) {
+        session.diagnostics.extend(late);
     }
     if session.diagnostics.has_errors() {
         return Err(session.diagnostics);
@@ -87,6 +90,8 @@ struct Session<'a> {
     finished: Vec<FileId>,
     /// The names of the files that were asked for.
     requested: HashSet<String>,
+    /// What protoc finds in the files that were asked for when all of them are built, where it finds anything.
+    late: HashMap<FileId, Diagnostics>,
     diagnostics: Diagnostics,
 }
 
@@ -111,8 +116,12 @@ impl Session<'_> {
             let Some((import, token)) = top.imports.next() else {
                 let done = stack.pop()?;
                 let asked_for = self.requested.contains(&done.name);
-                let id = ir::build(&mut self.pool, done.parsed, asked_for, &mut self.diagnostics);
+                let mut late = Diagnostics::default();
+                let id = ir::build(&mut self.pool, done.parsed, asked_for, &mut self.diagnostics, &mut late);
                 self.finished.extend(id);
+                if let Some(id) = id.filter(|_| !late.is_empty()) {
+                    self.late.insert(id, late);
+                }
                 self.states.insert(done.name, State::Done(id));
                 if let Some(parent) = stack.last_mut() {
                     parent.parsed.imports.push(id.map_or(Imported::Refused, Imported::File));
@@ -186,10 +195,12 @@ impl Session<'_> {
         if failed {
             return None;
         }
-        let source_info = SourceInfo::new(&source, &tokens, &tree);
-        Some(
-            self.pending(import_token, ParsedFile { source, tokens, tree, source_info, imports: Vec::new() }),
-        )
+        // Every run reads this file, and next to none wants its places.
+        let places = match name == DESCRIPTOR_PROTO && !self.requested.contains(name) {
+            true => Places::Deferred,
+            false => Places::Recorded(Recorded::new(&source, &tokens, &tree)),
+        };
+        Some(self.pending(import_token, ParsedFile { source, tokens, tree, places, imports: Vec::new() }))
     }
 
     /// A file of which there is only the descriptor.
@@ -205,10 +216,8 @@ impl Session<'_> {
         // Unused imports are not reported: nobody wrote them.
         self.requested.remove(name);
         let tokens = vec![Token { kind: Kind::End, start: 0, end: 0 }];
-        let source_info = SourceInfo::from_encoded(source_info);
-        Some(
-            self.pending(import_token, ParsedFile { source, tokens, tree, source_info, imports: Vec::new() }),
-        )
+        let places = Places::Encoded(source_info.map(SourceInfo::from_encoded));
+        Some(self.pending(import_token, ParsedFile { source, tokens, tree, places, imports: Vec::new() }))
     }
 
     fn pending(&mut self, import_token: u32, parsed: ParsedFile) -> Pending {
@@ -354,11 +363,29 @@ impl Compilation {
 
     /// The encoded `FileDescriptorSet` of all files, as protoc writes it with `--include_imports`.
     pub fn file_descriptor_set(&self, source_info: bool) -> Vec<u8> {
-        let mut out = crate::wire::Writer::default();
+        let mut out = Writer::default();
         let detail = DescriptorDetail { source_info, retain_options: false };
         self.files().for_each(|file| out.bytes(1, &file.descriptor(detail)));
         out.into_bytes()
     }
+}
+
+/// Writes a `FileDescriptorSet`, file by file: a set can be larger than all that is kept for it.
+pub(crate) fn write_descriptor_set<'a>(
+    files: impl Iterator<Item = CompiledFile<'a>>,
+    detail: DescriptorDetail,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    for file in files {
+        let descriptor = file.encoded(detail);
+        let mut header = Writer::default();
+        header.bytes_header(1, descriptor.pieces().iter().map(|piece| piece.len()).sum());
+        out.write_all(&header.into_bytes())?;
+        for piece in descriptor.pieces() {
+            out.write_all(piece)?;
+        }
+    }
+    out.flush()
 }
 
 impl CompiledFile<'_> {
@@ -369,14 +396,18 @@ impl CompiledFile<'_> {
 
     /// The encoded `FileDescriptorProto` as descriptor sets and plugins get it: every field has its JSON name.
     pub fn descriptor(&self, detail: DescriptorDetail) -> Vec<u8> {
+        self.encoded(detail).pieces().concat()
+    }
+
+    fn encoded(&self, detail: DescriptorDetail) -> Encoded<'_> {
         let DescriptorDetail { source_info, retain_options } = detail;
         let detail = Detail { json_names: true, source_info, retain_options };
-        descriptor::encode(&self.compilation.pool, self.id, detail)
+        Encoded::new(&self.compilation.pool, self.id, detail)
     }
 
     /// The encoded `FileDescriptorProto` as generated code embeds it: JSON names only where they were written.
     pub fn embedded_descriptor(&self) -> Vec<u8> {
-        descriptor::encode(&self.compilation.pool, self.id, Detail::default())
+        Encoded::new(&self.compilation.pool, self.id, Detail::default()).pieces().concat()
     }
 
     /// Whether its descriptor with all options is another one than that without those for the source only.

@@ -37,14 +37,21 @@ impl Source {
         }
         text.truncate(MAX_SOURCE_BYTES);
         let mut line_starts = vec![0];
-        line_starts.extend(text.iter().enumerate().filter(|(_, b)| **b == b'\n').map(|(i, _)| i as u32 + 1));
-        let tabs = text.iter().enumerate().filter(|(_, b)| **b == b'\t').map(|(i, _)| i as u32).collect();
+        line_starts.extend(memchr::memchr_iter(b'\n', &text).map(|at| at as u32 + 1));
+        let tabs = memchr::memchr_iter(b'\t', &text).map(|at| at as u32).collect();
         Self { name: name.into(), text, line_starts, tabs, placeless: false }
     }
 
     /// A file that has no text: only its descriptor is there.
     pub(crate) fn placeless(name: &str) -> Self {
         Self { placeless: true, ..Self::new(name, Vec::new()) }
+    }
+
+    /// Keeps the name only. Every position is the start from now on.
+    pub(crate) fn drop_text(&mut self) {
+        self.text = Vec::new();
+        self.line_starts = vec![0];
+        self.tabs = Vec::new();
     }
 
     pub(crate) fn is_placeless(&self) -> bool {
@@ -64,7 +71,26 @@ impl Source {
     /// The position of a byte offset.
     pub fn position(&self, offset: u32) -> Position {
         let line = self.line_starts.partition_point(|start| *start <= offset).saturating_sub(1);
+        self.position_in(line, offset)
+    }
+
+    /// The positions of offsets that are asked for in their order, each in a step from the one before it.
+    pub(crate) fn positions(&self) -> impl FnMut(u32) -> Position + '_ {
+        let mut line = 0;
+        move |offset| {
+            while self.line_starts.get(line + 1).is_some_and(|next| *next <= offset) {
+                line += 1;
+            }
+            self.position_in(line, offset)
+        }
+    }
+
+    /// The position of an offset in a line counted from 0.
+    fn position_in(&self, line: usize, offset: u32) -> Position {
         let start = self.line_starts[line];
+        if self.tabs.is_empty() {
+            return Position { line: line as u32 + 1, column: offset.saturating_sub(start) + 1 };
+        }
         let first_tab = self.tabs.partition_point(|tab| *tab < start);
         let (mut column, mut from) = (0, start);
         for &tab in self.tabs[first_tab..].iter().take_while(|tab| **tab < offset) {

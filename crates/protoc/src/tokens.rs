@@ -86,7 +86,8 @@ impl Lexer<'_> {
             };
             let kind = match byte {
                 b'/' if self.peek_second() == b'/' => {
-                    self.skip_while(|b| b != b'\n');
+                    let rest = &self.text[self.at..];
+                    self.at += memchr::memchr(b'\n', rest).unwrap_or(rest.len());
                     continue;
                 }
                 b'/' if self.peek_second() == b'*' => {

@@ -51,23 +51,39 @@ impl Writer {
     }
 
     pub(crate) fn bytes(&mut self, number: u32, value: &[u8]) {
-        self.tag(number, 2);
-        self.varint(value.len() as u64);
+        self.bytes_header(number, value.len());
         self.raw(value);
+    }
+
+    /// What stands before a value of that many bytes.
+    pub(crate) fn bytes_header(&mut self, number: u32, length: usize) {
+        self.tag(number, 2);
+        self.varint(length as u64);
     }
 
     pub(crate) fn string(&mut self, number: u32, value: &str) {
         self.bytes(number, value.as_bytes());
     }
 
-    /// A message: its content is written in place and its length put in front of it.
+    /// A message: its content is written in place and its length put in front of it. There is room for the one byte
+    /// that most lengths take; content with a longer one is moved.
     pub(crate) fn message(&mut self, number: u32, content: impl FnOnce(&mut Self)) {
         self.tag(number, 2);
         let start = self.out.len();
+        self.out.push(0);
         content(self);
-        let mut length = Self::default();
-        length.varint((self.out.len() - start) as u64);
-        self.out.splice(start..start, length.out);
+        let end = self.out.len();
+        let mut length = end - start - 1;
+        let more = length.checked_ilog2().unwrap_or(0) as usize / 7;
+        if more > 0 {
+            self.out.resize(end + more, 0);
+            self.out.copy_within(start + 1..end, start + 1 + more);
+        }
+        for byte in &mut self.out[start..start + more] {
+            *byte = length as u8 | 0x80;
+            length >>= 7;
+        }
+        self.out[start + more] = length as u8;
     }
 
     pub(crate) fn group(&mut self, number: u32, content: impl FnOnce(&mut Self)) {

@@ -30,7 +30,10 @@ fn compare(category: &str, old: &str, new: &str, golden: &str) -> String {
     if env::var_os("CAROM_REFRESH").is_some() {
         fs::write(golden, &found).expect("the golden is written");
     }
-    assert_eq!(found, fs::read_to_string(golden).expect("the golden is there"));
+    let expected = fs::read_to_string(golden).expect("the golden is there");
+    let differ = found.lines().zip(expected.lines()).find(|(found, expected)| found != expected);
+    assert_eq!(differ, None, "the first finding that is not as in {golden}");
+    assert_eq!(found.lines().count(), expected.lines().count());
     found
 }
 

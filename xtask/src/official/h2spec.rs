@@ -6,9 +6,8 @@ use std::time::{Duration, Instant};
 
 use super::Trial;
 use super::kit::{self, Kit};
-use super::peers::go_install;
 use crate::console::{note, step};
-use crate::{process, project};
+use crate::{packages, process, project};
 
 const VERSION: &str = "v2.2.1+incompatible";
 const LIMIT: Duration = Duration::from_secs(300);
@@ -21,7 +20,7 @@ pub(crate) fn run(kit: &Kit, short: bool) -> Result<Vec<Trial>, String> {
     step("h2spec");
     let folder = project::cache().join("peers/h2spec");
     let package = format!("github.com/summerwind/h2spec/cmd/h2spec@{VERSION}");
-    go_install(&folder, &["h2spec"], &[package])?;
+    packages::go_install(&folder, &["h2spec"], &[package])?;
     let testee = |port: u16| {
         let mut command = kit.program("h2-testee");
         command.arg(port.to_string());

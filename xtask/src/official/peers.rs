@@ -4,11 +4,12 @@ mod carom;
 mod cpp;
 mod grpc_go;
 mod grpc_java;
+mod grpc_js;
 mod python;
 mod tonic;
 
 pub(crate) use self::carom::Carom;
-pub(crate) use self::grpc_go::{GrpcGo, go_install};
+pub(crate) use self::grpc_go::GrpcGo;
 pub(crate) use self::grpc_java::GrpcJava;
 
 use std::path::PathBuf;
@@ -54,6 +55,7 @@ pub(crate) fn all() -> Vec<Box<dyn Peer>> {
         Box::new(GrpcJava { okhttp: true }),
         Box::new(tonic::Tonic),
         Box::new(cpp::Cpp),
+        Box::new(grpc_js::GrpcJs),
     ]
 }
 

@@ -24,6 +24,8 @@ const BUF: Columns = Columns { tab_width: 4, characters: true };
 /// As protoc.
 const CAROM: Columns = Columns { tab_width: 8, characters: false };
 
+const DEFAULT: &[u8] = b"default";
+
 /// How often each finding came: `file:line:byte: RULE`.
 type Findings = BTreeMap<String, usize>;
 
@@ -152,7 +154,12 @@ fn findings(command: &mut Command, root: &Path, columns: Columns) -> Result<Find
             text.split(|byte| *byte == b'\n').map(<[u8]>::to_vec).collect()
         });
         let text = lines.get(row - 1).map_or(&[][..], Vec::as_slice);
-        let byte = columns.byte(text, column);
+        let mut byte = columns.byte(text, column);
+        if rule == "FIELD_SAME_DEFAULT" {
+            // buf's place is the word `default`; ours is that of descriptors, the value.
+            let upto = &text[..(byte - 1 + DEFAULT.len()).min(text.len())];
+            byte = upto.windows(DEFAULT.len()).rposition(|word| word == DEFAULT).map_or(byte, |at| at + 1);
+        }
         // How each calls a file that is gone.
         let file = if file == "<input>" { "<deleted>" } else { file };
         *findings.entry(format!("{file}:{row}:{byte}: {rule}")).or_default() += 1;

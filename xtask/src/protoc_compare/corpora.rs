@@ -35,18 +35,9 @@ const UNSTABLE: &str = "test_messages_edition_unstable.proto";
 
 /// All corpora; with `short` those that are small.
 pub(super) fn all(tools: &Tools, short: bool) -> Result<Vec<Corpus>, String> {
-    let own = project::root().join("crates/protoc/tests/valid");
     let mut corpora = vec![
-        Corpus {
-            name: "own files",
-            batches: vec![Batch { files: protos(&own)?, python: true }],
-            includes: vec![own, tools.include()],
-        },
-        Corpus {
-            name: "googleapis-common-protos",
-            batches: vec![Batch { files: below(tools.python_packages(), "google")?, python: true }],
-            includes: vec![tools.python_packages().to_path_buf(), tools.include()],
-        },
+        own(tools)?,
+        common(tools)?,
         Corpus {
             name: "protobuf",
             batches: singly(protos(&tools.include())?, short),
@@ -79,6 +70,33 @@ pub(super) fn all(tools: &Tools, short: bool) -> Result<Vec<Corpus>, String> {
         corpora.push(Corpus { name: "envoy-types", batches: vec![Batch { files, python: true }], includes });
     }
     Ok(corpora)
+}
+
+/// The corpora that plugins are run on. The first one has what others import of it.
+pub(super) fn for_plugins(tools: &Tools) -> Result<Vec<Corpus>, String> {
+    let well_known = Corpus {
+        name: "well-known files",
+        batches: vec![Batch { files: below(&tools.include(), "google")?, python: true }],
+        includes: vec![tools.include()],
+    };
+    Ok(vec![well_known, common(tools)?, own(tools)?])
+}
+
+fn own(tools: &Tools) -> Result<Corpus, String> {
+    let own = project::root().join("crates/protoc/tests/valid");
+    Ok(Corpus {
+        name: "own files",
+        batches: vec![Batch { files: protos(&own)?, python: true }],
+        includes: vec![own, tools.include()],
+    })
+}
+
+fn common(tools: &Tools) -> Result<Corpus, String> {
+    Ok(Corpus {
+        name: "googleapis-common-protos",
+        batches: vec![Batch { files: below(tools.python_packages(), "google")?, python: true }],
+        includes: vec![tools.python_packages().to_path_buf(), tools.include()],
+    })
 }
 
 /// One batch a file. In the short form only the conformance messages, which use most of the language.

@@ -1,11 +1,13 @@
 //! `cargo xtask protoc-compare`: the compiler beside protoc and grpcio-tools, on files that others wrote.
 //!
-//! Descriptor sets and plugin requests are compared with those of protoc 36, generated Python with that of grpcio-tools,
-//! byte for byte; what `lint` and `breaking` find with what buf does, rule by rule and place by place. A difference is an error unless `crates/protoc/tests/differences.txt` lists it with its reason; one
-//! that is listed and does not show is an error too, so that the list can only shrink.
+//! Descriptor sets, plugin requests and what real plugins generate are compared with protoc 36, generated Python with
+//! grpcio-tools, byte for byte; what `lint` and `breaking` find with buf, rule by rule and place by place. A difference
+//! is an error unless `crates/protoc/tests/differences.txt` lists it with its reason; one that is listed and does not show
+//! is an error too, so that the list can only shrink.
 
 mod buf;
 mod corpora;
+mod plugins;
 mod tools;
 
 use std::collections::BTreeSet;
@@ -55,7 +57,8 @@ const SETS: [(&str, &[&str]); 4] = [
     ("set with all options", &["--include_imports", "--include_source_info", "--retain_options"]),
 ];
 const REQUEST: &str = "plugin request";
-const PYTHON: &str = "python";
+/// What is compared of generated Python: the name, and the parameter of `--grpc_python_out`.
+const PYTHON: [(&str, &str); 2] = [("python", ""), ("python with the beta API", "grpc_1_0,google.:")];
 
 fn compare(short: bool) -> Result<String, String> {
     step("protoc 36, grpcio-tools and the corpora");
@@ -81,6 +84,14 @@ fn compare(short: bool) -> Result<String, String> {
         }
         compared += count;
         note(&format!("{}: {files} files, {count} comparisons", corpus.name));
+    }
+    for (line, difference) in plugins::compare(&tools, &scratch, short)? {
+        compared += 1;
+        if let Some(difference) = difference
+            && !listed.remove(&line)
+        {
+            wrong.push(format!("{line}: {difference}"));
+        }
     }
     step("Comparing with buf");
     let rules = buf::compare(&tools, short)?;
@@ -137,15 +148,14 @@ fn differences(
         tools::without_version(&out.join("request.bin"))
     };
     found.push((REQUEST, both(scratch, [tools.protoc(), tools.carom()], make)?));
-    if batch.python {
+    for (what, parameter) in PYTHON.into_iter().filter(|_| batch.python) {
         let make = |command: Command, out: &Path| {
             run_compiler(command, corpus, batch, |command| {
-                for generator in ["python", "pyi", "grpc_python"] {
-                    command.arg(format!("--{generator}_out")).arg(out);
-                }
+                command.arg("--python_out").arg(out).arg("--pyi_out").arg(out);
+                command.arg(format!("--grpc_python_out={parameter}{}", out.display()));
             })
         };
-        found.push((PYTHON, both(scratch, [tools.grpc_tools(), tools.carom()], make)?));
+        found.push((what, both(scratch, [tools.grpc_tools(), tools.carom()], make)?));
     }
     Ok(found)
 }

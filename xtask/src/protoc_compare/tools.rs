@@ -66,7 +66,7 @@ impl Tools {
     }
 
     pub(super) fn buf(&self) -> Command {
-        Command::new(self.environment.program("buf"))
+        Command::new(self.environment.script("buf"))
     }
 
     pub(super) fn carom(&self) -> Command {

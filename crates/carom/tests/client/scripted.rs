@@ -316,3 +316,24 @@ async fn the_servers_reset_at_the_deadline_is_the_deadline() {
     peer.flush().await;
     assert_eq!(soon(call).await.unwrap().unwrap_err().code(), Code::DeadlineExceeded);
 }
+
+/// A server on nghttp2 cannot end a stream whose window is shut, and the caller waits for that end.
+#[tokio::test]
+async fn an_answer_that_fills_the_window_leaves_room_for_its_end() {
+    let window = Config::default().initial_stream_window as usize;
+    for size in [window, window + 50_000] {
+        let (_listener, channel, mut peer) = start(Config::default()).await;
+        let call = call(&channel);
+        let key = peer.request().await;
+        peer.conn.send_headers(key, &HEAD, false);
+        peer.conn.send_data(key, framed(&vec![0; size - 5]), false);
+        // In place of the end, which our engine would send regardless: a message too many.
+        peer.conn.send_data(key, framed(b"2"), false);
+        peer.conn.send_trailers(key, Box::new(Raw(&[("grpc-status", "0")])));
+        let peer = tokio::spawn(peer.run_out());
+        let status = soon(call).await.unwrap().unwrap_err();
+        assert_eq!(status.code(), Code::Unimplemented, "two messages");
+        drop(channel);
+        soon(peer).await.unwrap();
+    }
+}

@@ -187,6 +187,8 @@ impl Peer {
                 if let Some(event) = self.conn.next_event(Instant::now()) {
                     return event;
                 }
+                // What was read may have let something go.
+                self.flush().await;
                 if self.socket.read_buf(self.conn.input()).await.expect("reads") == 0 {
                     self.conn.handle_eof();
                 }

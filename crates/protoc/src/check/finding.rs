@@ -1,10 +1,11 @@
 //! What a rule found, and the forms in which it is printed.
 
-use std::{fmt::Write as _, io};
+use std::{fmt::Write as _, fs, io};
 
 use crate::{
     check::view::Place,
     diagnostics::{Diagnostic, Severity},
+    source::Source,
 };
 
 /// The form of the output.
@@ -48,8 +49,6 @@ pub(crate) struct Finding {
     pub(crate) message: String,
     /// What to write instead.
     pub(crate) suggestion: String,
-    /// The source line, for display.
-    pub(crate) source_line: Option<String>,
 }
 
 impl Finding {
@@ -62,23 +61,15 @@ impl Finding {
             rule: COMPILE,
             message: diagnostic.message.clone(),
             suggestion: String::new(),
-            source_line: None,
         }
     }
 
-    fn render(&self, format: Format, source_lines: bool) -> String {
+    fn render(&self, format: Format) -> String {
         let Self { file, place: Place { line, column, .. }, rule, message, suggestion, .. } = self;
         let text = if suggestion.is_empty() { message.clone() } else { format!("{message}; {suggestion}") };
         let file = if file.is_empty() { "<deleted>" } else { file };
         match format {
-            Format::Text => {
-                let mut out = format!("{file}:{line}:{column}: {rule}: {text}");
-                if source_lines && let Some(source_line) = &self.source_line {
-                    let width = source_line.chars().count().min(*column as usize - 1);
-                    let _infallible = write!(out, "\n  {source_line}\n  {:width$}^", "");
-                }
-                out
-            }
+            Format::Text => format!("{file}:{line}:{column}: {rule}: {text}"),
             Format::Gcc => format!("{file}:{line}:{column}: error: {text} [{rule}]"),
             Format::Msvs => format!("{file}({line},{column}) : error {rule} : {text}"),
             Format::Json => self.json(),
@@ -135,8 +126,20 @@ pub(crate) fn print(
         by_place.then_with(|| one.cmp(other))
     });
     findings.dedup();
+    let mut source: Option<Source> = None;
     for finding in &findings {
-        writeln!(out, "{}", finding.render(format, source_lines))?;
+        writeln!(out, "{}", finding.render(format))?;
+        if !source_lines || format != Format::Text || finding.place == Place::START {
+            continue;
+        }
+        // The compiler has let go of the text.
+        if source.as_ref().is_none_or(|source| source.name() != finding.file) {
+            source = fs::read(&finding.file).ok().map(|text| Source::new(&finding.file, text));
+        }
+        if let Some(line) = source.as_ref().and_then(|source| source.line_text(finding.place.line)) {
+            let width = line.chars().count().min(finding.place.column as usize - 1);
+            writeln!(out, "  {line}\n  {:width$}^", "")?;
+        }
     }
     out.flush()
 }
@@ -152,7 +155,7 @@ pub(crate) fn print_errors(
         let text = match format {
             Format::Text | Format::Gcc if source_lines => diagnostic.render_with_source(),
             Format::Text | Format::Gcc => diagnostic.to_string(),
-            Format::Msvs | Format::Json => Finding::of_compiler(diagnostic).render(format, false),
+            Format::Msvs | Format::Json => Finding::of_compiler(diagnostic).render(format),
         };
         writeln!(out, "{text}")?;
     }

@@ -95,19 +95,8 @@ impl Report {
                 return;
             }
         }
-        self.at_place(file, file.place(path).unwrap_or(Place::START), message, suggestion);
-    }
-
-    /// Something is wrong at a place that no path names.
-    pub(crate) fn at_place(
-        &mut self,
-        file: &FileView<'_>,
-        place: Place,
-        message: String,
-        suggestion: String,
-    ) {
-        let source_line = file.file.source.line_text(place.line);
-        self.push(file.shown.clone(), place, source_line, message, suggestion);
+        let place = file.place(path).unwrap_or(Place::START);
+        self.push(file.shown.clone(), place, message, suggestion);
     }
 
     /// Something is wrong with the element of the first of the paths that has a place.
@@ -126,23 +115,16 @@ impl Report {
 
     /// Something is wrong with a file as a whole.
     pub(crate) fn about(&mut self, file: &FileView<'_>, message: String, suggestion: String) {
-        self.push(file.shown.clone(), Place::START, None, message, suggestion);
+        self.push(file.shown.clone(), Place::START, message, suggestion);
     }
 
     /// A file is missing.
     pub(crate) fn about_none(&mut self, message: String, suggestion: String) {
-        self.push(String::new(), Place::START, None, message, suggestion);
+        self.push(String::new(), Place::START, message, suggestion);
     }
 
-    fn push(
-        &mut self,
-        file: String,
-        place: Place,
-        source_line: Option<String>,
-        message: String,
-        suggestion: String,
-    ) {
-        self.findings.push(Finding { file, place, rule: self.rule, message, suggestion, source_line });
+    fn push(&mut self, file: String, place: Place, message: String, suggestion: String) {
+        self.findings.push(Finding { file, place, rule: self.rule, message, suggestion });
     }
 
     pub(crate) fn into_findings(self) -> Vec<Finding> {

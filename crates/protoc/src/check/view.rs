@@ -3,7 +3,10 @@
 
 use std::{cell::OnceCell, collections::HashMap};
 
-use crate::ir::{Enum, EnumId, Field, File, FileId, Message, MessageId, Pool, Service};
+use crate::{
+    ir::{Enum, EnumId, Field, File, FileId, Message, MessageId, Pool, Service},
+    source_info::SourceInfo,
+};
 
 /// Where something stands, lines and columns counted from 1, the end column one behind the last character. A column
 /// counts as [`crate::source::Position`] says.
@@ -223,7 +226,7 @@ impl<'a> FileView<'a> {
     }
 
     fn locations(&self) -> impl Iterator<Item = (Path, [u32; 4], &'a str)> + use<'a> {
-        self.file.source_info.locations(&self.file.option_paths)
+        self.file.source_info.iter().flat_map(SourceInfo::locations)
     }
 
     /// Whether it says its syntax or edition.
@@ -247,14 +250,6 @@ impl<'a> FileView<'a> {
         let own = self.places().get(path);
         let map = || (1..=path.len()).find_map(|length| self.map_fields.get(&path[..length]));
         own.or_else(|| self.places().get(map()?)).map(|(place, _)| *place)
-    }
-
-    /// From the start of one token to the end of another.
-    pub(crate) fn place_of_tokens(&self, first: u32, last: u32) -> Option<Place> {
-        let File { source, tokens, .. } = self.file;
-        let start = source.position(tokens.get(first as usize)?.start);
-        let end = source.position(tokens.get(last as usize)?.end);
-        Some(Place { line: start.line, column: start.column, end_line: end.line, end_column: end.column })
     }
 
     /// The comments right above an element and above all that it is in.

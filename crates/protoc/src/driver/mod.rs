@@ -26,7 +26,7 @@ use crate::{
     diagnostics::{Diagnostic, Diagnostics, Severity},
     generate::{BUILT_IN, Generator, GrpcPython, Pyi, Python, Request},
     loader::{IncludePaths, Mapping, VirtualName},
-    session::{Compilation, DescriptorDetail, compile},
+    session::{Compilation, DescriptorDetail, compile, write_descriptor_set},
 };
 
 /// The protoc whose behaviour and generated code these are.
@@ -385,16 +385,18 @@ fn write_set(
     compilation: &Compilation,
     stdout: &mut dyn Write,
 ) -> Result<(), String> {
-    let mut out = crate::wire::Writer::default();
     let detail =
         DescriptorDetail { source_info: args.include_source_info, retain_options: args.retain_options };
-    if args.include_imports {
-        compilation.files().for_each(|file| out.bytes(1, &file.descriptor(detail)));
-    } else {
-        compilation.requested_in_order().for_each(|file| out.bytes(1, &file.descriptor(detail)));
-    }
-    let bytes = out.into_bytes();
-    let written: io::Result<()> =
-        if path == Path::new("-") { stdout.write_all(&bytes) } else { std::fs::write(path, bytes) };
+    let write = |out: &mut dyn Write| {
+        if args.include_imports {
+            write_descriptor_set(compilation.files(), detail, out)
+        } else {
+            write_descriptor_set(compilation.requested_in_order(), detail, out)
+        }
+    };
+    let written = match path == Path::new("-") {
+        true => write(stdout),
+        false => std::fs::File::create(path).and_then(|file| write(&mut io::BufWriter::new(file))),
+    };
     written.map_err(|error| format!("{}: {}", path.display(), reason(&error)))
 }

@@ -113,7 +113,7 @@ impl<'b> Reader<'_, 'b> {
             if self.take("/") {
                 return self.any(&name, message, value);
             }
-            if definition.full_name == ANY {
+            if *definition.full_name == *ANY {
                 return Err("Type URL prefix is missing".to_owned());
             }
             self.expect("]")?;
@@ -130,7 +130,7 @@ impl<'b> Reader<'_, 'b> {
             })?
         };
         if !field.is_repeated() && value.fields.contains_key(&(field.number as u32)) {
-            let name = if field.extendee.is_some() { &field.full_name } else { &field.name };
+            let name = if field.extendee.is_some() { &*field.full_name } else { field.name.as_str() };
             return Err(format!("Non-repeated field \"{name}\" is specified multiple times."));
         }
         self.check_oneof(message, field, value)?;
@@ -180,7 +180,7 @@ impl<'b> Reader<'_, 'b> {
 
     /// `[host/full.Name] { … }` inside an `Any`.
     fn any(&mut self, host: &str, message: MessageId, value: &mut OptionMessage) -> Result<(), String> {
-        if self.input.pool.message(message).full_name != ANY {
+        if self.input.pool.message(message).full_name.as_ref() != ANY {
             return Err("Extension name contains \"/\"".to_owned());
         }
         let name = self.dotted()?;

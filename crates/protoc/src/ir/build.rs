@@ -1,6 +1,7 @@
 //! Syntax tree to linked form, first step: elements, numbers and names; nothing is looked up yet.
 
-use std::collections::HashSet;
+use compact_str::{CompactString, format_compact};
+use foldhash::{HashSet, HashSetExt};
 
 use super::{
     Enum, EnumId, EnumValue, Extendee, Features, Field, FieldTokens, File, FileId, Import, Message,
@@ -8,7 +9,7 @@ use super::{
     check_numbers::{self, NumberHints},
     declarations, declare, features, lifetimes, link, naming,
     options::{self, Phase},
-    visibility,
+    settle, visibility,
 };
 use crate::{
     ast::{
@@ -17,7 +18,7 @@ use crate::{
     diagnostics::Diagnostics,
     raw,
     source::Source,
-    source_info::{OptionPaths, SourceInfo},
+    source_info::{OptionPaths, Recorded, SourceInfo},
     text,
     tokens::Token,
 };
@@ -27,8 +28,18 @@ pub(crate) struct ParsedFile {
     pub(crate) source: Source,
     pub(crate) tokens: Vec<Token>,
     pub(crate) tree: ast::File,
-    pub(crate) source_info: SourceInfo,
+    pub(crate) places: Places,
     pub(crate) imports: Vec<Imported>,
+}
+
+/// What is known of where things stand in a file.
+pub(crate) enum Places {
+    /// The file was read from its text.
+    Recorded(Recorded),
+    /// So it was, but its places will hardly be asked for: they are read when they are.
+    Deferred,
+    /// It was read from a descriptor, which had this or nothing.
+    Encoded(Option<SourceInfo>),
 }
 
 /// What became of an import.
@@ -47,19 +58,20 @@ pub(crate) const MAX_FIELD_NUMBER: i32 = (1 << 29) - 1;
 const MAP_ENTRY: u32 = 7;
 
 /// Builds, links and checks a file. Where it was asked for, and is not only imported, imports that it does not need are
-/// reported. On errors, which are added to `diagnostics`, the file stays in the pool but must
-/// not be used.
+/// reported, and what is to be reported of it once all files are built is added to `late`. On errors, which are added to
+/// `diagnostics`, the file stays in the pool but must not be used.
 pub(crate) fn build(
     pool: &mut Pool,
     parsed: ParsedFile,
     asked_for: bool,
     diagnostics: &mut Diagnostics,
+    late: &mut Diagnostics,
 ) -> Option<FileId> {
     let mut own = Diagnostics::default();
     let id = FileId(pool.files.len() as u32);
     let first_message = pool.messages.len() as u32;
     let first_enum = pool.enums.len() as u32;
-    Builder { pool, id, diagnostics: &mut own }.file(parsed);
+    let places = Builder { pool, id, diagnostics: &mut own }.file(parsed);
     let mut hints = NumberHints::default();
     declare::declare(pool, id, &mut hints, &mut own);
     let scope = BuiltFile {
@@ -95,7 +107,24 @@ pub(crate) fn build(
         }
     }
     diagnostics.extend(own);
-    (!failed).then_some(id)
+    if failed {
+        return None;
+    }
+    if asked_for {
+        lifetimes::check_targets(pool, id, late);
+    }
+    let file = &mut pool.files[id.0 as usize];
+    file.source_info = match places {
+        Places::Recorded(recorded) => Some(recorded.finish(&file.option_paths)),
+        Places::Deferred => {
+            let name_only = Source::new(file.source.name(), Vec::new());
+            let source = std::mem::replace(&mut file.source, name_only);
+            Some(SourceInfo::deferred(source, std::mem::take(&mut file.option_paths)))
+        }
+        Places::Encoded(source_info) => source_info,
+    };
+    settle::settle(pool, &scope);
+    Some(id)
 }
 
 /// A file with the ranges of its messages and enums in the pool.
@@ -132,11 +161,12 @@ struct Content {
 }
 
 fn join(scope: &str, name: &str) -> String {
-    if scope.is_empty() { name.to_owned() } else { format!("{scope}.{name}") }
+    if scope.is_empty() { name.to_owned() } else { [scope, ".", name].concat() }
 }
 
 impl Builder<'_> {
-    fn file(mut self, parsed: ParsedFile) {
+    /// Adds the file, and returns what is to be used when it is built.
+    fn file(mut self, parsed: ParsedFile) -> Places {
         let edition = parsed.tree.syntax.as_ref().map_or(Edition::Proto2, |syntax| syntax.edition);
         self.pool.files.push(File {
             source: parsed.source,
@@ -151,8 +181,8 @@ impl Builder<'_> {
             services: Vec::new(),
             extensions: Vec::new(),
             options: Options::default(),
-            source_info: parsed.source_info,
-            option_paths: OptionPaths::new(),
+            source_info: None,
+            option_paths: OptionPaths::default(),
             differs_retained: false,
         });
         self.header(&parsed.tree, &parsed.imports);
@@ -178,6 +208,7 @@ impl Builder<'_> {
         file.extensions = content.extensions;
         file.services = services;
         file.options = Options::new(statements);
+        parsed.places
     }
 
     fn own_file(&mut self) -> &mut File {
@@ -251,8 +282,8 @@ impl Builder<'_> {
         let id = MessageId(self.pool.messages.len() as u32);
         let full_name = join(scope, &name.text);
         self.pool.messages.push(Message {
-            name: name.text.clone(),
-            full_name,
+            name: name.text.as_str().into(),
+            full_name: full_name.into(),
             name_token: name.token,
             fields: Vec::new(),
             oneofs: Vec::new(),
@@ -334,7 +365,7 @@ impl Builder<'_> {
             }
         }
         oneofs.push(Oneof {
-            name: oneof.name.text,
+            name: oneof.name.text.into(),
             name_token: oneof.name.token,
             options: Options::new(statements),
         });
@@ -343,11 +374,11 @@ impl Builder<'_> {
     fn extend(&mut self, extend: ast::Extend, content: &mut Content, scope: &str) {
         for field in extend.fields {
             let mut extension = self.field(field, content, scope);
-            extension.extendee = Some(Extendee {
+            extension.extendee = Some(Box::new(Extendee {
                 name: extend.extendee.text.clone(),
                 token: extend.extendee.span.first,
                 message: None,
-            });
+            }));
             content.extensions.push(extension);
         }
     }
@@ -386,16 +417,15 @@ impl Builder<'_> {
         let default_token = field.default.as_ref().map_or(0, |default| default.value_span.first);
         let json_token = field.json_name.as_ref().map_or(field.name.token, |json| json.span.first);
         Field {
-            full_name: join(scope, &name),
+            full_name: join(scope, &name).into(),
             number: field.number.value,
             label,
             ty,
             type_name,
             extendee: None,
             oneof: None,
-            default: field.default.map(|default| default.value),
-            json_name_written: field.json_name.is_some(),
-            json_name: field.json_name.map_or_else(|| text::json_name(&name), |json| json.value),
+            default: field.default.map(|default| default.value.into()),
+            json_name: field.json_name.map(|json| json.value.into()),
             proto3_optional: proto3 && matches!(field.label, Some((Label::Optional, _))),
             options: Options::new(field.options),
             features: Features::of(edition),
@@ -406,7 +436,7 @@ impl Builder<'_> {
                 default: default_token,
                 json_name: json_token,
             },
-            name,
+            name: name.into(),
         }
     }
 
@@ -431,8 +461,8 @@ impl Builder<'_> {
                 TypeName::Named(named) => (Type::Unresolved, named.clone()),
             };
             Field {
-                name: name.to_owned(),
-                full_name: join(&scope, name),
+                name: name.into(),
+                full_name: join(&scope, name).into(),
                 number,
                 label: Label::Optional,
                 ty,
@@ -440,8 +470,7 @@ impl Builder<'_> {
                 extendee: None,
                 oneof: None,
                 default: None,
-                json_name: name.to_owned(),
-                json_name_written: false,
+                json_name: None,
                 proto3_optional: false,
                 options: Options::new(statements.clone()),
                 features,
@@ -456,7 +485,7 @@ impl Builder<'_> {
         let message = &mut self.pool.messages[id.0 as usize];
         message.fields = fields.collect();
         message.map_entry = true;
-        message.options.value = OptionMessage::with_varint(MAP_ENTRY, 1);
+        message.options.make().value = OptionMessage::with_varint(MAP_ENTRY, 1);
         id
     }
 
@@ -470,7 +499,7 @@ impl Builder<'_> {
             match item {
                 ast::EnumItem::Value(value) => {
                     values.push(EnumValue {
-                        name: value.name.text,
+                        name: value.name.text.into(),
                         number: value.number,
                         name_token: value.name.token,
                         number_token: value.number_span.first,
@@ -489,8 +518,8 @@ impl Builder<'_> {
             visibility: definition.visibility,
             features: Features::of(self.pool.file(self.id).edition),
             nested_in,
-            name,
-            full_name,
+            name: name.into(),
+            full_name: full_name.into(),
             name_token: definition.name.token,
             values,
             reserved_ranges,
@@ -512,11 +541,11 @@ impl Builder<'_> {
                         stream,
                     };
                     methods.push(Method {
-                        name: method.name.text,
+                        name: method.name.text.into(),
                         name_token: method.name.token,
                         input: method_type(method.input, method.client_stream.is_some()),
                         output: method_type(method.output, method.server_stream.is_some()),
-                        has_block: method.open.is_some(),
+                        empty_block: method.open.is_some() && method.options.is_empty(),
                         options: Options::new(method.options),
                     });
                 }
@@ -578,11 +607,11 @@ fn add_synthetic_oneofs(fields: &mut [Field], oneofs: &mut Vec<Oneof>) {
     if !fields.iter().any(|field| field.proto3_optional) {
         return;
     }
-    let mut taken: HashSet<String> = fields.iter().map(|field| field.name.clone()).collect();
+    let mut taken: HashSet<CompactString> = fields.iter().map(|field| field.name.clone()).collect();
     taken.extend(oneofs.iter().map(|oneof| oneof.name.clone()));
     for field in fields.iter_mut().filter(|field| field.proto3_optional) {
         let mut name =
-            if field.name.starts_with('_') { field.name.clone() } else { format!("_{}", field.name) };
+            if field.name.starts_with('_') { field.name.clone() } else { format_compact!("_{}", field.name) };
         while !taken.insert(name.clone()) {
             name.insert(0, 'X');
         }

@@ -157,7 +157,7 @@ impl Checker<'_> {
         {
             self.synthetic_type(field, self.pool.message(id));
         }
-        if field.json_name_written && field.json_name.contains('\0') {
+        if field.json_name.as_ref().is_some_and(|name| name.contains('\0')) {
             self.error(field.at.json_name, "json_name cannot have embedded null characters.");
         }
         if field.extendee.is_some() {

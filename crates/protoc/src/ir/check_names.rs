@@ -1,6 +1,6 @@
 //! Names that clash once a language or JSON has changed their case.
 
-use std::collections::HashMap;
+use foldhash::{HashMap, HashMapExt};
 
 use super::{Enum, Field, Message, check::Checker};
 use crate::{ast::Edition, text};
@@ -14,12 +14,13 @@ pub(super) fn json_names(checker: &mut Checker<'_>, message: &Message) {
     if message.options.value.is_true(LEGACY_CONFLICTS) {
         return;
     }
-    for field in message.fields.iter().filter(|field| field.json_name_written) {
-        if field.json_name.starts_with('[') && field.json_name.ends_with(']') {
+    for field in &message.fields {
+        let Some(json_name) = &field.json_name else { continue };
+        if json_name.starts_with('[') && json_name.ends_with(']') {
             let text = format!(
-                "The custom JSON name of field \"{}\" (\"{}\") is invalid: JSON names may not start with '[' and end \
+                "The custom JSON name of field \"{}\" (\"{json_name}\") is invalid: JSON names may not start with '[' and end \
                  with ']'.",
-                field.name, field.json_name
+                field.name
             );
             checker.error(field.at.name, text);
         }
@@ -32,8 +33,8 @@ fn check_json(checker: &mut Checker<'_>, message: &Message, custom: bool) {
     let mut seen: HashMap<String, (&Field, bool)> = HashMap::new();
     for field in &message.fields {
         let by_default = text::json_name(&field.name);
-        let is_custom = custom && field.json_name_written && field.json_name != by_default;
-        let name = if is_custom { field.json_name.clone() } else { by_default };
+        let written = field.json_name.as_deref().filter(|written| custom && *written != by_default);
+        let (is_custom, name) = (written.is_some(), written.map_or(by_default, str::to_owned));
         let Some((other, other_custom)) = seen.get(&name).copied() else {
             seen.insert(name, (field, is_custom));
             continue;
@@ -48,7 +49,7 @@ fn check_json(checker: &mut Checker<'_>, message: &Message, custom: bool) {
         let existing = if name == text::json_name(&other.name) || other_custom {
             String::new()
         } else {
-            format!(" (\"{}\")", other.json_name)
+            format!(" (\"{}\")", other.json_name())
         };
         let text = format!(
             "The {} JSON name of field \"{}\" (\"{name}\") conflicts with the {} JSON name of field \"{}\"{existing}.",

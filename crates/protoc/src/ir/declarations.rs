@@ -2,6 +2,8 @@
 
 use std::collections::HashMap;
 
+use compact_str::CompactString;
+
 use super::{
     Field, FileId, Message, OptionMessage, OptionScalar, Pool, Range, Type, check::Checker,
     options::type_word_of,
@@ -127,7 +129,7 @@ pub(super) fn of_extension(checker: &mut Checker<'_>, field: &Field) {
     if !wanted_type.is_empty() && wanted_type != actual_type {
         expected.push(format!("be type \"{wanted_type}\", not \"{actual_type}\""));
     }
-    if !wanted_name.is_empty() && wanted_name.strip_prefix('.') != Some(name.as_str()) {
+    if !wanted_name.is_empty() && wanted_name.strip_prefix('.') != Some(&**name) {
         expected.push(format!("have field name \"{wanted_name}\", not \".{name}\""));
     }
     let repeated = field.label == Label::Repeated;
@@ -160,14 +162,14 @@ pub(super) fn map_conflicts(pool: &Pool, file: FileId) -> Vec<(u32, String)> {
                 conflict(&inner.name, "nested message type");
             }
         }
-        let is_entry = |name: &String| entries.contains(&name.as_str());
-        message.fields.iter().map(|field| &field.name).filter(|name| is_entry(name)).for_each(|name| {
+        let is_entry = |name: &&CompactString| entries.contains(&name.as_str());
+        message.fields.iter().map(|field| &field.name).filter(is_entry).for_each(|name| {
             conflict(name, "field");
         });
         let enums = message.enums.iter().map(|id| &pool.enumeration(*id).name);
-        enums.filter(|name| is_entry(name)).for_each(|name| conflict(name, "enum type"));
+        enums.filter(is_entry).for_each(|name| conflict(name, "enum type"));
         let oneofs = message.oneofs.iter().map(|oneof| &oneof.name);
-        oneofs.filter(|name| is_entry(name)).for_each(|name| conflict(name, "oneof type"));
+        oneofs.filter(is_entry).for_each(|name| conflict(name, "oneof type"));
         open.extend(message.nested.iter().rev());
     }
     found

@@ -1,5 +1,7 @@
 //! Names into the table, and the rules that need no types: numbers, ranges, reserved names. In protoc's order.
 
+use std::sync::Arc;
+
 use super::{
     Enum, EnumId, Field, FileId, Message, MessageId, Pool, Range, Symbol,
     build::MAX_FIELD_NUMBER,
@@ -17,9 +19,9 @@ pub(super) fn declare(pool: &mut Pool, id: FileId, hints: &mut NumberHints, diag
     for service in &file.services {
         for method in &service.methods {
             let name = format!("{}.{}", service.full_name, method.name);
-            declarer.add(&name, Symbol::Method, method.name_token);
+            declarer.add(name, Symbol::Method, method.name_token);
         }
-        declarer.add(&service.full_name, Symbol::Service, service.name_token);
+        declarer.add(service.full_name.as_str(), Symbol::Service, service.name_token);
     }
     declarer.extensions(None, &file.extensions);
     pool.symbols = symbols;
@@ -43,8 +45,9 @@ impl Declarer<'_> {
     }
 
     /// Adds a name to the table and reports it where something else has it.
-    fn add(&mut self, full_name: &str, symbol: Symbol, token: u32) -> bool {
-        let Err(taken) = self.symbols.add(full_name, symbol, self.id) else { return true };
+    fn add(&mut self, full_name: impl Into<Arc<str>>, symbol: Symbol, token: u32) -> bool {
+        let full_name: Arc<str> = full_name.into();
+        let Err(taken) = self.symbols.add(Arc::clone(&full_name), symbol, self.id) else { return true };
         let message = if taken.file != self.id {
             let other = self.pool.file(taken.file).source.name();
             format!("\"{full_name}\" is already defined in file \"{other}\".")
@@ -61,7 +64,7 @@ impl Declarer<'_> {
     fn message(&mut self, id: MessageId) {
         let message = self.pool.message(id);
         for oneof in &message.oneofs {
-            self.add(&format!("{}.{}", message.full_name, oneof.name), Symbol::Oneof, oneof.name_token);
+            self.add(format!("{}.{}", message.full_name, oneof.name), Symbol::Oneof, oneof.name_token);
         }
         for field in &message.fields {
             if let Some(text) = fault(field.number, false) {
@@ -71,13 +74,13 @@ impl Declarer<'_> {
                 self.error(field.at.number, text);
             }
             self.field(field);
-            self.add(&field.full_name, Symbol::Field, field.at.name);
+            self.add(Arc::clone(&field.full_name), Symbol::Field, field.at.name);
         }
         message.enums.iter().for_each(|definition| self.enumeration(*definition));
         message.nested.iter().for_each(|nested| self.message(*nested));
         self.bounds(id, message);
         self.extensions(Some(id), &message.extensions);
-        self.add(&message.full_name, Symbol::Message(id), message.name_token);
+        self.add(Arc::clone(&message.full_name), Symbol::Message(id), message.name_token);
         self.reserved(id, message);
         self.extension_ranges(message);
     }
@@ -103,11 +106,11 @@ impl Declarer<'_> {
             self.field(field);
             // In descriptors every field has the name that it would have anyway.
             let given = self.pool.file(self.id).source.is_placeless()
-                && field.json_name == text::json_name(&field.name);
-            if field.json_name_written && !given {
+                && field.json_name() == text::json_name(&field.name);
+            if field.json_name.is_some() && !given {
                 self.error(field.at.json_name, "option json_name is not allowed on extension fields.");
             }
-            self.add(&field.full_name, Symbol::Extension(scope, index), field.at.name);
+            self.add(Arc::clone(&field.full_name), Symbol::Extension(scope, index), field.at.name);
         }
     }
 
@@ -216,8 +219,8 @@ impl Declarer<'_> {
         let scope = definition.full_name.rsplit_once('.').map_or("", |(scope, _)| scope);
         for value in &definition.values {
             let name = &value.name;
-            let full_name = if scope.is_empty() { name.clone() } else { format!("{scope}.{name}") };
-            if self.add(&full_name, Symbol::EnumValue, value.name_token) {
+            let full_name = if scope.is_empty() { name.to_string() } else { format!("{scope}.{name}") };
+            if self.add(full_name, Symbol::EnumValue, value.name_token) {
                 continue;
             }
             // In the enum itself twice: that has been said.
@@ -235,7 +238,7 @@ impl Declarer<'_> {
             );
             self.error(value.name_token, text);
         }
-        self.add(&definition.full_name, Symbol::Enum(id), definition.name_token);
+        self.add(Arc::clone(&definition.full_name), Symbol::Enum(id), definition.name_token);
         self.enum_reserved(definition);
     }
 

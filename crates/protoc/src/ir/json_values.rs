@@ -1,6 +1,6 @@
 //! Names that enum values have in JSON by `(pb.enumvalue.json).string`.
 
-use std::collections::HashMap;
+use foldhash::{HashMap, HashMapExt};
 
 use super::{Enum, EnumValue, OptionScalar, check::Checker};
 
@@ -35,7 +35,7 @@ pub(super) fn check(checker: &mut Checker<'_>, definition: &Enum) {
         for text in faults {
             checker.error(value.name_token, text);
         }
-        names.entry(value.name.clone()).or_insert(("default", &value.name));
+        names.entry(value.name.to_string()).or_insert(("default", &value.name));
         if let Some(own) = &own {
             names.entry(own.clone()).or_insert(("custom", &value.name));
         }

@@ -90,7 +90,7 @@ impl Lifetimes<'_> {
     fn value(&mut self, definition: &Enum, number: i32) {
         let Some(value) = definition.values.iter().find(|value| value.number == number) else { return };
         let scope = definition.full_name.rsplit_once('.').map_or("", |(scope, _)| scope);
-        let name = if scope.is_empty() { value.name.clone() } else { format!("{scope}.{}", value.name) };
+        let name = if scope.is_empty() { value.name.to_string() } else { format!("{scope}.{}", value.name) };
         self.support(&value.options.value, VALUE_SUPPORT, &name);
     }
 
@@ -131,7 +131,7 @@ impl Lifetimes<'_> {
 }
 
 /// Checks that each option stands on a kind of element that it is meant for.
-pub(crate) fn check_targets(pool: &Pool, id: FileId, diagnostics: &mut Diagnostics) {
+pub(super) fn check_targets(pool: &Pool, id: FileId, diagnostics: &mut Diagnostics) {
     let file = pool.file(id);
     elements::visit(pool, id, &mut |element: Element<'_>, _| {
         if element.options().statements.is_empty() {

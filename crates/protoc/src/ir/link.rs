@@ -1,6 +1,6 @@
 //! Names to what they mean: types of fields and methods, extendees.
 
-use std::collections::HashSet;
+use foldhash::{HashMap, HashMapExt, HashSet, HashSetExt};
 
 use super::{
     EnumId, Field, FileId, Import, MessageId, Pool, Range, Symbol, Type,
@@ -30,7 +30,7 @@ pub(crate) enum Missing {
 
 impl Visible {
     fn new(pool: &Pool, file: FileId) -> Self {
-        let mut visible = Self { file, files: HashSet::from([file]), used: HashSet::new() };
+        let mut visible = Self { file, files: HashSet::from_iter([file]), used: HashSet::new() };
         visible.admit(pool, |kind| kind != ImportKind::Option);
         visible
     }
@@ -335,7 +335,7 @@ impl Linker<'_> {
 
     fn check_unique_numbers(&mut self, id: MessageId) {
         let message = self.pool.message(id);
-        let mut seen = std::collections::HashMap::new();
+        let mut seen = HashMap::new();
         for field in &message.fields {
             let Some(other) = seen.insert(field.number, &field.name) else { continue };
             seen.insert(field.number, other);

@@ -22,15 +22,25 @@ mod lifetimes;
 mod link;
 mod naming;
 mod options;
+mod settle;
 mod symbols;
 mod value;
 mod visibility;
+
+use std::{
+    borrow::Cow,
+    ops::Deref,
+    sync::{Arc, LazyLock},
+};
+
+use compact_str::CompactString;
 
 use crate::{
     ast::{Edition, ImportKind, Label, OptionAssign, OptionValue, Scalar, Span, Visibility},
     diagnostics::{Diagnostics, Severity},
     source::Source,
     source_info::{OptionPaths, SourceInfo},
+    text,
     tokens::Token,
     wire::Writer,
 };
@@ -38,10 +48,9 @@ use crate::{
 pub(crate) use aggregate::{
     Extensions, Fault as AggregateFault, Input as AggregateInput, parse as parse_aggregate,
 };
-pub(crate) use build::{Imported, ParsedFile, build};
+pub(crate) use build::{BuiltFile, Imported, ParsedFile, Places, build};
 pub(crate) use check_numbers::free_field_numbers;
 pub(crate) use features::Features;
-pub(crate) use lifetimes::check_targets;
 pub(crate) use options::is_group_like;
 pub(crate) use symbols::{Symbol, Symbols};
 pub(crate) use value::{OptionMessage, OptionScalar};
@@ -123,6 +132,7 @@ impl Pool {
 /// A file and what stands at its top level.
 #[derive(Debug)]
 pub(crate) struct File {
+    /// Its text and its tokens are there while it is built.
     pub(crate) source: Source,
     pub(crate) tokens: Vec<Token>,
     pub(crate) edition: Edition,
@@ -135,8 +145,9 @@ pub(crate) struct File {
     pub(crate) services: Vec<Service>,
     pub(crate) extensions: Vec<Field>,
     pub(crate) options: Options,
-    pub(crate) source_info: SourceInfo,
-    /// What the options of the file mean, for their locations.
+    /// None where a descriptor has none.
+    pub(crate) source_info: Option<SourceInfo>,
+    /// What the options of the file mean, for their locations. Empty once it is built.
     pub(crate) option_paths: OptionPaths,
     /// Whether its descriptor with all options is another one than that without those for the source only.
     pub(crate) differs_retained: bool,
@@ -169,25 +180,65 @@ pub(crate) struct Import {
     pub(crate) unused: bool,
 }
 
-/// The options of one element: as written, then as interpreted.
+/// The options of one element. Most have none, which takes next to no room.
 #[derive(Debug, Default)]
-pub(crate) struct Options {
-    pub(crate) statements: Vec<OptionAssign>,
+pub(crate) struct Options(Option<Box<OptionSet>>);
+
+/// Options as written, then as interpreted.
+#[derive(Debug, Default)]
+pub(crate) struct OptionSet {
+    /// Gone once the file is built.
+    pub(crate) statements: Box<[OptionAssign]>,
+    /// A descriptor had options with nothing in them.
+    pub(crate) encoded_empty: bool,
     pub(crate) value: OptionMessage,
     /// What each custom option says by itself, in the order in which they were written. Empty where `value` says the
     /// same. protoc does not know custom options when it keeps all options, so it writes them as they come.
-    pub(crate) custom: Vec<OptionMessage>,
+    pub(crate) custom: Box<[OptionMessage]>,
 }
+
+static NO_OPTIONS: LazyLock<OptionSet> = LazyLock::new(OptionSet::default);
 
 impl Options {
     pub(crate) fn new(statements: Vec<OptionAssign>) -> Self {
-        Self { statements, value: OptionMessage::default(), custom: Vec::new() }
+        if statements.is_empty() {
+            return Self(None);
+        }
+        let empty = |value: &OptionValue| matches!(value, OptionValue::Encoded(bytes) if bytes.is_empty());
+        let encoded_empty = statements.iter().any(|statement| empty(&statement.value));
+        Self(Some(Box::new(OptionSet {
+            statements: statements.into(),
+            encoded_empty,
+            ..OptionSet::default()
+        })))
     }
 
-    /// Whether a descriptor had options with nothing in them.
-    pub(crate) fn is_encoded_empty(&self) -> bool {
-        let empty = |value: &OptionValue| matches!(value, OptionValue::Encoded(bytes) if bytes.is_empty());
-        self.statements.iter().any(|statement| empty(&statement.value))
+    /// The options to be changed; made where there are none.
+    pub(crate) fn make(&mut self) -> &mut OptionSet {
+        self.0.get_or_insert_default()
+    }
+
+    /// The options to be changed, where there are any.
+    pub(crate) fn existing(&mut self) -> Option<&mut OptionSet> {
+        self.0.as_deref_mut()
+    }
+}
+
+impl Deref for Options {
+    type Target = OptionSet;
+
+    fn deref(&self) -> &OptionSet {
+        self.0.as_deref().unwrap_or(&NO_OPTIONS)
+    }
+}
+
+impl OptionSet {
+    /// Whether what descriptors that keep all options have is the value's own encoding.
+    pub(crate) fn retained_as_value(&self) -> bool {
+        let (mut value, mut retained) = (Writer::default(), Writer::default());
+        self.value.encode(true, &mut value);
+        self.encode_retained(&mut retained);
+        value.into_bytes() == retained.into_bytes()
     }
 
     /// Writes the options as they are in descriptors that keep all of them.
@@ -207,8 +258,8 @@ const FIRST_CUSTOM: u32 = 1000;
 
 #[derive(Debug)]
 pub(crate) struct Message {
-    pub(crate) name: String,
-    pub(crate) full_name: String,
+    pub(crate) name: CompactString,
+    pub(crate) full_name: Arc<str>,
     pub(crate) name_token: u32,
     pub(crate) fields: Vec<Field>,
     pub(crate) oneofs: Vec<Oneof>,
@@ -286,18 +337,19 @@ impl Type {
 
 #[derive(Debug)]
 pub(crate) struct Field {
-    pub(crate) name: String,
-    pub(crate) full_name: String,
+    pub(crate) name: CompactString,
+    pub(crate) full_name: Arc<str>,
     pub(crate) number: i32,
     pub(crate) label: Label,
     pub(crate) ty: Type,
-    /// The type as written, until it is linked; then the full name with a leading dot.
+    /// The type as written, until it is linked; then the full name with a leading dot. Once the file is built it is here
+    /// only where the type is not linked.
     pub(crate) type_name: String,
-    pub(crate) extendee: Option<Extendee>,
+    pub(crate) extendee: Option<Box<Extendee>>,
     pub(crate) oneof: Option<u32>,
-    pub(crate) default: Option<Vec<u8>>,
-    pub(crate) json_name: String,
-    pub(crate) json_name_written: bool,
+    pub(crate) default: Option<Box<[u8]>>,
+    /// As written; mostly it is not.
+    pub(crate) json_name: Option<Box<str>>,
     pub(crate) proto3_optional: bool,
     pub(crate) options: Options,
     pub(crate) features: Features,
@@ -305,6 +357,11 @@ pub(crate) struct Field {
 }
 
 impl Field {
+    /// Its name in JSON: as written, or what its name makes it.
+    pub(crate) fn json_name(&self) -> Cow<'_, str> {
+        self.json_name.as_deref().map_or_else(|| text::json_name(&self.name).into(), Cow::from)
+    }
+
     /// Whether a message without it is not complete.
     pub(crate) fn is_required(&self) -> bool {
         self.label == Label::Required || (!self.is_repeated() && self.features.is_required())
@@ -335,7 +392,7 @@ pub(crate) struct Extendee {
 
 #[derive(Debug)]
 pub(crate) struct Oneof {
-    pub(crate) name: String,
+    pub(crate) name: CompactString,
     pub(crate) name_token: u32,
     pub(crate) options: Options,
 }
@@ -347,8 +404,8 @@ pub(crate) struct Enum {
     pub(crate) features: Features,
     /// The message that it stands in.
     pub(crate) nested_in: Option<MessageId>,
-    pub(crate) name: String,
-    pub(crate) full_name: String,
+    pub(crate) name: CompactString,
+    pub(crate) full_name: Arc<str>,
     pub(crate) name_token: u32,
     pub(crate) values: Vec<EnumValue>,
     pub(crate) reserved_ranges: Vec<Range>,
@@ -358,7 +415,7 @@ pub(crate) struct Enum {
 
 #[derive(Debug)]
 pub(crate) struct EnumValue {
-    pub(crate) name: String,
+    pub(crate) name: CompactString,
     pub(crate) number: i32,
     pub(crate) name_token: u32,
     pub(crate) number_token: u32,
@@ -376,12 +433,12 @@ pub(crate) struct Service {
 
 #[derive(Debug)]
 pub(crate) struct Method {
-    pub(crate) name: String,
+    pub(crate) name: CompactString,
     pub(crate) name_token: u32,
     pub(crate) input: MethodType,
     pub(crate) output: MethodType,
-    /// Written with braces, which make it have options even where there are none.
-    pub(crate) has_block: bool,
+    /// Written with braces and nothing between them, which makes it have options where there are none.
+    pub(crate) empty_block: bool,
     pub(crate) options: Options,
 }
 

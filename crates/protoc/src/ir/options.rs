@@ -1,6 +1,6 @@
 //! Options to values: the field each name means, the value in that field's type.
 
-use std::collections::HashMap;
+use foldhash::{HashMap, HashMapExt};
 
 use super::{
     Field, Message, MessageId, OptionMessage, OptionScalar, Options, Pool, Symbol, Type, aggregate,
@@ -84,8 +84,9 @@ pub(super) fn interpret(
     let mut values = values.into_iter();
     each_mut(pool, built, &mut |_, options| {
         if let Some(interpreted) = values.next().flatten() {
+            let options = options.make();
             options.value = interpreted.value;
-            options.custom = interpreted.custom;
+            options.custom = interpreted.custom.into();
         }
     });
 }
@@ -155,7 +156,7 @@ pub(super) fn mark_source_only(pool: &mut Pool, built: &BuiltFile) {
     let mut differs_retained = false;
     each(pool, built, &mut |base, _, options| {
         let mut value = options.value.clone();
-        let mut custom = options.custom.clone();
+        let mut custom = options.custom.to_vec();
         for token in options.statements.iter().map(|statement| statement.span.first) {
             let path = pool.file(built.id).option_paths.get(&token);
             if let Some(depth) = path.and_then(|path| source_only_at(pool, base, &path.path)) {
@@ -197,8 +198,9 @@ pub(super) fn mark_source_only(pool: &mut Pool, built: &BuiltFile) {
     let mut marked = marked.into_iter();
     each_mut(pool, built, &mut |_, options| {
         if let Some(interpreted) = marked.next().flatten() {
+            let options = options.make();
             options.value = interpreted.value;
-            options.custom = interpreted.custom;
+            options.custom = interpreted.custom.into();
         }
     });
 }
@@ -277,17 +279,20 @@ pub(super) fn normalize(pool: &Pool, id: MessageId, value: &mut OptionMessage) {
             }
         }
     }
+    for (number, entry) in &mut value.fields {
+        let Some(inner) = field_by_number(pool, id, *number).and_then(|field| field.ty.message()) else {
+            continue;
+        };
+        for value in &mut entry.values {
+            if let OptionScalar::Message(value) | OptionScalar::Group(value) = value {
+                normalize(pool, inner, value);
+            }
+        }
+    }
     value.fields.retain(|number, entry| {
         let Some(field) = field_by_number(pool, id, *number) else { return true };
-        if let Some(inner) = field.ty.message() {
-            for value in &mut entry.values {
-                if let OptionScalar::Message(value) | OptionScalar::Group(value) = value {
-                    normalize(pool, inner, value);
-                }
-            }
-            return true;
-        }
-        let has_presence = field.is_repeated()
+        let has_presence = field.ty.message().is_some()
+            || field.is_repeated()
             || field.oneof.is_some()
             || field.extendee.is_some()
             || !field.features.is_implicit();
@@ -467,7 +472,7 @@ impl<'a> Interpreter<'a> {
                     )));
                 }
                 let own = part.is_extension && self.own_extension(field);
-                if own && full_name == FEATURE_SET {
+                if own && **full_name == *FEATURE_SET {
                     return Err(Fault::Name(format!(
                         "Feature \"{shown}\" can't be used in the same file it's defined in."
                     )));

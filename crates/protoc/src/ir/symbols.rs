@@ -1,6 +1,8 @@
 //! The table of all full names.
 
-use std::collections::HashMap;
+use std::{collections::hash_map, sync::Arc};
+
+use foldhash::HashMap;
 
 use super::{EnumId, FileId, MessageId};
 
@@ -39,7 +41,7 @@ pub(crate) struct Entry {
 
 #[derive(Debug, Default)]
 pub(crate) struct Symbols {
-    table: HashMap<String, Entry>,
+    table: HashMap<Arc<str>, Entry>,
     /// Which files name a package or one inside it; needed to tell whether a package is visible.
     packages: HashMap<String, Vec<FileId>>,
     /// Extensions by what they extend and number: to find custom options and clashes.
@@ -60,10 +62,10 @@ impl Symbols {
     }
 
     /// Adds a name, or returns what has it already.
-    pub(crate) fn add(&mut self, name: &str, symbol: Symbol, file: FileId) -> Result<(), Entry> {
-        match self.table.entry(name.to_owned()) {
-            std::collections::hash_map::Entry::Occupied(taken) => Err(*taken.get()),
-            std::collections::hash_map::Entry::Vacant(free) => {
+    pub(crate) fn add(&mut self, name: Arc<str>, symbol: Symbol, file: FileId) -> Result<(), Entry> {
+        match self.table.entry(name) {
+            hash_map::Entry::Occupied(taken) => Err(*taken.get()),
+            hash_map::Entry::Vacant(free) => {
                 free.insert(Entry { symbol, file });
                 Ok(())
             }
@@ -75,7 +77,7 @@ impl Symbols {
         let ends = name.match_indices('.').map(|(at, _)| at).chain([name.len()]);
         for end in ends.filter(|end| *end > 0) {
             let part = &name[..end];
-            match self.add(part, Symbol::Package, file) {
+            match self.add(part.into(), Symbol::Package, file) {
                 Err(taken) if taken.symbol != Symbol::Package => return Err((part, taken)),
                 _ => self.packages.entry(part.to_owned()).or_default().push(file),
             }
@@ -95,8 +97,8 @@ impl Symbols {
         at: ExtensionAt,
     ) -> Option<ExtensionAt> {
         match self.extensions.entry((extendee, number)) {
-            std::collections::hash_map::Entry::Occupied(taken) => Some(*taken.get()),
-            std::collections::hash_map::Entry::Vacant(free) => {
+            hash_map::Entry::Occupied(taken) => Some(*taken.get()),
+            hash_map::Entry::Vacant(free) => {
                 free.insert(at);
                 None
             }

@@ -1,19 +1,20 @@
 //! Interpreted options: a message value without a Rust type of its own, and its encoding.
 
-use std::collections::BTreeMap;
+use litemap::LiteMap;
+use smallvec::{SmallVec, smallvec};
 
 use crate::wire::Writer;
 
 /// The fields of an options message that are set, by number.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct OptionMessage {
-    pub(crate) fields: BTreeMap<u32, OptionField>,
+    pub(crate) fields: LiteMap<u32, OptionField>,
 }
 
 /// The values of one field; more than one only where it is repeated.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct OptionField {
-    pub(crate) values: Vec<OptionScalar>,
+    pub(crate) values: SmallVec<[OptionScalar; 1]>,
     /// Written as one length-delimited run.
     pub(crate) packed: bool,
     /// Retained in the source only: not written into descriptors.
@@ -42,7 +43,7 @@ impl OptionMessage {
     }
 
     pub(crate) fn set(&mut self, number: u32, value: OptionScalar) {
-        self.fields.insert(number, OptionField { values: vec![value], ..OptionField::default() });
+        self.fields.insert(number, OptionField { values: smallvec![value], ..OptionField::default() });
     }
 
     /// Adds a value to a field.
@@ -77,14 +78,26 @@ impl OptionMessage {
                 OptionScalar::Group(inner) if !rest.is_empty() => OptionScalar::Group(inner.only(rest)),
                 value => value.clone(),
             };
-            alone.fields.insert(*number, OptionField { values: vec![value], ..OptionField::default() });
+            alone.fields.insert(*number, OptionField { values: smallvec![value], ..OptionField::default() });
         }
         alone
     }
 
+    /// Gives back the memory that was reserved for more fields.
+    pub(crate) fn shrink_to_fit(&mut self) {
+        let mut fields = std::mem::take(&mut self.fields).into_tuple_vec();
+        fields.shrink_to_fit();
+        for value in fields.iter_mut().flat_map(|(_, field)| &mut field.values) {
+            if let OptionScalar::Message(inner) | OptionScalar::Group(inner) = value {
+                inner.shrink_to_fit();
+            }
+        }
+        self.fields = LiteMap::from_sorted_store_unchecked(fields);
+    }
+
     /// Lets the values outside messages stand one by one.
     pub(crate) fn unpack_top(&mut self) {
-        self.fields.values_mut().for_each(|field| field.packed = false);
+        self.fields.iter_mut().for_each(|(_, field)| field.packed = false);
     }
 
     /// Whether there is nothing to write, with what is for the source only or without.

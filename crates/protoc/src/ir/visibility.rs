@@ -23,7 +23,7 @@ pub(super) fn message_fault(pool: &Pool, id: MessageId, user: FileId, role: &str
         written: message.visibility,
         file: message.file,
         nested: message.nested_in.is_some(),
-        full_name: message.full_name.clone(),
+        full_name: message.full_name.to_string(),
     };
     (message.file != user).then(|| fault(pool, &seen(), user, role)).flatten()
 }
@@ -35,7 +35,7 @@ pub(super) fn enum_fault(pool: &Pool, id: EnumId, user: FileId) -> Option<String
         written: definition.visibility,
         file: definition.file,
         nested: definition.nested_in.is_some(),
-        full_name: definition.full_name.clone(),
+        full_name: definition.full_name.to_string(),
     };
     (definition.file != user).then(|| fault(pool, &seen(), user, "")).flatten()
 }

@@ -217,7 +217,7 @@ impl Decoder<'_> {
             && field.features.verifies_utf8()
             && std::str::from_utf8(text).is_err()
         {
-            self.not_utf8.get_or_insert_with(|| field.full_name.clone());
+            self.not_utf8.get_or_insert_with(|| field.full_name.to_string());
         }
     }
 

@@ -82,8 +82,8 @@ impl Printer<'_> {
             };
         }
         match field.ty {
-            Type::Group(id) if is_group_like(self.pool, field) => self.pool.message(id).name.clone(),
-            _ => field.name.clone(),
+            Type::Group(id) if is_group_like(self.pool, field) => self.pool.message(id).name.to_string(),
+            _ => field.name.to_string(),
         }
     }
 
@@ -112,7 +112,7 @@ impl Printer<'_> {
                 values
                     .iter()
                     .find(|value| value.number == number)
-                    .map_or_else(|| number.to_string(), |value| value.name.clone())
+                    .map_or_else(|| number.to_string(), |value| value.name.to_string())
             }
             (_, Value::Bytes(bytes)) => format!("\"{}\"", c_escape(bytes)),
             (Type::Scalar(Scalar::Bool), Value::Varint(value)) => (*value != 0).to_string(),

@@ -15,7 +15,7 @@ pub(super) fn missing(pool: &Pool, id: MessageId, value: &Dynamic, prefix: &str,
         let Some(inner) = field.ty.message() else { continue };
         let name = match &field.extendee {
             Some(_) => format!("({})", field.full_name),
-            None => field.name.clone(),
+            None => field.name.to_string(),
         };
         for (index, value) in values.iter().enumerate() {
             let Value::Message(value) = value else { continue };

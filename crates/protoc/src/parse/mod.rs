@@ -83,7 +83,9 @@ impl Parser<'_> {
     }
 
     fn looking_at(&self, text: &str) -> bool {
-        self.token().kind != Kind::String && self.text() == text && !self.at_end()
+        let token = self.token();
+        let bytes = &self.source.text()[token.start as usize..token.end as usize];
+        token.kind != Kind::String && bytes == text.as_bytes() && !self.at_end()
     }
 
     fn kind(&self) -> Kind {

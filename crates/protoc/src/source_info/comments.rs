@@ -128,9 +128,8 @@ impl Reader<'_> {
     /// Up to and with the end of the line.
     fn line_comment(&mut self, out: &mut String) {
         let start = self.at;
-        while self.at < self.text.len() && self.text[self.at] != b'\n' {
-            self.at += 1;
-        }
+        let rest = &self.text[start..];
+        self.at += memchr::memchr(b'\n', rest).unwrap_or(rest.len());
         self.newline();
         self.take(start, self.at, out);
     }

@@ -3,29 +3,61 @@
 mod comments;
 mod walk;
 
-use std::collections::HashMap;
+use std::sync::OnceLock;
+
+use foldhash::HashMap;
 
 use comments::{After, Gap};
 
 use crate::{
     ast,
+    diagnostics::Diagnostics,
+    parse, raw,
     source::Source,
-    tokens::{Kind, Token},
+    tokens::{self, Kind, Token},
     wire::Writer,
 };
 
-/// The locations of a file. Where an option stands is known before what it means, so its path is completed when the
-/// locations are encoded.
+/// The locations of a file that is being built. Where an option stands is known before what it means, so its path is
+/// completed when the locations are encoded.
 #[derive(Debug, Default)]
-pub(crate) struct SourceInfo {
+pub(crate) struct Recorded {
     locations: Vec<Location>,
     /// The paths of all locations, one behind the other.
     paths: Vec<u32>,
     comments: Vec<Comments>,
-    /// What a descriptor had instead of all that.
-    encoded: Option<Vec<u8>>,
-    /// Whether there is nothing at all, as in a descriptor without it.
-    pub(crate) absent: bool,
+}
+
+/// The encoded `SourceCodeInfo` of a file that has been built: a few bytes a location, where the recorded form has tens.
+#[derive(Debug)]
+pub(crate) struct SourceInfo {
+    encoded: OnceLock<Encoded>,
+    /// What it is made of where nobody has asked for it yet.
+    deferred: Option<Box<Deferred>>,
+}
+
+#[derive(Debug)]
+struct Encoded {
+    stripped: Box<[u8]>,
+    /// That of descriptors that keep options for the source only, where it is another one.
+    retained: Option<Box<[u8]>>,
+}
+
+/// A file whose places will hardly be asked for.
+#[derive(Debug)]
+struct Deferred {
+    source: Source,
+    option_paths: OptionPaths,
+}
+
+impl Deferred {
+    /// Reads the file once more. That it can be read is known.
+    fn read(&self) -> Encoded {
+        let mut none = Diagnostics::default();
+        let tokens = tokens::tokenize(&self.source, &mut none);
+        let tree = parse::parse(&self.source, &tokens, &mut none);
+        Recorded::new(&self.source, &tokens, &tree).encode_both(&self.option_paths)
+    }
 }
 
 #[derive(Debug)]
@@ -70,6 +102,50 @@ pub(crate) enum Kept {
 pub(crate) type OptionPaths = HashMap<u32, OptionPath>;
 
 impl SourceInfo {
+    /// What a descriptor has.
+    pub(crate) fn from_encoded(encoded: Vec<u8>) -> Self {
+        Encoded { stripped: encoded.into(), retained: None }.into()
+    }
+
+    /// That of a file which has been built and of which nothing was recorded.
+    pub(crate) fn deferred(source: Source, option_paths: OptionPaths) -> Self {
+        Self { encoded: OnceLock::new(), deferred: Some(Box::new(Deferred { source, option_paths })) }
+    }
+
+    /// The encoded form for descriptors with or without options for the source only.
+    pub(crate) fn encoded(&self, retain_options: bool) -> &[u8] {
+        let Some(encoded) = self.encoded.get().or_else(|| {
+            let deferred = self.deferred.as_ref()?;
+            Some(self.encoded.get_or_init(|| deferred.read()))
+        }) else {
+            return &[];
+        };
+        encoded.retained.as_ref().filter(|_| retain_options).unwrap_or(&encoded.stripped)
+    }
+
+    /// Each location: its path, its span as start line and column, end line and column from 0, and the comment that
+    /// leads it.
+    pub(crate) fn locations(&self) -> impl Iterator<Item = (Vec<u32>, [u32; 4], &str)> {
+        raw::all(self.encoded(true), 1).filter_map(|location| {
+            let numbers = |field| raw::packed(raw::first(location, field)).map(|number| number as u32);
+            let span = match numbers(2).collect::<Vec<_>>()[..] {
+                [line, column, end_column] => [line, column, line, end_column],
+                [line, column, end_line, end_column] => [line, column, end_line, end_column],
+                _ => return None,
+            };
+            let comment = std::str::from_utf8(raw::first(location, 3)).unwrap_or_default();
+            Some((numbers(1).collect(), span, comment))
+        })
+    }
+}
+
+impl From<Encoded> for SourceInfo {
+    fn from(encoded: Encoded) -> Self {
+        Self { encoded: encoded.into(), deferred: None }
+    }
+}
+
+impl Recorded {
     /// The locations of a parsed file.
     pub(crate) fn new(source: &Source, tokens: &[Token], tree: &ast::File) -> Self {
         let mut recorder = Recorder::new(source, tokens);
@@ -77,33 +153,20 @@ impl SourceInfo {
         recorder.info
     }
 
-    /// What a descriptor has.
-    pub(crate) fn from_encoded(encoded: Option<Vec<u8>>) -> Self {
-        Self { absent: encoded.is_none(), encoded, ..Self::default() }
+    /// Encodes the locations, now that it is known what the options mean.
+    pub(crate) fn finish(&self, option_paths: &OptionPaths) -> SourceInfo {
+        self.encode_both(option_paths).into()
     }
 
-    /// Each location: its path, its span as start line and column, end line and column from 0, and the comment that
-    /// leads it. Those of a descriptor are not among them.
-    pub(crate) fn locations<'a>(
-        &'a self,
-        option_paths: &'a OptionPaths,
-    ) -> impl Iterator<Item = (Vec<u32>, [u32; 4], &'a str)> {
-        self.locations.iter().map(|location| {
-            let start = location.path_start as usize;
-            let mut path = self.paths[start..start + location.path_length as usize].to_vec();
-            if let Some(option) = location.option.and_then(|token| option_paths.get(&token)) {
-                path.extend_from_slice(&option.path);
-            }
-            let comments = location.comments.checked_sub(1).map(|index| &self.comments[index as usize]);
-            (path, location.span, comments.map_or("", |comments| comments.leading.as_str()))
-        })
-    }
-
-    /// The encoded `SourceCodeInfo`.
-    pub(crate) fn encode(&self, option_paths: &OptionPaths, retain_options: bool, out: &mut Writer) {
-        if let Some(encoded) = &self.encoded {
-            return out.raw(encoded);
+    fn encode_both(&self, option_paths: &OptionPaths) -> Encoded {
+        let differs = option_paths.values().any(|path| path.kept != Kept::Whole);
+        Encoded {
+            stripped: self.encode(option_paths, false).into(),
+            retained: differs.then(|| self.encode(option_paths, true).into()),
         }
+    }
+
+    fn encode(&self, option_paths: &OptionPaths, retain_options: bool) -> Vec<u8> {
         let kept = |token: &u32| {
             option_paths.get(token).map(|path| if retain_options { Kept::Whole } else { path.kept })
         };
@@ -114,9 +177,11 @@ impl SourceInfo {
             }
             (None, None) => true,
         };
+        let mut out = Writer::default();
         for location in self.locations.iter().filter(kept) {
             out.message(1, |out| self.encode_location(location, option_paths, out));
         }
+        out.into_bytes()
     }
 
     fn encode_location(&self, location: &Location, option_paths: &OptionPaths, out: &mut Writer) {
@@ -153,7 +218,7 @@ impl SourceInfo {
     }
 }
 
-/// An index into [`SourceInfo::locations`].
+/// An index into [`Recorded::locations`].
 #[derive(Clone, Copy)]
 pub(crate) struct LocationId(usize);
 
@@ -163,7 +228,7 @@ struct Recorder<'a> {
     tokens: &'a [Token],
     /// Start line, start column and end column of each token, from 0.
     places: Vec<[u32; 3]>,
-    info: SourceInfo,
+    info: Recorded,
     /// The path of the element that is being walked.
     path: Vec<u32>,
     /// The comments before the next declaration.
@@ -179,7 +244,7 @@ impl<'a> Recorder<'a> {
             source,
             tokens,
             places: places(source, tokens),
-            info: SourceInfo::default(),
+            info: Recorded::default(),
             path: Vec::new(),
             upcoming_leading: String::new(),
             upcoming_detached: Vec::new(),
@@ -267,27 +332,10 @@ impl<'a> Recorder<'a> {
 
 /// Lines and columns of all tokens in one pass.
 fn places(source: &Source, tokens: &[Token]) -> Vec<[u32; 3]> {
-    let text = source.text();
-    let (mut at, mut line, mut column) = (0, 0, 0);
-    let mut advance = |to: u32| {
-        for byte in &text[at..to as usize] {
-            match byte {
-                b'\n' => {
-                    line += 1;
-                    column = 0;
-                }
-                b'\t' => column += 8 - column % 8,
-                _ => column += 1,
-            }
-        }
-        at = to as usize;
-        (line, column)
+    let mut position = source.positions();
+    let place = |token: &Token| {
+        let (start, end) = (position(token.start), position(token.end));
+        [start.line - 1, start.column - 1, end.column - 1]
     };
-    tokens
-        .iter()
-        .map(|token| {
-            let (line, column) = advance(token.start);
-            [line, column, advance(token.end).1]
-        })
-        .collect()
+    tokens.iter().map(place).collect()
 }

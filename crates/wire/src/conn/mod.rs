@@ -383,17 +383,22 @@ impl Connection {
     /// far as they need, or, where the peer is near, bit by bit, and not a byte further: what follows the message waits
     /// until the application takes it. Call it again whenever some have come.
     ///
-    /// `awaited`: the application has taken all that came before this message. To a peer that pads its frames room for the
-    /// padding of one more is given then, since padding counts (RFC 9113 §6.9.1) and such a peer would be stuck before
-    /// the last bytes.
+    /// `awaited`: the application has taken all that came before this message, or waits for the end behind it. One byte of
+    /// room is left then: nghttp2, and so Node.js, does not even end a stream while its window is shut, though the end
+    /// costs nothing. To a peer that pads its frames room for the padding of one more is given, since padding counts
+    /// (RFC 9113 §6.9.1) and such a peer would be stuck before the last bytes.
     pub fn expect(&mut self, key: StreamKey, wanted: usize, awaited: bool) {
         /// The length's own byte, and as much as it can say.
         const MAX_PADDING: usize = 256;
         let Some(stream) = self.streams.get_mut(key) else {
             return;
         };
-        let padding = if awaited && wanted > 0 && stream.recv.padded { MAX_PADDING } else { 0 };
-        let wanted = wanted.saturating_add(padding);
+        let room = match awaited {
+            false => 0,
+            true if wanted > 0 && stream.recv.padded => MAX_PADDING,
+            true => 1,
+        };
+        let wanted = wanted.saturating_add(room);
         if stream.recv.state != RecvState::Ended
             && let Some(increment) = stream.recv.window.expect(wanted, self.probe.is_near())
         {

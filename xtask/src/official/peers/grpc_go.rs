@@ -2,11 +2,9 @@
 
 use std::process::Command;
 
-use super::{INSTALL_LIMIT, Peer, common_flags, home, soak_flags};
-use crate::console::note;
+use super::{Peer, common_flags, home, soak_flags};
 use crate::official::kit::{Certificates, Kit, flag};
-use crate::packages::{self, Needed};
-use crate::process;
+use crate::packages;
 
 const VERSION: &str = "v1.85.0";
 
@@ -26,22 +24,6 @@ impl GrpcGo {
     }
 }
 
-/// Builds programs of Go modules into a folder, unless they are there.
-pub(crate) fn go_install(
-    folder: &std::path::Path,
-    programs: &[&str],
-    packages_of: &[String],
-) -> Result<(), String> {
-    if programs.iter().all(|name| folder.join(name).exists()) {
-        return Ok(());
-    }
-    packages::ensure(&[Needed { program: "go", package: "golang-go" }])?;
-    note(&format!("go install {}", packages_of.join(" ")));
-    let mut go = Command::new("go");
-    go.arg("install").args(packages_of).env("GOBIN", folder).env("GOFLAGS", "-modcacherw");
-    process::quietly(&mut go, INSTALL_LIMIT).map(drop)
-}
-
 impl Peer for GrpcGo {
     fn name(&self) -> &'static str {
         "grpc-go"
@@ -50,7 +32,7 @@ impl Peer for GrpcGo {
     fn install(&self, _kit: &Kit) -> Result<String, String> {
         let programs = ["client", "server", "http2"];
         let packages = programs.map(|name| format!("google.golang.org/grpc/interop/{name}@{VERSION}"));
-        go_install(&home(self.name()).join(VERSION), &programs, &packages)?;
+        packages::go_install(&home(self.name()).join(VERSION), &programs, &packages)?;
         Ok(format!("version {VERSION}"))
     }
 

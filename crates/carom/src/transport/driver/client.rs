@@ -263,7 +263,11 @@ impl<R: FnMut(ConnectionEvent)> Driver<R> {
         }
         let Some(end) = end else {
             let awaited = !state.has_messages();
+            let credit = state.take_credit();
             drop(state);
+            if credit > 0 {
+                self.conn.release(key, credit);
+            }
             let wanted = open.wire.wanted();
             if wanted > 0 {
                 self.conn.expect(key, wanted, awaited);

@@ -60,6 +60,8 @@ pub(crate) struct CallState {
     messages: Messages,
     /// Bytes that the caller took and the peer may send again, not yet told to the connection.
     credit: usize,
+    /// The caller waits for the end of the call alone, and takes its one message then.
+    awaits_end: bool,
     /// The call is over. `end` says how, until someone takes it.
     over: bool,
     end: Option<Ended>,
@@ -136,7 +138,7 @@ impl Batch {
     /// The next message of the batch with the encoding of compressed ones.
     pub(crate) fn next(&mut self, call: &Arc<CallSlot>) -> Option<(Message, Option<&Bytes>)> {
         let message = self.messages.pop_front()?;
-        self.taken += PREFIX_LEN + message.payload.len();
+        self.taken += size(&message);
         if self.taken >= BATCH_CREDIT {
             call.release(std::mem::take(&mut self.taken));
         }
@@ -182,6 +184,7 @@ impl CallSlot {
             head: None,
             messages: Messages::default(),
             credit: 0,
+            awaits_end: false,
             over: false,
             end: None,
             wakers: Wakers::default(),
@@ -318,7 +321,7 @@ impl CallSlot {
             Some(head) if message.compressed => head.encoding.clone(),
             _ => None,
         };
-        let connection = state.give_credit(PREFIX_LEN + message.payload.len());
+        let connection = state.give_credit(size(&message));
         drop(state);
         if let Some(connection) = connection {
             connection.poke(Arc::clone(self));
@@ -372,11 +375,16 @@ impl CallSlot {
     }
 
     /// Ready at the end of the call, with all that came. Once: what is taken is gone.
-    pub(crate) fn poll_outcome(&self, cx: &mut Context<'_>) -> Poll<Outcome> {
+    pub(crate) fn poll_outcome(self: &Arc<Self>, cx: &mut Context<'_>) -> Poll<Outcome> {
         let _old;
         let mut state = self.lock();
         if !state.over {
             _old = register(&mut state.wakers.end, cx);
+            let connection = state.await_end();
+            drop(state);
+            if let Some(connection) = connection {
+                connection.poke(Arc::clone(self));
+            }
             return Poll::Pending;
         }
         let end = state.end.take().unwrap_or_else(taken_before);
@@ -431,6 +439,16 @@ impl CallState {
             }
             _ => None,
         }
+    }
+
+    /// The one message of such a call counts as taken when it comes: while its bytes kept the window shut, some servers
+    /// could not send the end that the caller waits for (see [`carom_wire::conn::Connection::expect`]).
+    fn await_end(&mut self) -> Option<Arc<ClientConnection>> {
+        if std::mem::replace(&mut self.awaits_end, true) {
+            return None;
+        }
+        let n = self.messages.first.as_ref().map(size)?;
+        self.give_credit(n)
     }
 
     /// The connection to poke, if there is one and it was not poked already.
@@ -566,6 +584,9 @@ impl CallState {
 
     /// Adds a message that was read as part of `arrival`.
     pub(super) fn receive_message(&mut self, message: Message, arrival: u64) -> Option<Waker> {
+        if self.awaits_end && !self.has_messages() {
+            self.credit += size(&message);
+        }
         self.messages.push(message, arrival);
         self.wakers.message.take()
     }
@@ -611,6 +632,11 @@ impl Messages {
     fn pop(&mut self) -> Option<Message> {
         self.first.take().or_else(|| self.more.pop_front())
     }
+}
+
+/// What a message took of the window.
+fn size(message: &Message) -> usize {
+    PREFIX_LEN + message.payload.len()
 }
 
 /// An end that this side decided on.

@@ -3,10 +3,13 @@
 use crate::{
     ast::Scalar,
     breaking::pairs::{Context, FieldIn},
-    check::rule::Report,
+    check::{rule::Report, view::join},
     ir::Type,
     text::c_escape,
 };
+
+/// `FieldDescriptorProto.default_value`
+const DEFAULT_VALUE: u32 = 7;
 
 /// The value of a field that is not there.
 #[derive(Clone, Debug)]
@@ -108,15 +111,12 @@ pub(super) fn same_default(context: &Context<'_>, report: &mut Report) {
         if was.equals(&is) || (was.is_zero() && is.is_zero()) {
             continue;
         }
-        let message =
-            format!("the {} changed its default from {} to {}", new.described(), was.shown(), is.shown());
-        let suggestion = format!("keep {}", was.shown());
-        // From the word `default` on, which stands two tokens before the value.
-        let value = new.field.at.default;
-        match value.checked_sub(2).and_then(|word| new.file.place_of_tokens(word, value)) {
-            Some(place) => report.at_place(new.file, place, message, suggestion),
-            None => report.at(new.file, &new.path, message, suggestion),
-        }
+        report.at_first(
+            new.file,
+            &[&join(&new.path, &[DEFAULT_VALUE]), &new.path],
+            format!("the {} changed its default from {} to {}", new.described(), was.shown(), is.shown()),
+            format!("keep {}", was.shown()),
+        );
     }
 }
 

@@ -72,11 +72,10 @@ pub(super) fn no_delete_unless_number_reserved(context: &Context<'_>, report: &m
 
 pub(super) fn same_name(context: &Context<'_>, report: &mut Report) {
     for (old, new) in context.fields() {
-        let name = |field: &FieldIn<'_>| match field.field.extendee {
-            Some(_) => field.field.full_name.clone(),
-            None => field.field.name.clone(),
+        let (was, is) = match old.field.extendee {
+            Some(_) => (&*old.field.full_name, &*new.field.full_name),
+            None => (old.field.name.as_str(), new.field.name.as_str()),
         };
-        let (was, is) = (name(&old), name(&new));
         if was != is {
             report.at(
                 new.file,
@@ -93,7 +92,7 @@ pub(super) fn same_json_name(context: &Context<'_>, report: &mut Report) {
     const JSON_NAME: u32 = 10;
     for (old, new) in context.fields() {
         // Extensions are written with their full names.
-        let (was, is) = (&old.field.json_name, &new.field.json_name);
+        let (was, is) = (old.field.json_name(), new.field.json_name());
         if was != is && old.field.extendee.is_none() {
             report.at_first(
                 new.file,

@@ -1,6 +1,6 @@
 //! Rules about what packages have, in whatever files.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Arc};
 
 use super::messages::enclosing;
 use crate::{
@@ -27,11 +27,11 @@ fn deleted(
     context: &Context<'_>,
     report: &mut Report,
     kind: &str,
-    names: impl Fn(&FileView<'_>) -> Vec<String>,
+    names: impl Fn(&FileView<'_>) -> Vec<Arc<str>>,
     place: impl Fn(&mut Report, &FileView<'_>, &str, String, &str),
 ) {
     let kept_packages = packages(&context.new.files);
-    let kept: BTreeSet<String> = context.new.files.iter().flat_map(&names).collect();
+    let kept: BTreeSet<Arc<str>> = context.new.files.iter().flat_map(&names).collect();
     for old in &context.old.files {
         let package = &old.file.package;
         if !kept_packages.contains(package.as_str()) {
@@ -70,8 +70,9 @@ pub(super) fn message_no_delete(context: &Context<'_>, report: &mut Report) {
 }
 
 pub(super) fn service_no_delete(context: &Context<'_>, report: &mut Report) {
-    let names =
-        |file: &FileView<'_>| file.services.iter().map(|view| view.service.full_name.clone()).collect();
+    let names = |file: &FileView<'_>| {
+        file.services.iter().map(|view| view.service.full_name.as_str().into()).collect()
+    };
     deleted(context, report, "service", names, |report, file, _, message, suggestion| {
         report.about(file, message, suggestion.to_owned());
     });

@@ -58,12 +58,22 @@ impl Kind {
     }
 }
 
+/// The full name of a message or an enum.
+fn type_name<'a>(field: &FieldIn<'a>) -> &'a str {
+    let pool = field.version.pool;
+    match field.field.ty {
+        Type::Message(id) | Type::Group(id) => &pool.message(id).full_name,
+        Type::Enum(id) => &pool.enumeration(id).full_name,
+        Type::Scalar(_) | Type::Unresolved | Type::UnresolvedGroup => without_dot(&field.field.type_name),
+    }
+}
+
 /// The type as it would be written.
 fn written(field: &FieldIn<'_>) -> String {
-    match (Kind::of(field), field.field.type_name.as_str()) {
-        (Kind::Scalar(scalar), _) => scalar.word().to_owned(),
-        (Kind::Message | Kind::Enum, name) => without_dot(name).to_owned(),
-        (Kind::Group, name) => format!("group {}", without_dot(name)),
+    match Kind::of(field) {
+        Kind::Scalar(scalar) => scalar.word().to_owned(),
+        Kind::Message | Kind::Enum => type_name(field).to_owned(),
+        Kind::Group => format!("group {}", type_name(field)),
     }
 }
 
@@ -80,7 +90,7 @@ fn changed(report: &mut Report, old: &FieldIn<'_>, new: &FieldIn<'_>) {
 
 pub(super) fn same_type(context: &Context<'_>, report: &mut Report) {
     for (old, new) in context.fields() {
-        if Kind::of(&old) != Kind::of(&new) || old.field.type_name != new.field.type_name {
+        if Kind::of(&old) != Kind::of(&new) || type_name(&old) != type_name(&new) {
             changed(report, &old, &new);
         }
     }
@@ -101,7 +111,7 @@ pub(super) fn wire_json_compatible_type(context: &Context<'_>, report: &mut Repo
 fn compatible(context: &Context<'_>, report: &mut Report, is_compatible: impl Fn(Kind, Kind) -> bool) {
     for (old, new) in context.fields() {
         let (was, is) = (Kind::of(&old), Kind::of(&new));
-        let same_name = old.field.type_name == new.field.type_name;
+        let same_name = type_name(&old) == type_name(&new);
         let fits = is_compatible(was, is)
             && match (old.field.ty, new.field.ty) {
                 (Type::Scalar(_), _) => true,

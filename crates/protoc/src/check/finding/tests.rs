@@ -8,7 +8,6 @@ fn finding(line: u32, message: &str) -> Finding {
         rule: "FIELD_LOWER_SNAKE_CASE",
         message: message.to_owned(),
         suggestion: "write \"x\"".to_owned(),
-        source_line: Some("  Abc".to_owned()),
     }
 }
 
@@ -40,8 +39,13 @@ fn each_form_has_place_rule_message_and_suggestion() {
 
 #[test]
 fn a_terminal_shows_the_source_line() {
-    let text = printed(vec![finding(4, "odd")], Format::Text, true);
+    let folder = tempfile::tempdir().expect("a directory");
+    let file = folder.path().join("b.proto");
+    std::fs::write(&file, "one\n\n\n  Abc\n").expect("a file");
+    let finding = Finding { file: file.display().to_string(), ..finding(4, "odd") };
+    let text = printed(vec![finding.clone()], Format::Text, true);
     assert!(text.ends_with("\n    Abc\n    ^\n"), "{text}");
+    assert_eq!(printed(vec![finding], Format::Gcc, true).lines().count(), 1);
 }
 
 #[test]

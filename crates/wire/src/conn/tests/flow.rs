@@ -68,6 +68,25 @@ fn a_message_in_padded_frames_arrives() {
     }
 }
 
+/// nghttp2 does not end a stream whose window is shut: who waits for the end leaves a byte of room.
+#[test]
+fn the_end_of_a_message_that_fills_the_window_has_room() {
+    let server = Config { initial_stream_window: 1000, ..Config::default() };
+    for (size, first) in [(1000, 1000), (5000, 1000)] {
+        let mut pair = Pair::with(Config::default(), server.clone());
+        let (ours, theirs) = pair.open(false);
+        pair.client.send_data(ours, Bytes::from(vec![7; size + 100]), false);
+        let (_, events) = pair.run();
+        assert_eq!(received(&events), first);
+        pair.server.expect(theirs, size - first, false);
+        let (_, events) = pair.run();
+        assert_eq!(received(&events), size - first, "not a byte further while others wait to be taken");
+        pair.server.expect(theirs, 0, true);
+        let (_, events) = pair.run();
+        assert_eq!(received(&events), 1);
+    }
+}
+
 #[test]
 fn credit_beyond_the_window_is_not_given_twice() {
     let server = Config { initial_stream_window: 1000, ..Config::default() };
@@ -76,8 +95,12 @@ fn credit_beyond_the_window_is_not_given_twice() {
     pair.client.send_data(ours, Bytes::from(vec![7; 20_000]), false);
     pair.server.expect(theirs, 10_000, true);
     let (_, events) = pair.run();
-    assert_eq!(received(&events), 10_000, "1,000 of the window, and what the message lacked");
-    pair.server.release(theirs, 10_000);
+    assert_eq!(
+        received(&events),
+        10_001,
+        "1,000 of the window, what the message lacked, and room for the end"
+    );
+    pair.server.release(theirs, 10_001);
     let (_, events) = pair.run();
     assert_eq!(received(&events), 1000, "the window is what it was");
 }

@@ -1,5 +1,7 @@
 //! `--grpc_python_out`: the `_pb2_grpc.py` modules of grpcio-tools.
 
+mod beta;
+
 use std::collections::{BTreeSet, HashMap};
 
 use super::{
@@ -17,19 +19,16 @@ const NO_COMMENT: &str = "\"\"\"Missing associated documentation comment in .pro
 
 impl Generator for GrpcPython {
     fn generate(&self, request: &Request, parameter: &str) -> Result<Vec<GeneratedFile>, String> {
-        let (version, prefixes) = parameter.split_once(',').unwrap_or((parameter, ""));
-        if prefixes.contains(',') {
+        let (version, prefix) = parameter.split_once(',').unwrap_or((parameter, ""));
+        if prefix.contains(',') {
             return Err("--grpc_python_out received too many comma-delimited parameters.".to_owned());
         }
-        match version {
-            "" | "grpc_2_0" => {}
-            "grpc_1_0" => {
-                return Err(
-                    "grpc_1_0, the beta API inside _pb2.py, is not generated: use grpc_2_0.".to_owned()
-                );
-            }
+        let with_beta = match version {
+            "grpc_2_0" => false,
+            "grpc_1_0" => true,
+            "" if parameter.is_empty() => false,
             other => return Err(format!("Invalid grpc version '{other}'.")),
-        }
+        };
         let types = Types::new(request);
         let mut out = Vec::new();
         for &index in &request.to_generate {
@@ -37,11 +36,23 @@ impl Generator for GrpcPython {
             let Some(base) = file.name.strip_suffix(".proto").filter(|base| !base.is_empty()) else {
                 return Err("Invalid proto file name. Proto file must end with .proto".to_owned());
             };
-            let name = base.replace('-', "_").replace('.', "/") + "_pb2_grpc.py";
-            let module = Module { file, types: &types, prefix: prefixes, comments: comments(file) };
+            let base = base.replace('-', "_").replace('.', "/");
+            let comments = comments(file);
+            let module = Module { file, types: &types, prefix, comments: &comments, in_pb2: false };
             let mut code = Code::default();
             module.write(&mut code);
+            let name = format!("{base}_pb2_grpc.py");
             out.push(GeneratedFile { name, insertion_point: None, content: code.into_bytes() });
+            if with_beta {
+                let mut code = Code::default();
+                beta::write(&mut code, &Module { in_pb2: true, ..module });
+                let insertion_point = Some("module_scope".to_owned());
+                out.push(GeneratedFile {
+                    name: format!("{base}_pb2.py"),
+                    insertion_point,
+                    content: code.into_bytes(),
+                });
+            }
         }
         Ok(out)
     }
@@ -83,7 +94,9 @@ struct Module<'a> {
     types: &'a Types<'a>,
     /// Dropped from the front of module names.
     prefix: &'a str,
-    comments: Comments,
+    comments: &'a Comments,
+    /// The text goes into the `_pb2.py` module itself, which has the file's own classes.
+    in_pb2: bool,
 }
 
 /// One method with what the generated code says about it.
@@ -133,12 +146,7 @@ impl<'a> Module<'a> {
              \"\"\"Client and server classes corresponding to protobuf-defined services.\"\"\"\n",
         );
         self.preamble(code);
-        for service in self.services() {
-            write_stub(code, &service);
-            write_servicer(code, &service);
-            write_registration(code, &service);
-            write_experimental(code, &service);
-        }
+        write_services(code, &self.services());
     }
 
     fn services(&'a self) -> Vec<Service<'a>> {
@@ -179,6 +187,7 @@ impl<'a> Module<'a> {
     fn class(&self, type_name: &[u8]) -> String {
         let name = std::str::from_utf8(type_name).unwrap_or("");
         match self.types.get(name) {
+            Some((info, path)) if self.in_pb2 && info.file.name == self.file.name => path.to_owned(),
             Some((info, path)) => format!("{}.{path}", self.alias(&info.file.name)),
             None => name.to_owned(),
         }
@@ -222,6 +231,15 @@ impl<'a> Module<'a> {
                      + f' or downgrade your generated code using grpcio-tools<={{GRPC_VERSION}}.'\n    \
                  )\n"
         ));
+    }
+}
+
+fn write_services(code: &mut Code, services: &[Service<'_>]) {
+    for service in services {
+        write_stub(code, service);
+        write_servicer(code, service);
+        write_registration(code, service);
+        write_experimental(code, service);
     }
 }
 
