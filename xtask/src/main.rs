@@ -40,6 +40,7 @@ usage: cargo xtask COMMAND
            compiles what others wrote with protoc 36, grpcio-tools and Carom's compiler and compares the bytes;
            checks it with buf and Carom's `lint` and `breaking` and compares the findings
            --short       only the corpora that take seconds
+           --only LIST   only these of protoc, plugins, buf
   bench    builds bench-server and bench-client and runs them beside the peers
            --peers DIR   the harness that compares gRPC servers and clients (or CAROM_PEERS)
            --pybench DIR the harness that compares Python packages (or CAROM_PYBENCH)

@@ -29,15 +29,15 @@ const DEFAULT: &[u8] = b"default";
 /// How often each finding came: `file:line:byte: RULE`.
 type Findings = BTreeMap<String, usize>;
 
-/// What was compared, and each finding that only one of the programs has, by the line that may list it.
+/// How many findings both have, and each finding that only one of the programs has, by the line that may list it.
 pub(super) struct Compared {
-    pub(super) findings: usize,
+    pub(super) agreed: usize,
     pub(super) differences: Vec<(String, &'static str)>,
 }
 
 /// Compares all corpora; with `short` those that take seconds.
 pub(super) fn compare(tools: &Tools, short: bool) -> Result<Compared, String> {
-    let mut all = Compared { findings: 0, differences: Vec::new() };
+    let mut all = Compared { agreed: 0, differences: Vec::new() };
     let scratch = project::cache().join("protoc-compare/rules");
     project::fresh_folder(&scratch)?;
     let tests = project::root().join("crates/protoc/tests");
@@ -114,9 +114,10 @@ impl Compared {
     }
 
     fn add(&mut self, name: &str, theirs: &Findings, ours: &Findings) {
-        let count: usize = theirs.values().sum();
-        note(&format!("{name}: {count} findings"));
-        self.findings += count;
+        let both = |(finding, count): &(&String, &usize)| ours.get(*finding) == Some(count);
+        let agreed: usize = theirs.iter().filter(both).map(|(_, count)| count).sum();
+        note(&format!("{name}: {agreed} findings"));
+        self.agreed += agreed;
         let one_sided = |from: &Findings, other: &Findings, why| {
             let differ = from.iter().filter(|(finding, count)| other.get(*finding) != Some(count));
             differ.map(|(finding, _)| (format!("{name}: {finding}"), why)).collect::<Vec<_>>()
