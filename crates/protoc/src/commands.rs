@@ -21,10 +21,22 @@ pub fn run(
     // What the rules find goes to the standard output.
     let source_lines = options.source_lines && io::stdout().is_terminal();
     let for_rules = driver::Options { source_lines, ..options };
-    let command = args.first().and_then(|first| first.to_str()).unwrap_or_default();
+    let command = args.first().map(|first| first.to_str().unwrap_or_default());
     match command {
-        "breaking" => breaking::run(for_rules, &args[1..], stdout, stderr),
-        "lint" => lint::run(for_rules, &args[1..], stdout, stderr),
-        _ => driver::run_with(options, args, stdout, stderr),
+        Some("breaking") => breaking::run(for_rules, &args[1..], stdout, stderr),
+        Some("lint") => lint::run(for_rules, &args[1..], stdout, stderr),
+        None | Some("-h" | "--help") => {
+            let code = driver::run_with(options, args, stdout, stderr);
+            // Where even the help cannot be written, the exit code has to say it.
+            if write!(stdout, "{COMMANDS}").is_err() { 1 } else { code }
+        }
+        Some(_) => driver::run_with(options, args, stdout, stderr),
     }
 }
+
+/// What follows on protoc's help.
+const COMMANDS: &str = "
+Commands, as the first argument; each has a --help of its own:
+  breaking                    Find changes since an earlier version that break programs or data.
+  lint                        Check .proto files against rules of style.
+";

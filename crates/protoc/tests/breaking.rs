@@ -93,6 +93,8 @@ impl Sources {
         let identity = ["-c", "user.name=a", "-c", "user.email=a@localhost", "-c", "commit.gpgsign=false"];
         let mut git = Command::new("git");
         git.args(identity).args(args).current_dir(&self.folder);
+        // A hook that runs these tests has these for its own repository.
+        git.env_remove("GIT_DIR").env_remove("GIT_WORK_TREE").env_remove("GIT_INDEX_FILE");
         let output = git.output().expect("git is installed");
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     }
@@ -197,6 +199,32 @@ fn an_unknown_revision_is_explained() {
     assert_eq!((code, stderr.as_str()), (1, message));
     let (code, _, stderr) = run(&["breaking", &sources.path("proto")]);
     assert_eq!((code, stderr.as_str()), (1, "Missing flag: --against=FILE|DIRECTORY|REVISION\n"));
+}
+
+#[test]
+fn a_missing_git_is_explained() {
+    let sources = Sources::new(OLD);
+    let mut program = Command::new(env!("CARGO_BIN_EXE_carom-protoc"));
+    program.args(["breaking", "--against=main", &sources.path("proto")]).env("PATH", sources.path("nothing"));
+    let output = program.output().expect("the program runs");
+    assert_eq!(output.status.code(), Some(1));
+    let message = "git is not installed, or not in the path: it is needed to compare with a revision.\n";
+    assert_eq!(String::from_utf8_lossy(&output.stderr), message);
+}
+
+#[test]
+fn the_environment_of_a_hook_does_not_lead_astray() {
+    let sources = Sources::new(OLD);
+    sources.git(&["init", "--quiet"]);
+    sources.commit_all("first");
+    sources.write("proto/a.proto", NEW);
+    let mut program = Command::new(env!("CARGO_BIN_EXE_carom-protoc"));
+    program
+        .args(["breaking", "--against=first", "proto"])
+        .current_dir(&sources.folder)
+        .env("GIT_DIR", "no-such");
+    let output = program.output().expect("the program runs");
+    assert_eq!(output.status.code(), Some(100), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
 #[test]

@@ -148,6 +148,14 @@ fn wrong_arguments_are_explained() {
 }
 
 #[test]
+fn help_names_the_commands_and_says_what_they_do_not_check() {
+    let (code, stdout, _) = run(&["--help"]);
+    assert!(code == 0 && stdout.contains("\n  lint  "), "{stdout}");
+    let (code, stdout, _) = run(&["lint", "--help"]);
+    assert!(code == 0 && stdout.contains("Not checked: buf's PROTOVALIDATE"), "{stdout}");
+}
+
+#[test]
 fn a_file_called_lint_is_compiled() {
     let (code, _, stderr) = run(&["./lint", "--descriptor_set_out=/dev/null"]);
     assert_eq!(code, 1);

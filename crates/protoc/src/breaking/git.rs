@@ -101,15 +101,20 @@ fn cannot_start(error: &io::Error) -> String {
     }
 }
 
+/// git in a folder. Which repository that is in is not for the environment to say: a hook sets variables for its own.
+fn git_in(folder: &Path) -> Command {
+    let mut git = Command::new("git");
+    for variable in ["GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX"] {
+        git.env_remove(variable);
+    }
+    git.arg("-C").arg(folder);
+    git
+}
+
 /// Runs git in a folder. The outer error is that it cannot be run; the inner one is what it said.
 fn git(folder: &Path, arguments: &[&str]) -> Result<Result<String, String>, String> {
-    let output = Command::new("git")
-        .arg("-C")
-        .arg(folder)
-        .args(arguments)
-        .stdin(Stdio::null())
-        .output()
-        .map_err(|error| cannot_start(&error))?;
+    let output =
+        git_in(folder).args(arguments).stdin(Stdio::null()).output().map_err(|error| cannot_start(&error))?;
     if output.status.success() {
         return Ok(Ok(String::from_utf8_lossy(&output.stdout).into_owned()));
     }
@@ -126,9 +131,7 @@ struct Reader {
 
 impl Reader {
     fn start(root: &Path) -> Result<Self, String> {
-        let mut child = Command::new("git")
-            .arg("-C")
-            .arg(root)
+        let mut child = git_in(root)
             .args(["cat-file", "--batch"])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
