@@ -81,12 +81,20 @@ const CATEGORIES: [&str; 4] = ["FILE", "PACKAGE", "WIRE_JSON", "WIRE"];
 
 impl Compared {
     fn lint(&mut self, tools: &Tools, name: &str, root: &Path) -> Result<(), String> {
-        let config = r#"{"version":"v2","lint":{"use":["STANDARD"],"except":["PROTOVALIDATE"]}}"#;
-        let mut buf = tools.buf();
-        buf.args(["lint", ".", "--error-format", "msvs", "--config", config]);
-        let theirs = findings(&mut buf, root, BUF)?;
-        let ours = findings(tools.carom().args(["lint", ".", "--error_format=msvs"]), root, CAROM)?;
-        self.add(&format!("lint: {name}"), &theirs, &ours);
+        let further = r#""use":["COMMENTS","UNARY_RPC","STABLE_PACKAGE_NO_IMPORT_UNSTABLE"]"#;
+        for (rules, chosen) in [
+            ("STANDARD", r#""use":["STANDARD"],"except":["PROTOVALIDATE"]"#),
+            ("COMMENTS,UNARY_RPC,STABLE_PACKAGE_NO_IMPORT_UNSTABLE", further),
+        ] {
+            let config = format!(r#"{{"version":"v2","lint":{{{chosen}}}}}"#);
+            let mut buf = tools.buf();
+            buf.args(["lint", ".", "--error-format", "msvs", "--config", &config]);
+            let theirs = findings(&mut buf, root, BUF)?;
+            let mut carom = tools.carom();
+            let ours =
+                findings(carom.args(["lint", ".", "--error_format=msvs", "--rules", rules]), root, CAROM)?;
+            self.add(&format!("lint: {name}"), &theirs, &ours);
+        }
         Ok(())
     }
 

@@ -252,6 +252,11 @@ impl<'a> FileView<'a> {
         own.or_else(|| self.places().get(map()?)).map(|(place, _)| *place)
     }
 
+    /// The comment right above an element.
+    pub(crate) fn comment(&self, path: &[u32]) -> &str {
+        self.places().get(path).map_or("", |(_, comment)| comment)
+    }
+
     /// The comments right above an element and above all that it is in.
     pub(crate) fn comments_around(&self, path: &[u32]) -> impl Iterator<Item = &str> {
         (1..=path.len())

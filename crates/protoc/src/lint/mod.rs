@@ -1,4 +1,4 @@
-//! `carom-protoc lint`: the rules of buf's STANDARD category, under the names and at the places that buf gives them.
+//! `carom-protoc lint`: the rules of buf, above all of its STANDARD category, under the names and at the places that buf gives them.
 //!
 //! A rule is a function below `rules`, called as it is named: `ENUM_PASCAL_CASE` is `rules::enums::pascal_case`.
 
@@ -58,7 +58,7 @@ Check .proto files against the rules of buf's STANDARD category. A directory sta
   -IPATH, --proto_path=PATH  Directory in which to search for imports, as for compiling. Default: the directories that
                              are checked, or the current one for files.
   --category=LIST            Apply the rules of these categories, with commas between: MINIMAL, BASIC, STANDARD (the
-                             default), each with all of those before it.
+                             default), each with all of those before it; COMMENTS and UNARY_RPC, which ask for more.
   --rules=LIST               Apply these rules, or categories, in place of those.
   --except=LIST              Leave these rules, or categories, out.
   --list-rules               Show all rules with their categories and exit.

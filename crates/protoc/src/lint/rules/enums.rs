@@ -13,15 +13,16 @@ use crate::{
 /// `EnumOptions.allow_alias`
 const ALLOW_ALIAS: u32 = 2;
 
-struct Value<'a> {
-    file: &'a FileView<'a>,
+/// A value of an enum.
+pub(super) struct Value<'a> {
+    pub(super) file: &'a FileView<'a>,
     definition: &'a Enum,
-    value: &'a EnumValue,
-    path: Path,
+    pub(super) value: &'a EnumValue,
+    pub(super) path: Path,
 }
 
 /// All values of all enums.
-fn values<'a>(context: &'a Context<'a>) -> Vec<Value<'a>> {
+pub(super) fn values<'a>(context: &'a Context<'a>) -> Vec<Value<'a>> {
     let mut out = Vec::new();
     for file in context.files {
         for view in &file.enums {

@@ -10,7 +10,9 @@ use crate::{
 };
 
 /// All fields that somebody wrote: not those of a map's entries.
-fn written<'a>(context: &'a Context<'a>) -> impl Iterator<Item = (&'a FileView<'a>, &'a FieldView<'a>)> {
+pub(super) fn written<'a>(
+    context: &'a Context<'a>,
+) -> impl Iterator<Item = (&'a FileView<'a>, &'a FieldView<'a>)> {
     context
         .files
         .iter()

@@ -1,5 +1,6 @@
 //! All rules. Those of one kind of element share a file.
 
+mod comments;
 mod enums;
 mod fields;
 mod files;
@@ -15,6 +16,8 @@ use crate::check::rule::rule_table;
 const MINIMAL: &[&str] = &["MINIMAL", "BASIC", "STANDARD"];
 const BASIC: &[&str] = &["BASIC", "STANDARD"];
 const STANDARD: &[&str] = &["STANDARD"];
+const COMMENTS: &[&str] = &["COMMENTS"];
+const UNARY_RPC: &[&str] = &["UNARY_RPC"];
 /// Applied only where the rule is asked for by name.
 const BY_NAME: &[&str] = &[];
 
@@ -55,5 +58,15 @@ rule_table! {
     STANDARD "RPC_REQUEST_STANDARD_NAME" rpcs::request_standard_name, "Requests are named MethodRequest or ServiceMethodRequest.";
     STANDARD "RPC_RESPONSE_STANDARD_NAME" rpcs::response_standard_name, "Responses are named MethodResponse or ServiceMethodResponse.";
     STANDARD "SERVICE_SUFFIX" services::suffix, "Names of services end in Service, or what is set.";
+    COMMENTS "COMMENT_ENUM" comments::of_enum, "Enums have comments.";
+    COMMENTS "COMMENT_ENUM_VALUE" comments::of_enum_value, "Enum values have comments.";
+    COMMENTS "COMMENT_FIELD" comments::of_field, "Fields have comments.";
+    COMMENTS "COMMENT_MESSAGE" comments::of_message, "Messages have comments.";
+    COMMENTS "COMMENT_ONEOF" comments::of_oneof, "Oneofs have comments.";
+    COMMENTS "COMMENT_RPC" comments::of_rpc, "Methods have comments.";
+    COMMENTS "COMMENT_SERVICE" comments::of_service, "Services have comments.";
+    UNARY_RPC "RPC_NO_CLIENT_STREAMING" rpcs::no_client_streaming, "Methods have no streams of requests.";
+    UNARY_RPC "RPC_NO_SERVER_STREAMING" rpcs::no_server_streaming, "Methods have no streams of responses.";
+    BY_NAME "STABLE_PACKAGE_NO_IMPORT_UNSTABLE" packages::stable_no_import_unstable, "Packages of a stable version do not import from alpha, beta or test ones.";
     BY_NAME "IMPORT_NO_WEAK" imports::no_weak, "Imports are not weak.";
 }

@@ -109,7 +109,7 @@ pub(super) fn same_directory(context: &Context<'_>, report: &mut Report) {
 pub(super) fn version_suffix(context: &Context<'_>, report: &mut Report) {
     for file in with_package(context) {
         let package = &file.file.package;
-        if !package.rsplit_once('.').is_some_and(|(_, last)| is_version(last)) {
+        if version_of_package(package).is_none() {
             report.at(
                 file,
                 &[number::PACKAGE],
@@ -120,22 +120,34 @@ pub(super) fn version_suffix(context: &Context<'_>, report: &mut Report) {
     }
 }
 
+/// Whether what a version names may change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stability {
+    Stable,
+    /// Alpha, beta or test.
+    Unstable,
+}
+
 /// `v1`, `v1test…`, `v1alpha`, `v1alpha1`, `v1p1beta`, `v1p1beta1`: the numbers are from 1 on and of 31 bits.
-fn is_version(part: &str) -> bool {
-    let Some(rest) = part.strip_prefix('v') else { return false };
-    let Some(rest) = after_number(rest) else { return false };
-    if rest.is_empty() || rest.starts_with("test") {
-        return true;
+fn version(part: &str) -> Option<Stability> {
+    let rest = after_number(part.strip_prefix('v')?)?;
+    if rest.is_empty() {
+        return Some(Stability::Stable);
+    }
+    if rest.starts_with("test") {
+        return Some(Stability::Unstable);
     }
     let rest = match rest.strip_prefix('p') {
-        Some(patch) => match after_number(patch) {
-            Some(rest) => rest,
-            None => return false,
-        },
+        Some(patch) => after_number(patch)?,
         None => rest,
     };
-    let stage = rest.strip_prefix("alpha").or_else(|| rest.strip_prefix("beta"));
-    stage.is_some_and(|number| number.is_empty() || after_number(number) == Some(""))
+    let number = rest.strip_prefix("alpha").or_else(|| rest.strip_prefix("beta"))?;
+    (number.is_empty() || after_number(number) == Some("")).then_some(Stability::Unstable)
+}
+
+/// The version that a package ends in, after a dot.
+fn version_of_package(package: &str) -> Option<Stability> {
+    version(package.rsplit_once('.')?.1)
 }
 
 /// What follows a number from 1 on.
@@ -222,6 +234,28 @@ pub(super) fn no_import_cycle(context: &Context<'_>, report: &mut Report) {
                     &file.import_path(*index),
                     format!("the packages import each other in a circle: {cycle}"),
                     "move what they share into a package of its own".to_owned(),
+                );
+            }
+        }
+    }
+}
+
+pub(super) fn stable_no_import_unstable(context: &Context<'_>, report: &mut Report) {
+    let asked_for: BTreeSet<FileId> = context.files.iter().map(|file| file.id).collect();
+    for file in context.files {
+        let package = file.file.package.as_str();
+        if version_of_package(package) != Some(Stability::Stable) {
+            continue;
+        }
+        for (index, import) in file.file.imports.iter().enumerate() {
+            let Some(id) = import.file.filter(|id| asked_for.contains(id)) else { continue };
+            let imported = context.pool.file(id).package.as_str();
+            if version_of_package(imported) == Some(Stability::Unstable) {
+                report.at(
+                    file,
+                    &file.import_path(index),
+                    format!("the stable package \"{package}\" imports from \"{imported}\", which may change"),
+                    "import from a stable version".to_owned(),
                 );
             }
         }

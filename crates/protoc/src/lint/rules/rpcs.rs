@@ -14,11 +14,12 @@ use crate::{
 
 const EMPTY: &str = "google.protobuf.Empty";
 
-struct Rpc<'a> {
-    file: &'a FileView<'a>,
+/// A method and where it stands.
+pub(super) struct Rpc<'a> {
+    pub(super) file: &'a FileView<'a>,
     service: &'a Service,
-    method: &'a Method,
-    path: Path,
+    pub(super) method: &'a Method,
+    pub(super) path: Path,
 }
 
 impl Rpc<'_> {
@@ -36,7 +37,8 @@ fn type_name(ty: &MethodType) -> &str {
     ty.name.strip_prefix('.').unwrap_or(&ty.name)
 }
 
-fn all<'a>(context: &'a Context<'a>) -> Vec<Rpc<'a>> {
+/// All methods of all services.
+pub(super) fn all<'a>(context: &'a Context<'a>) -> Vec<Rpc<'a>> {
     let mut out = Vec::new();
     for file in context.files {
         for view in &file.services {
@@ -155,6 +157,30 @@ fn standard_name(
             &join(&rpc.path, &[number]),
             format!("the {} type of the method \"{}\" is \"{name}\"", suffix.to_lowercase(), rpc.method.name),
             format!("call it \"{short}\" or \"{long}\""),
+        );
+    }
+}
+
+pub(super) fn no_client_streaming(context: &Context<'_>, report: &mut Report) {
+    no_streaming(context, report, "requests", |method| method.input.stream);
+}
+
+pub(super) fn no_server_streaming(context: &Context<'_>, report: &mut Report) {
+    no_streaming(context, report, "responses", |method| method.output.stream);
+}
+
+fn no_streaming(
+    context: &Context<'_>,
+    report: &mut Report,
+    what: &str,
+    is_streaming: impl Fn(&Method) -> bool,
+) {
+    for rpc in all(context).iter().filter(|rpc| is_streaming(rpc.method)) {
+        report.at(
+            rpc.file,
+            &rpc.path,
+            format!("the method \"{}\" has a stream of {what}", rpc.method.name),
+            "make it unary".to_owned(),
         );
     }
 }

@@ -1,8 +1,8 @@
-use super::is_version;
+use super::{Stability, version};
 
 #[test]
 fn versions_are_those_of_buf() {
-    for version in [
+    for name in [
         "v1",
         "v01",
         "v10",
@@ -14,7 +14,7 @@ fn versions_are_those_of_buf() {
         "v1p1alpha",
         "v1p2beta3",
     ] {
-        assert!(is_version(version), "{version}");
+        assert!(version(name).is_some(), "{name}");
     }
     for other in [
         "v",
@@ -29,6 +29,14 @@ fn versions_are_those_of_buf() {
         "v1rc1",
         "v2147483648",
     ] {
-        assert!(!is_version(other), "{other}");
+        assert_eq!(version(other), None, "{other}");
+    }
+}
+
+#[test]
+fn alpha_beta_and_test_may_change() {
+    assert_eq!(version("v1"), Some(Stability::Stable));
+    for unstable in ["v1alpha", "v1beta2", "v1p1alpha3", "v1test"] {
+        assert_eq!(version(unstable), Some(Stability::Unstable));
     }
 }
