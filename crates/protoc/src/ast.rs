@@ -203,36 +203,42 @@ pub(crate) enum Scalar {
 }
 
 impl Scalar {
-    /// The type that `FieldDescriptorProto.Type` numbers so.
-    pub(crate) fn from_number(number: u64) -> Option<Self> {
+    const ALL: [Self; 15] = {
         use Scalar::*;
         [
             Double, Float, Int64, Uint64, Int32, Fixed64, Fixed32, Bool, String, Bytes, Uint32, Sfixed32,
             Sfixed64, Sint32, Sint64,
         ]
-        .into_iter()
-        .find(|scalar| *scalar as u64 == number)
+    };
+
+    /// The type that `FieldDescriptorProto.Type` numbers so.
+    pub(crate) fn from_number(number: u64) -> Option<Self> {
+        Self::ALL.into_iter().find(|scalar| *scalar as u64 == number)
     }
 
     pub(crate) fn from_word(word: &str) -> Option<Self> {
-        Some(match word {
-            "double" => Self::Double,
-            "float" => Self::Float,
-            "int64" => Self::Int64,
-            "uint64" => Self::Uint64,
-            "int32" => Self::Int32,
-            "fixed64" => Self::Fixed64,
-            "fixed32" => Self::Fixed32,
-            "bool" => Self::Bool,
-            "string" => Self::String,
-            "bytes" => Self::Bytes,
-            "uint32" => Self::Uint32,
-            "sfixed32" => Self::Sfixed32,
-            "sfixed64" => Self::Sfixed64,
-            "sint32" => Self::Sint32,
-            "sint64" => Self::Sint64,
-            _ => return None,
-        })
+        Self::ALL.into_iter().find(|scalar| scalar.word() == word)
+    }
+
+    /// As sources spell it.
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::Double => "double",
+            Self::Float => "float",
+            Self::Int64 => "int64",
+            Self::Uint64 => "uint64",
+            Self::Int32 => "int32",
+            Self::Fixed64 => "fixed64",
+            Self::Fixed32 => "fixed32",
+            Self::Bool => "bool",
+            Self::String => "string",
+            Self::Bytes => "bytes",
+            Self::Uint32 => "uint32",
+            Self::Sfixed32 => "sfixed32",
+            Self::Sfixed64 => "sfixed64",
+            Self::Sint32 => "sint32",
+            Self::Sint64 => "sint64",
+        }
     }
 }
 

@@ -17,13 +17,17 @@
 //! ```
 
 mod ast;
+mod breaking;
 pub mod bundled;
+mod check;
+pub mod commands;
 mod descriptor;
 pub mod diagnostics;
 pub mod driver;
 mod encoded;
 pub mod generate;
 mod ir;
+mod lint;
 mod loader;
 mod message;
 mod parse;

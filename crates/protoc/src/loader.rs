@@ -78,7 +78,8 @@ impl IncludePaths {
         Self { mappings: directories.into_iter().map(mapping).collect(), bundled: true }
     }
 
-    fn candidates<'a>(&'a self, name: &'a str) -> impl Iterator<Item = PathBuf> + 'a {
+    /// The paths on disk at which a file of that import name is looked for, in order.
+    pub(crate) fn candidates<'a>(&'a self, name: &'a str) -> impl Iterator<Item = PathBuf> + 'a {
         // A name from the root on would leave the directory.
         let is_below = is_import_name(name) && !name.starts_with('/') && !name.is_empty();
         let mappings = if is_below { self.mappings.as_slice() } else { &[] };

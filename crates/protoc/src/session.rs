@@ -356,6 +356,21 @@ impl Compilation {
         ir::free_field_numbers(&self.pool, &self.requested)
     }
 
+    /// The linked form of all files.
+    pub(crate) fn pool(&self) -> &Pool {
+        &self.pool
+    }
+
+    /// The files that were asked for and all they import, each after its imports.
+    pub(crate) fn all_ids(&self) -> &[FileId] {
+        &self.order
+    }
+
+    /// The files that were asked for, in the order in which they were.
+    pub(crate) fn requested_ids(&self) -> &[FileId] {
+        &self.requested
+    }
+
     /// What was found strange but not wrong.
     pub fn warnings(&self) -> &Diagnostics {
         &self.warnings

@@ -1,9 +1,11 @@
 //! `cargo xtask protoc-compare`: the compiler beside protoc and grpcio-tools, on files that others wrote.
 //!
 //! Descriptor sets, plugin requests and what real plugins generate are compared with protoc 36, generated Python with
-//! grpcio-tools, byte for byte. A difference is an error unless `crates/protoc/tests/differences.txt` lists it with its reason; one
-//! that is listed and does not show is an error too, so that the list can only shrink.
+//! grpcio-tools, byte for byte; what `lint` and `breaking` find with buf, rule by rule and place by place. A difference
+//! is an error unless `crates/protoc/tests/differences.txt` lists it with its reason; one that is listed and does not show
+//! is an error too, so that the list can only shrink.
 
+mod buf;
 pub(crate) mod corpora;
 mod plugins;
 pub(crate) mod tools;
@@ -22,29 +24,51 @@ use crate::{process, project};
 
 const RUN_LIMIT: Duration = Duration::from_secs(600);
 
+/// What is compared with: protoc 36 and grpcio-tools, what plugins make of our requests, buf.
+const PARTS: [&str; 3] = ["protoc", "plugins", "buf"];
+
 /// The options of `cargo xtask protoc-compare`.
+#[derive(Default)]
 pub(crate) struct Options {
     short: bool,
+    /// Only these of [`PARTS`].
+    only: Option<Vec<String>>,
 }
 
 impl Options {
     pub(crate) fn parse(words: &[String]) -> Result<Self, String> {
-        match words {
-            [] => Ok(Self { short: false }),
-            [word] if word == "--short" => Ok(Self { short: true }),
-            _ => Err(format!("protoc-compare takes nothing but --short, not {}", words.join(" "))),
+        let mut options = Self::default();
+        let mut words = words.iter();
+        while let Some(word) = words.next() {
+            match (word.as_str(), words.as_slice()) {
+                ("--short", _) => options.short = true,
+                ("--only", [names, ..]) => {
+                    let names: Vec<String> = names.split(',').map(str::to_owned).collect();
+                    if let Some(name) = names.iter().find(|name| !PARTS.contains(&name.as_str())) {
+                        return Err(format!("there is no part {name:?}, but {}", PARTS.join(", ")));
+                    }
+                    options.only = Some(names);
+                    words.next();
+                }
+                _ => return Err(format!("protoc-compare takes --short and --only LIST, not {word}")),
+            }
         }
+        Ok(options)
+    }
+
+    fn wants(&self, part: &str) -> bool {
+        self.only.as_ref().is_none_or(|only| only.iter().any(|one| one == part))
     }
 }
 
 /// `cargo xtask protoc-compare`.
 pub(crate) fn run(options: Options) -> Result<(), String> {
-    compare(options.short).map(|summary| note(&summary))
+    compare(&options).map(|summary| note(&summary))
 }
 
 /// The comparison that `cargo xtask test` makes: the corpora that are quick to compile.
 pub(crate) fn short() -> Result<String, String> {
-    compare(true)
+    compare(&Options { short: true, only: None })
 }
 
 /// What is compared of a batch of files: the name, and the flags that make it.
@@ -59,40 +83,61 @@ const DEFAULTS: &str = "edition defaults";
 /// What is compared of generated Python: the name, and the parameter of `--grpc_python_out`.
 const PYTHON: [(&str, &str); 2] = [("python", ""), ("python with the beta API", "grpc_1_0,google.:")];
 
-fn compare(short: bool) -> Result<String, String> {
-    step("protoc 36, grpcio-tools and the corpora");
+/// What came of the comparisons.
+struct Tally {
+    /// The differences that are listed and have not shown yet.
+    listed: BTreeSet<String>,
+    compared: usize,
+    wrong: Vec<String>,
+}
+
+impl Tally {
+    /// Takes what was compared, by the line that may list it, with what differs, if anything does.
+    fn take(&mut self, line: &str, difference: Option<String>) {
+        self.compared += 1;
+        if let Some(difference) = difference
+            && !self.listed.remove(line)
+        {
+            self.wrong.push(format!("{line}: {difference}"));
+        }
+    }
+}
+
+fn compare(options: &Options) -> Result<String, String> {
+    let short = options.short;
+    step("protoc 36, grpcio-tools, buf and the corpora");
     let tools = Tools::ensure(short)?;
-    let corpora = corpora::all(&tools, short)?;
-    step("Comparing");
     let scratch = project::cache().join("protoc-compare/out");
-    let mut listed = expected()?;
-    let (mut compared, mut wrong) = (0, Vec::new());
-    for corpus in &corpora {
-        let (mut files, mut count) = (0, 0);
-        for batch in &corpus.batches {
-            files += batch.files.len();
-            for (what, difference) in differences(&tools, corpus, batch, &scratch)? {
-                count += 1;
-                let line = format!("{}: {}: {what}", corpus.name, batch.name());
-                if let Some(difference) = difference
-                    && !listed.remove(&line)
-                {
-                    wrong.push(format!("{line}: {difference}"));
+    let mut tally = Tally { listed: expected()?, compared: 0, wrong: Vec::new() };
+    if options.wants("protoc") {
+        step("Comparing with protoc and grpcio-tools");
+        for corpus in &corpora::all(&tools, short)? {
+            let (mut files, mut count) = (0, 0);
+            for batch in &corpus.batches {
+                files += batch.files.len();
+                for (what, difference) in differences(&tools, corpus, batch, &scratch)? {
+                    count += 1;
+                    tally.take(&format!("{}: {}: {what}", corpus.name, batch.name()), difference);
                 }
             }
-        }
-        compared += count;
-        note(&format!("{}: {files} files, {count} comparisons", corpus.name));
-    }
-    for (line, difference) in plugins::compare(&tools, &scratch, short)? {
-        compared += 1;
-        if let Some(difference) = difference
-            && !listed.remove(&line)
-        {
-            wrong.push(format!("{line}: {difference}"));
+            note(&format!("{}: {files} files, {count} comparisons", corpus.name));
         }
     }
-    if !short {
+    if options.wants("plugins") {
+        for (line, difference) in plugins::compare(&tools, &scratch, short)? {
+            tally.take(&line, difference);
+        }
+    }
+    if options.wants("buf") {
+        step("Comparing with buf");
+        let rules = buf::compare(&tools, short)?;
+        tally.compared += rules.agreed;
+        for (line, difference) in rules.differences {
+            tally.take(&line, Some(difference.to_owned()));
+        }
+    }
+    let Tally { listed, compared, mut wrong } = tally;
+    if !short && options.only.is_none() {
         wrong.extend(listed.iter().map(|line| format!("{line}: is listed as different and is not")));
     }
     if wrong.is_empty() {

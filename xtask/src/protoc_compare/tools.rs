@@ -14,6 +14,9 @@ const FETCH_LIMIT: Duration = Duration::from_secs(300);
 const BUILD_LIMIT: Duration = Duration::from_secs(900);
 /// The npm package with all of Google's public APIs, and the crate with Envoy's.
 const GOOGLE_PROTO_FILES: &str = "google-proto-files@5.0.3";
+/// Earlier versions of two of the packages, to see what has changed since.
+const OLD_GOOGLE_PROTO_FILES: &str = "google-proto-files@4.0.0";
+const OLD_COMMON_PROTOS: &str = "googleapis-common-protos==1.56.4";
 const ENVOY_TYPES: &str = "=0.7.7";
 
 /// Everything that is installed.
@@ -23,18 +26,27 @@ pub(crate) struct Tools {
     carom: PathBuf,
     /// `node_modules`-like folder of google-proto-files, and the folder of Envoy's protos.
     google: Option<PathBuf>,
+    old_google: Option<PathBuf>,
     envoy: Option<PathBuf>,
+    old_common_protos: PathBuf,
 }
 
 impl Tools {
     pub(crate) fn ensure(short: bool) -> Result<Self, String> {
         let (environment, packages) = python_packages()?;
+        environment.ensure_packages("buf", &["buf-bin==1.75.*"])?;
         let folder = cache();
         fs::create_dir_all(&folder).map_err(|error| format!("cannot make {}: {error}", folder.display()))?;
         write_dump_plugin(&dump_plugin())?;
-        let (google, envoy) =
-            if short { (None, None) } else { (Some(google_protos()?), Some(envoy_protos()?)) };
-        Ok(Self { environment, packages, carom: build_carom(short)?, google, envoy })
+        let old_common_protos = old_common_protos(&environment)?;
+        let (mut google, mut old_google, mut envoy) = (None, None, None);
+        if !short {
+            google = Some(google_protos()?);
+            old_google = Some(google_protos_of("google-proto-files-before", OLD_GOOGLE_PROTO_FILES)?);
+            envoy = Some(envoy_protos()?);
+        }
+        let carom = build_carom(short)?;
+        Ok(Self { environment, packages, carom, google, old_google, envoy, old_common_protos })
     }
 
     pub(crate) fn protoc(&self) -> Command {
@@ -45,6 +57,10 @@ impl Tools {
         let mut command = self.environment.python();
         command.args(["-m", "grpc_tools.protoc"]);
         command
+    }
+
+    pub(super) fn buf(&self) -> Command {
+        Command::new(self.environment.script("buf"))
     }
 
     pub(crate) fn carom(&self) -> Command {
@@ -68,6 +84,16 @@ impl Tools {
 
     pub(crate) fn google(&self) -> Option<&Path> {
         self.google.as_deref()
+    }
+
+    /// Some years before [`Self::google`].
+    pub(super) fn old_google(&self) -> Option<&Path> {
+        self.old_google.as_deref()
+    }
+
+    /// googleapis-common-protos as they were some years before those among the Python packages.
+    pub(super) fn old_common_protos(&self) -> &Path {
+        &self.old_common_protos
     }
 
     pub(crate) fn envoy(&self) -> Option<&Path> {
@@ -111,30 +137,47 @@ fn build_carom(short: bool) -> Result<PathBuf, String> {
     Ok(project::target().join(folder).join("carom-protoc"))
 }
 
+/// Installs a package without what it needs into a folder of its own.
+fn old_common_protos(environment: &Environment) -> Result<PathBuf, String> {
+    let folder = cache().join("common-protos-before");
+    let stamp = folder.join("complete");
+    if fs::read_to_string(&stamp).is_ok_and(|version| version == OLD_COMMON_PROTOS) {
+        return Ok(folder);
+    }
+    note(&format!("pip install {OLD_COMMON_PROTOS}"));
+    project::fresh_folder(&folder)?;
+    let mut pip = environment.python();
+    pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps", "--target"]);
+    process::quietly(pip.arg(&folder).arg(OLD_COMMON_PROTOS), FETCH_LIMIT)?;
+    fs::write(&stamp, OLD_COMMON_PROTOS)
+        .map_err(|error| format!("cannot write {}: {error}", stamp.display()))?;
+    Ok(folder)
+}
+
 /// Google's public APIs, unpacked.
 pub(crate) fn google_protos() -> Result<PathBuf, String> {
-    let folder = cache().join("google-proto-files");
+    google_protos_of("google-proto-files", GOOGLE_PROTO_FILES)
+}
+
+fn google_protos_of(name: &str, version: &str) -> Result<PathBuf, String> {
+    let folder = cache().join(name);
     let root = folder.join("package");
     let stamp = folder.join("complete");
-    if fs::read_to_string(&stamp).is_ok_and(|version| version == GOOGLE_PROTO_FILES) {
+    if fs::read_to_string(&stamp).is_ok_and(|installed| installed == version) {
         return Ok(root);
     }
     packages::ensure(&[
         Needed { program: "npm", package: "npm" },
         Needed { program: "tar", package: "tar" },
     ])?;
-    note(&format!("npm pack {GOOGLE_PROTO_FILES}"));
+    note(&format!("npm pack {version}"));
     project::fresh_folder(&folder)?;
     let mut pack = Command::new("npm");
-    let name = process::quietly(
-        pack.args(["pack", "--silent", GOOGLE_PROTO_FILES]).current_dir(&folder),
-        FETCH_LIMIT,
-    )?;
+    let name = process::quietly(pack.args(["pack", "--silent", version]).current_dir(&folder), FETCH_LIMIT)?;
     let archive = name.lines().last().unwrap_or_default().trim().to_owned();
     let mut unpack = Command::new("tar");
     process::quietly(unpack.args(["-xzf", &archive]).current_dir(&folder), FETCH_LIMIT)?;
-    fs::write(&stamp, GOOGLE_PROTO_FILES)
-        .map_err(|error| format!("cannot write {}: {error}", stamp.display()))?;
+    fs::write(&stamp, version).map_err(|error| format!("cannot write {}: {error}", stamp.display()))?;
     Ok(root)
 }
 

@@ -168,8 +168,16 @@ fn expand(argument: String, depth: usize, out: &mut Vec<String>) -> Result<(), S
     Ok(())
 }
 
+/// The directories that the value of a `--proto_path` names.
+pub(crate) fn mappings(value: &str) -> impl Iterator<Item = Mapping> {
+    value.split(':').filter(|part| !part.is_empty()).map(|part| {
+        let (virtual_path, disk) = part.split_once('=').unwrap_or(("", part));
+        Mapping { virtual_path: virtual_path.to_owned(), disk_path: PathBuf::from(disk) }
+    })
+}
+
 /// `--name=value` or `-Nvalue`.
-fn split(argument: &str) -> (String, Option<String>) {
+pub(crate) fn split(argument: &str) -> (String, Option<String>) {
     if argument.starts_with("--") {
         return match argument.split_once('=') {
             Some((name, value)) => (name.to_owned(), Some(value.to_owned())),
@@ -381,11 +389,7 @@ impl Args {
 
     /// `--proto_path=DIR` or `--proto_path=VIRTUAL=DIR`, several with colons between.
     fn proto_path(&mut self, value: &str) {
-        for part in value.split(':').filter(|part| !part.is_empty()) {
-            let (virtual_path, disk) = part.split_once('=').unwrap_or(("", part));
-            self.mappings
-                .push(Mapping { virtual_path: virtual_path.to_owned(), disk_path: PathBuf::from(disk) });
-        }
+        self.mappings.extend(mappings(value));
     }
 
     fn check(&mut self) -> Result<(), String> {

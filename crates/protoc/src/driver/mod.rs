@@ -5,7 +5,7 @@
 //! ```
 //! Nothing is written before everything has succeeded.
 
-mod args;
+pub(crate) mod args;
 mod files;
 mod inspect;
 mod output;
@@ -20,6 +20,7 @@ use std::{
 use args::{Action, Args, Mode, OutputDirective};
 use files::Files;
 use output::Outputs;
+pub(crate) use output::reason;
 
 use crate::{
     diagnostics::{Diagnostic, Diagnostics, Severity},
@@ -184,7 +185,11 @@ impl Run<'_> {
         let paths = files.paths.clone();
         let mut names = Vec::new();
         for input in &self.args.inputs {
-            names.push(if disk { import_name(&files, input)? } else { set_name(&files, input)? });
+            names.push(match disk {
+                true if !Path::new(input).exists() && files.has_descriptor(input) => input.clone(),
+                true => import_name(&files.paths, input)?,
+                false => set_name(&files, input)?,
+            });
         }
         let compilation = match compile_with(&names, &files, self.args.experimental_editions) {
             Ok(compilation) => compilation,
@@ -325,7 +330,7 @@ impl Run<'_> {
 }
 
 /// A path without `.` parts.
-pub(super) fn shown(path: &Path) -> String {
+pub(crate) fn shown(path: &Path) -> String {
     let plain: std::path::PathBuf =
         path.components().filter(|part| *part != std::path::Component::CurDir).collect();
     plain.display().to_string()
@@ -353,13 +358,9 @@ fn set_name(files: &Files, input: &str) -> Result<String, String> {
 }
 
 /// The name under which an input file is imported: it lies below the include path, or is such a name itself.
-fn import_name(files: &Files, input: &str) -> Result<String, String> {
-    let paths = &files.paths;
+pub(crate) fn import_name(paths: &IncludePaths, input: &str) -> Result<String, String> {
     if !Path::new(input).exists() {
-        if files.has_descriptor(input)
-            || paths.disk_path(input).is_some()
-            || crate::bundled::bundled(input).is_some()
-        {
+        if paths.disk_path(input).is_some() || crate::bundled::bundled(input).is_some() {
             return Ok(input.to_owned());
         }
         return Err(format!("Could not make proto path relative: {input}: No such file or directory"));
@@ -394,7 +395,7 @@ fn write_edition_defaults(args: &Args, path: &Path, compilation: &Compilation) -
     let named = |error: String| format!("{}: {error}", path.display());
     let bytes =
         edition_defaults::edition_defaults(&Request::new(compilation), minimum, maximum).map_err(named)?;
-    std::fs::write(path, bytes).map_err(|error| named(output::reason(&error)))
+    std::fs::write(path, bytes).map_err(|error| named(reason(&error)))
 }
 
 fn write_set(
@@ -416,5 +417,5 @@ fn write_set(
         true => write(stdout),
         false => std::fs::File::create(path).and_then(|file| write(&mut io::BufWriter::new(file))),
     };
-    written.map_err(|error| format!("{}: {}", path.display(), output::reason(&error)))
+    written.map_err(|error| format!("{}: {}", path.display(), reason(&error)))
 }

@@ -245,6 +245,7 @@ impl Builder<'_> {
                         kind: import.kind,
                         token: import.span.first,
                         file,
+                        unused: false,
                     });
                 }
                 FileItem::Package(package) => {

@@ -3,7 +3,7 @@
 use foldhash::{HashMap, HashMapExt, HashSet, HashSetExt};
 
 use super::{
-    EnumId, Field, FileId, MessageId, Pool, Range, Symbol, Type,
+    EnumId, Field, FileId, Import, MessageId, Pool, Range, Symbol, Type,
     build::BuiltFile,
     check_numbers,
     symbols::{Entry, ExtensionAt},
@@ -114,16 +114,20 @@ impl Visible {
         }
     }
 
-    /// Warns of imports that nothing was taken from.
-    pub(crate) fn report_unused(&self, pool: &Pool, diagnostics: &mut Diagnostics) {
-        let file = pool.file(self.file);
-        for import in &file.imports {
-            let Some(id) = import.file else { continue };
+    /// Marks imports that nothing was taken from and warns of them.
+    pub(crate) fn report_unused(&self, pool: &mut Pool, diagnostics: &mut Diagnostics) {
+        let is_unused = |import: &Import| {
             let counts = matches!(import.kind, ImportKind::Plain | ImportKind::Option);
-            if counts && !self.reaches_used(pool, id) {
-                let text = format!("Import {} is unused.", import.path);
-                file.warning(diagnostics, import.token, text);
-            }
+            counts && import.file.is_some_and(|id| !self.reaches_used(pool, id))
+        };
+        let unused: Vec<bool> = pool.file(self.file).imports.iter().map(is_unused).collect();
+        let file = &mut pool.files[self.file.0 as usize];
+        for (import, unused) in file.imports.iter_mut().zip(unused) {
+            import.unused = unused;
+        }
+        let file = pool.file(self.file);
+        for import in file.imports.iter().filter(|import| import.unused) {
+            file.warning(diagnostics, import.token, format!("Import {} is unused.", import.path));
         }
     }
 

@@ -176,6 +176,8 @@ pub(crate) struct Import {
     pub(crate) kind: ImportKind,
     pub(crate) token: u32,
     pub(crate) file: Option<FileId>,
+    /// Whether nothing is taken from it. It is known of the files that were asked for only.
+    pub(crate) unused: bool,
 }
 
 /// The options of one element. Most have none, which takes next to no room.
@@ -278,6 +280,11 @@ pub(crate) struct Message {
 }
 
 impl Message {
+    /// Whether a oneof was made for a `proto3_optional` field.
+    pub(crate) fn is_synthetic_oneof(&self, index: usize) -> bool {
+        self.fields.iter().any(|field| field.proto3_optional && field.oneof == Some(index as u32))
+    }
+
     pub(crate) fn is_message_set(&self) -> bool {
         self.options.value.is_true(MESSAGE_SET_WIRE_FORMAT)
     }

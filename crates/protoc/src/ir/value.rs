@@ -121,6 +121,14 @@ impl OptionMessage {
         }
     }
 
+    /// A string or byte field.
+    pub(crate) fn bytes(&self, number: u32) -> Option<&[u8]> {
+        match self.fields.get(&number)?.values.last()? {
+            OptionScalar::Bytes(value) => Some(value),
+            _ => None,
+        }
+    }
+
     /// Whether a boolean field is set to true.
     pub(crate) fn is_true(&self, number: u32) -> bool {
         self.varint(number) == Some(1)

@@ -12,7 +12,7 @@ use comments::{After, Gap};
 use crate::{
     ast,
     diagnostics::Diagnostics,
-    parse,
+    parse, raw,
     source::Source,
     tokens::{self, Kind, Token},
     wire::Writer,
@@ -121,6 +121,21 @@ impl SourceInfo {
             return &[];
         };
         encoded.retained.as_ref().filter(|_| retain_options).unwrap_or(&encoded.stripped)
+    }
+
+    /// Each location: its path, its span as start line and column, end line and column from 0, and the comment that
+    /// leads it.
+    pub(crate) fn locations(&self) -> impl Iterator<Item = (Vec<u32>, [u32; 4], &str)> {
+        raw::all(self.encoded(true), 1).filter_map(|location| {
+            let numbers = |field| raw::packed(raw::first(location, field)).map(|number| number as u32);
+            let span = match numbers(2).collect::<Vec<_>>()[..] {
+                [line, column, end_column] => [line, column, line, end_column],
+                [line, column, end_line, end_column] => [line, column, end_line, end_column],
+                _ => return None,
+            };
+            let comment = std::str::from_utf8(raw::first(location, 3)).unwrap_or_default();
+            Some((numbers(1).collect(), span, comment))
+        })
     }
 }
 

@@ -1,0 +1,94 @@
+//! All rules. Those of one kind of element share a file.
+
+mod cardinality;
+mod defaults;
+mod enums;
+mod features;
+mod fields;
+mod files;
+mod messages;
+mod packages;
+mod ranges;
+mod rpcs;
+mod types;
+
+use super::Check;
+use crate::check::rule::rule_table;
+
+const FILE: &[&str] = &["FILE"];
+const SOURCE: &[&str] = &["FILE", "PACKAGE"];
+const NOT_WIRE: &[&str] = &["FILE", "PACKAGE", "WIRE_JSON"];
+const ALL: &[&str] = &["FILE", "PACKAGE", "WIRE_JSON", "WIRE"];
+const PACKAGE: &[&str] = &["PACKAGE"];
+const DATA: &[&str] = &["WIRE_JSON", "WIRE"];
+const JSON: &[&str] = &["WIRE_JSON"];
+const WIRE: &[&str] = &["WIRE"];
+
+rule_table! {
+    /// The rules by what they apply to.
+    pub(super) TABLE: Check;
+    FILE "FILE_NO_DELETE" files::no_delete, "Files are not deleted.";
+    ALL "FILE_SAME_PACKAGE" files::same_package, "Files stay in their package.";
+    SOURCE "FILE_SAME_SYNTAX" files::same_syntax, "Files keep their syntax.";
+    SOURCE "FILE_SAME_CC_ENABLE_ARENAS" files::same_cc_enable_arenas, "Files keep cc_enable_arenas.";
+    SOURCE "FILE_SAME_CC_GENERIC_SERVICES" files::same_cc_generic_services, "Files keep cc_generic_services.";
+    SOURCE "FILE_SAME_CSHARP_NAMESPACE" files::same_csharp_namespace, "Files keep csharp_namespace.";
+    SOURCE "FILE_SAME_GO_PACKAGE" files::same_go_package, "Files keep go_package.";
+    SOURCE "FILE_SAME_JAVA_GENERIC_SERVICES" files::same_java_generic_services, "Files keep java_generic_services.";
+    SOURCE "FILE_SAME_JAVA_MULTIPLE_FILES" files::same_java_multiple_files, "Files keep java_multiple_files.";
+    SOURCE "FILE_SAME_JAVA_OUTER_CLASSNAME" files::same_java_outer_classname, "Files keep java_outer_classname.";
+    SOURCE "FILE_SAME_JAVA_PACKAGE" files::same_java_package, "Files keep java_package.";
+    SOURCE "FILE_SAME_OBJC_CLASS_PREFIX" files::same_objc_class_prefix, "Files keep objc_class_prefix.";
+    SOURCE "FILE_SAME_OPTIMIZE_FOR" files::same_optimize_for, "Files keep optimize_for.";
+    SOURCE "FILE_SAME_PHP_CLASS_PREFIX" files::same_php_class_prefix, "Files keep php_class_prefix.";
+    SOURCE "FILE_SAME_PHP_METADATA_NAMESPACE" files::same_php_metadata_namespace, "Files keep php_metadata_namespace.";
+    SOURCE "FILE_SAME_PHP_NAMESPACE" files::same_php_namespace, "Files keep php_namespace.";
+    SOURCE "FILE_SAME_PY_GENERIC_SERVICES" files::same_py_generic_services, "Files keep py_generic_services.";
+    SOURCE "FILE_SAME_RUBY_PACKAGE" files::same_ruby_package, "Files keep ruby_package.";
+    SOURCE "FILE_SAME_SWIFT_PREFIX" files::same_swift_prefix, "Files keep swift_prefix.";
+    PACKAGE "PACKAGE_NO_DELETE" packages::no_delete, "Packages are not deleted.";
+    PACKAGE "PACKAGE_ENUM_NO_DELETE" packages::enum_no_delete, "Enums are not deleted from their package.";
+    PACKAGE "PACKAGE_EXTENSION_NO_DELETE" packages::extension_no_delete, "Extensions are not deleted from their package.";
+    PACKAGE "PACKAGE_MESSAGE_NO_DELETE" packages::message_no_delete, "Messages are not deleted from their package.";
+    PACKAGE "PACKAGE_SERVICE_NO_DELETE" packages::service_no_delete, "Services are not deleted from their package.";
+    FILE "ENUM_NO_DELETE" enums::no_delete, "Enums are not deleted from their file.";
+    SOURCE "ENUM_SAME_TYPE" enums::same_type, "Enums stay open or closed.";
+    NOT_WIRE "ENUM_SAME_JSON_FORMAT" enums::same_json_format, "Enums do not lose their JSON form.";
+    SOURCE "ENUM_VALUE_NO_DELETE" enums::value_no_delete, "Enum values are not deleted.";
+    JSON "ENUM_VALUE_NO_DELETE_UNLESS_NAME_RESERVED" enums::value_no_delete_unless_name_reserved, "Names of deleted enum values are reserved.";
+    DATA "ENUM_VALUE_NO_DELETE_UNLESS_NUMBER_RESERVED" enums::value_no_delete_unless_number_reserved, "Numbers of deleted enum values are reserved.";
+    NOT_WIRE "ENUM_VALUE_SAME_NAME" enums::value_same_name, "Enum values keep their names.";
+    ALL "RESERVED_ENUM_NO_DELETE" ranges::reserved_enum_no_delete, "What an enum reserves stays reserved.";
+    FILE "MESSAGE_NO_DELETE" messages::no_delete, "Messages are not deleted from their file.";
+    SOURCE "MESSAGE_NO_REMOVE_STANDARD_DESCRIPTOR_ACCESSOR" messages::no_remove_standard_descriptor_accessor, "Messages do not lose their standard descriptor accessor.";
+    NOT_WIRE "MESSAGE_SAME_JSON_FORMAT" messages::same_json_format, "Messages do not lose their JSON form.";
+    ALL "MESSAGE_SAME_REQUIRED_FIELDS" messages::same_required_fields, "Required fields are neither added nor deleted.";
+    SOURCE "ONEOF_NO_DELETE" messages::oneof_no_delete, "Oneofs are not deleted.";
+    ALL "RESERVED_MESSAGE_NO_DELETE" ranges::reserved_message_no_delete, "What a message reserves stays reserved.";
+    SOURCE "EXTENSION_MESSAGE_NO_DELETE" ranges::extension_message_no_delete, "Extension ranges are not deleted.";
+    FILE "EXTENSION_NO_DELETE" fields::extension_no_delete, "Extensions are not deleted from their file.";
+    SOURCE "FIELD_NO_DELETE" fields::no_delete, "Fields are not deleted.";
+    JSON "FIELD_NO_DELETE_UNLESS_NAME_RESERVED" fields::no_delete_unless_name_reserved, "Names of deleted fields are reserved.";
+    DATA "FIELD_NO_DELETE_UNLESS_NUMBER_RESERVED" fields::no_delete_unless_number_reserved, "Numbers of deleted fields are reserved.";
+    NOT_WIRE "FIELD_SAME_NAME" fields::same_name, "Fields keep their names.";
+    NOT_WIRE "FIELD_SAME_JSON_NAME" fields::same_json_name, "Fields keep their JSON names.";
+    SOURCE "FIELD_SAME_JSTYPE" fields::same_jstype, "Fields keep jstype.";
+    ALL "FIELD_SAME_ONEOF" fields::same_oneof, "Fields stay in their oneof, or outside all.";
+    ALL "FIELD_SAME_DEFAULT" defaults::same_default, "Fields keep their default values.";
+    SOURCE "FIELD_SAME_TYPE" types::same_type, "Fields keep their types.";
+    JSON "FIELD_WIRE_JSON_COMPATIBLE_TYPE" types::wire_json_compatible_type, "Fields keep types of the same binary and JSON form.";
+    WIRE "FIELD_WIRE_COMPATIBLE_TYPE" types::wire_compatible_type, "Fields keep types of the same binary form.";
+    SOURCE "FIELD_SAME_CARDINALITY" cardinality::same, "Fields stay optional, implicit, required, repeated or maps.";
+    JSON "FIELD_WIRE_JSON_COMPATIBLE_CARDINALITY" cardinality::wire_json_compatible, "Fields keep a cardinality of the same binary and JSON form.";
+    WIRE "FIELD_WIRE_COMPATIBLE_CARDINALITY" cardinality::wire_compatible, "Fields keep a cardinality of the same binary form.";
+    SOURCE "FIELD_SAME_CPP_STRING_TYPE" features::same_cpp_string_type, "Fields keep their string type in C++.";
+    SOURCE "FIELD_SAME_JAVA_UTF8_VALIDATION" features::same_java_utf8_validation, "Fields keep their UTF-8 validation in Java.";
+    SOURCE "FIELD_SAME_UTF8_VALIDATION" features::same_utf8_validation, "Fields keep their UTF-8 validation.";
+    FILE "SERVICE_NO_DELETE" rpcs::service_no_delete, "Services are not deleted from their file.";
+    SOURCE "RPC_NO_DELETE" rpcs::no_delete, "Methods are not deleted.";
+    ALL "RPC_SAME_CLIENT_STREAMING" rpcs::same_client_streaming, "Methods keep the kind of their requests.";
+    ALL "RPC_SAME_SERVER_STREAMING" rpcs::same_server_streaming, "Methods keep the kind of their responses.";
+    ALL "RPC_SAME_IDEMPOTENCY_LEVEL" rpcs::same_idempotency_level, "Methods keep idempotency_level.";
+    ALL "RPC_SAME_REQUEST_TYPE" rpcs::same_request_type, "Methods keep their request types.";
+    ALL "RPC_SAME_RESPONSE_TYPE" rpcs::same_response_type, "Methods keep their response types.";
+}
