@@ -22,6 +22,7 @@ mod descriptor;
 pub mod diagnostics;
 pub mod driver;
 mod encoded;
+pub mod fmt;
 pub mod generate;
 mod ir;
 mod loader;
