@@ -45,7 +45,7 @@ impl Printer<'_> {
     }
 
     fn body(&mut self, body: &Body, close: u32) {
-        self.inline(body.open, Separator::Space, Inside::Statement);
+        self.inline(body.open, Separator::Space, Inside::Brackets);
         let gap_of_first = body.statements.first().map_or(close, |statement| statement.span.first);
         if body.statements.is_empty() && self.gap(close).comments.is_empty() {
             return self.inline(close, Separator::Nothing, Inside::Statement);

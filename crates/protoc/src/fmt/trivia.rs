@@ -92,9 +92,8 @@ impl Comment<'_> {
         let mut out = vec![lines.next().unwrap_or_default().to_vec()];
         let rest: Vec<(usize, &[u8])> = lines.map(indentation).collect();
         let is_content = |line: &&(usize, &[u8])| !line.1.is_empty() && line.1 != b"*/";
-        let starred = |line: &[u8]| line == b"*" || line.starts_with(b"* ");
         let has_content = rest.iter().any(|line| is_content(&line));
-        let all_starred = has_content && rest.iter().filter(is_content).all(|line| starred(line.1));
+        let all_starred = has_content && rest.iter().all(|line| line.1.starts_with(b"*"));
         let least = rest.iter().filter(is_content).map(|line| line.0).min().unwrap_or(0);
         out.extend(rest.iter().map(|(column, line)| {
             let column = match *line {
