@@ -18,6 +18,7 @@
 
 mod ast;
 pub mod bundled;
+pub mod commands;
 mod descriptor;
 pub mod diagnostics;
 pub mod driver;

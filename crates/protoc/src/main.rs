@@ -1,4 +1,4 @@
-//! protoc's command line, served by Carom's compiler.
+//! protoc's command line, served by Carom's compiler, and its commands beside it.
 
 use std::{
     env,
@@ -6,11 +6,11 @@ use std::{
     process::ExitCode,
 };
 
-use carom_protoc::driver;
+use carom_protoc::{commands, driver};
 
 fn main() -> ExitCode {
     let options = driver::Options { source_lines: io::stderr().is_terminal(), ..driver::Options::default() };
-    let code =
-        driver::run_with(options, env::args_os().skip(1), &mut io::stdout().lock(), &mut io::stderr().lock());
-    if code == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    let args = env::args_os().skip(1);
+    let code = commands::run(options, args, &mut io::stdout().lock(), &mut io::stderr().lock());
+    u8::try_from(code).map_or(ExitCode::FAILURE, ExitCode::from)
 }

@@ -20,6 +20,7 @@ use std::{
 use args::{Action, Args, Mode, OutputDirective};
 use files::Files;
 use output::Outputs;
+pub(crate) use output::reason;
 
 use crate::{
     diagnostics::{Diagnostic, Diagnostics, Severity},
@@ -315,7 +316,7 @@ impl Run<'_> {
 }
 
 /// A path without `.` parts.
-pub(super) fn shown(path: &Path) -> String {
+pub(crate) fn shown(path: &Path) -> String {
     let plain: std::path::PathBuf =
         path.components().filter(|part| *part != std::path::Component::CurDir).collect();
     plain.display().to_string()
@@ -395,5 +396,5 @@ fn write_set(
     let bytes = out.into_bytes();
     let written: io::Result<()> =
         if path == Path::new("-") { stdout.write_all(&bytes) } else { std::fs::write(path, bytes) };
-    written.map_err(|error| format!("{}: {}", path.display(), output::reason(&error)))
+    written.map_err(|error| format!("{}: {}", path.display(), reason(&error)))
 }

@@ -16,7 +16,7 @@ pub(super) struct Outputs {
 }
 
 /// An I/O error in the words of the operating system, without its number.
-pub(super) fn reason(error: &io::Error) -> String {
+pub(crate) fn reason(error: &io::Error) -> String {
     let text = error.to_string();
     text.split(" (os error").next().unwrap_or(&text).to_owned()
 }

@@ -2,20 +2,25 @@
 //!
 //! ```text
 //! source → tokens → parse (refuses what is wrong) → outline (statements, option lists, values) → printer
-//!                 ↘ trivia (comments and line ends between the tokens) ————————————————————————↗
+//!                  trivia (comments and line ends between the tokens) ————————————————————————↗
 //! ```
 //!
 //! The printer goes over the tokens themselves, so that each is printed as it was written, and asks before each for
 //! the comments that stand there. Only these things change but for white space: imports and file options are sorted
 //! and stand above everything else, `;` and `,` that mean nothing go away, values in braces get a `:` and curly
-//! braces, and `//` becomes `/* */` where a line has to go on behind it.
+//! braces, and `//` becomes `/* */` where a line has to go on behind it. That nothing else does is verified each time.
 
+mod command;
+mod diff;
+mod files;
 mod header;
 mod outline;
 mod printer;
+mod report;
 mod statement;
 mod trivia;
 mod value;
+mod verify;
 
 use crate::{
     diagnostics::{Diagnostics, Severity},
@@ -24,6 +29,7 @@ use crate::{
     tokens::tokenize,
 };
 
+pub use command::run;
 use outline::Outline;
 use printer::Printer;
 
@@ -54,10 +60,21 @@ pub fn format(name: &str, text: Vec<u8>) -> Result<Vec<u8>, Diagnostics> {
         diagnostics.sort();
         return Err(diagnostics);
     }
-    let outline = Outline::new(&source, &tokens).map_err(|wrong| {
-        let offset = tokens[wrong.token as usize].start;
-        diagnostics.at(Severity::Error, &source, offset, wrong.message);
-        diagnostics
-    })?;
-    Ok(Printer::new(&source, &tokens, &outline.dropped).file(&outline.statements))
+    let outline = match Outline::new(&source, &tokens) {
+        Ok(outline) => outline,
+        Err(wrong) => {
+            let offset = tokens[wrong.token as usize].start;
+            diagnostics.at(Severity::Error, &source, offset, wrong.message);
+            return Err(diagnostics);
+        }
+    };
+    let formatted = Printer::new(&source, &tokens, &outline.dropped).file(&outline.statements);
+    let formatted = Source::new(name, formatted);
+    if !verify::same_content(&source, &tokens, &formatted) {
+        debug_assert!(false, "formatting changes what the text says");
+        let message = "Formatting would change what the file says, and is not done. Please report this.";
+        diagnostics.about(Severity::Error, name, message.to_owned());
+        return Err(diagnostics);
+    }
+    Ok(formatted.into_text())
 }
