@@ -30,7 +30,7 @@ impl Separator {
 pub(super) enum Inside {
     /// In a statement, which may go on in the next line.
     Statement,
-    /// In brackets that stay on one line.
+    /// In brackets that stay on one line, or before `=` and `{`, which stay on the line of what is before them.
     Brackets,
 }
 

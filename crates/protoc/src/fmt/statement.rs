@@ -38,7 +38,8 @@ impl Printer<'_> {
                 return self.body(body, statement.span.last);
             } else {
                 let separator = self.separator(token, next, statement.span.first);
-                self.inline(next, separator, Inside::Statement);
+                let inside = if self.text(next) == b"=" { Inside::Brackets } else { Inside::Statement };
+                self.inline(next, separator, inside);
                 token = next;
             }
         }
