@@ -101,6 +101,11 @@ impl Environment {
         command
     }
 
+    /// A program that one of its packages brings.
+    pub(crate) fn program(&self, name: &str) -> PathBuf {
+        self.folder().join("bin").join(name)
+    }
+
     fn folder(&self) -> &Path {
         self.interpreter.parent().and_then(Path::parent).unwrap_or(Path::new("."))
     }

@@ -55,7 +55,8 @@ fn files_are_formatted_as_expected() {
 
 /// Everything that can be formatted, with its name.
 fn sources() -> Vec<(String, Vec<u8>)> {
-    let mut files: Vec<PathBuf> = ["format/buf", "format/own", "valid"].into_iter().flat_map(inputs).collect();
+    let mut files: Vec<PathBuf> =
+        ["format/buf", "format/own", "valid"].into_iter().flat_map(inputs).collect();
     files.push(Path::new(env!("CARGO_MANIFEST_DIR")).join("proto/google/protobuf/descriptor.proto"));
     files.into_iter().map(|path| (path.display().to_string(), fs::read(path).expect("a file"))).collect()
 }

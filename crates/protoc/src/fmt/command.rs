@@ -63,7 +63,11 @@ impl Arguments {
                 "-d" | "--diff" => parsed.diff = true,
                 "--json" => parsed.json = true,
                 "-h" | "--help" => parsed.help = true,
-                _ => return Err(format!("Unknown flag: {text}. `carom-protoc fmt --help` lists those there are.")),
+                _ => {
+                    return Err(format!(
+                        "Unknown flag: {text}. `carom-protoc fmt --help` lists those there are."
+                    ));
+                }
             }
         }
         Ok(parsed)

@@ -136,12 +136,7 @@ fn common(old: &[&[u8]], new: &[&[u8]]) -> Vec<(usize, usize)> {
 }
 
 /// The lines that occur once on either side, in the order of the left.
-fn unique(
-    old: &[&[u8]],
-    new: &[&[u8]],
-    left: &Range<usize>,
-    right: &Range<usize>,
-) -> Vec<(usize, usize)> {
+fn unique(old: &[&[u8]], new: &[&[u8]], left: &Range<usize>, right: &Range<usize>) -> Vec<(usize, usize)> {
     let mut seen: HashMap<&[u8], (usize, usize, usize)> = HashMap::new();
     for line in &old[left.clone()] {
         seen.entry(line).or_default().0 += 1;
@@ -173,8 +168,9 @@ fn ascending(pairs: &[(usize, usize)]) -> Vec<(usize, usize)> {
             ends[length] = index;
         }
     }
-    let mut chosen: Vec<(usize, usize)> =
-        std::iter::successors(ends.last().copied(), |index| before[*index]).map(|index| pairs[index]).collect();
+    let mut chosen: Vec<(usize, usize)> = std::iter::successors(ends.last().copied(), |index| before[*index])
+        .map(|index| pairs[index])
+        .collect();
     chosen.reverse();
     chosen
 }

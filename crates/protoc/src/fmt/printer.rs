@@ -113,7 +113,6 @@ impl<'a> Printer<'a> {
         self.body_begins = true;
     }
 
-
     pub(super) fn separate(&mut self, separator: Separator) {
         match separator {
             Separator::Nothing if !self.line_is_over => return,
@@ -169,7 +168,8 @@ impl<'a> Printer<'a> {
         let gap = self.gap(token);
         let next = self.text(token);
         for (index, comment) in gap.comments.iter().enumerate() {
-            let opened = separator == Separator::Nothing && matches!(self.out.last(), Some(b'(' | b'[' | b'<'));
+            let opened =
+                separator == Separator::Nothing && matches!(self.out.last(), Some(b'(' | b'[' | b'<'));
             let before = if opened && index == 0 { Separator::Nothing } else { Separator::Space };
             let ends_line = inside == Inside::Statement && comment.lines_before == 0 && index == 0;
             match comment.as_block().filter(|_| !ends_line) {

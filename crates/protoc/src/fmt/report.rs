@@ -62,8 +62,7 @@ pub(super) fn print_json(finished: &Finished, with_diff: bool, stdout: &mut dyn 
     let errors = finished.errors.iter().filter(|diagnostic| diagnostic.severity == Severity::Error);
     let errors: Vec<String> = errors
         .map(|error| {
-            let place =
-                error.position.map(|at| format!("\"line\":{},\"column\":{},", at.line, at.column));
+            let place = error.position.map(|at| format!("\"line\":{},\"column\":{},", at.line, at.column));
             format!("{{{}\"message\":{}}}", place.unwrap_or_default(), quoted(&error.message))
         })
         .collect();

@@ -35,7 +35,8 @@ impl Digest {
                 digest.words = digest.words.wrapping_add(hash([symbol].into_iter()));
             }
             for comment in Gap::before(source, tokens, &dropped, index).comments {
-                let end = if comment.is_line { comment.text.len() } else { comment.text.len().saturating_sub(2) };
+                let end =
+                    if comment.is_line { comment.text.len() } else { comment.text.len().saturating_sub(2) };
                 let text = comment.text.get(2..end).unwrap_or_default();
                 let text = text.iter().copied().filter(|byte| !byte.is_ascii_whitespace());
                 digest.comments = digest.comments.wrapping_add(hash(text));

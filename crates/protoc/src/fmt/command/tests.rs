@@ -141,7 +141,10 @@ fn what_cannot_be_done_is_refused_with_a_word() {
     fs::create_dir(&empty).expect("made");
     assert!(refused(&["-w", empty.to_str().expect("UTF-8")]).contains("There are no .proto files"));
     let missing = folder.path().join("missing.proto");
-    assert_eq!(refused(&[missing.to_str().expect("UTF-8")]), format!("{}: No such file or directory\n", missing.display()));
+    assert_eq!(
+        refused(&[missing.to_str().expect("UTF-8")]),
+        format!("{}: No such file or directory\n", missing.display())
+    );
     // Behind `--` everything is a file.
     assert_eq!(refused(&["--", "--check"]), "--check: No such file or directory\n");
     assert_eq!(ran(&["--help"]).code, 0);
