@@ -25,13 +25,13 @@ impl Separator {
     }
 }
 
-/// Where a gap is, for the comments in it.
+/// Where a gap is, for the comments in it: whether a line comment may end the line.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Inside {
-    /// In a statement, which may go on in the next line.
+    /// In a statement that may go on in the next line.
     Statement,
-    /// In brackets that stay on one line, or before `=` and `{`, which stay on the line of what is before them.
-    Brackets,
+    /// In brackets that stay on one line, or between words that do.
+    OneLine,
 }
 
 /// Where a token stands.

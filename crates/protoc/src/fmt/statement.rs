@@ -38,15 +38,14 @@ impl Printer<'_> {
                 return self.body(body, statement.span.last);
             } else {
                 let separator = self.separator(token, next, statement.span.first);
-                let inside = if self.text(next) == b"=" { Inside::Brackets } else { Inside::Statement };
-                self.inline(next, separator, inside);
+                self.inline(next, separator, self.inside(token, next));
                 token = next;
             }
         }
     }
 
     fn body(&mut self, body: &Body, close: u32) {
-        self.inline(body.open, Separator::Space, Inside::Brackets);
+        self.inline(body.open, Separator::Space, Inside::OneLine);
         let gap_of_first = body.statements.first().map_or(close, |statement| statement.span.first);
         if body.statements.is_empty() && self.gap(close).comments.is_empty() {
             return self.inline(close, Separator::Nothing, Inside::Statement);
@@ -55,6 +54,14 @@ impl Printer<'_> {
         self.begin_body();
         self.indented(|printer| printed = printer.statements(&body.statements, printed, close));
         self.close(close, printed, b"}");
+    }
+
+    /// Whether a line may end between two tokens of a statement's head, where a comment asks for it.
+    fn inside(&self, token: u32, next: u32) -> Inside {
+        match (self.text(token), self.text(next)) {
+            (b"=" | b"," | b")", _) | (_, b";") => Inside::Statement,
+            _ => Inside::OneLine,
+        }
     }
 
     /// What stands between two tokens of a statement's head.

@@ -12,10 +12,10 @@ impl Printer<'_> {
         let Some(first) = list.entries.first() else { return };
         self.inline(list.span.first, Separator::Space, Inside::Statement);
         if list.entries.len() == 1 && self.gap(first.name.first).comments.is_empty() {
-            self.option_name(first.name, 0, Inside::Brackets);
-            let inside = Inside::Brackets;
+            self.option_name(first.name, 0);
+            let inside = Inside::OneLine;
             self.value(&first.value, Place::Inline { separator: Separator::Space, inside });
-            return self.inline(list.span.last, Separator::Nothing, Inside::Brackets);
+            return self.inline(list.span.last, Separator::Nothing, Inside::OneLine);
         }
         let mut printed = self.trailing(first.name.first, false);
         self.begin_body();
@@ -23,7 +23,7 @@ impl Printer<'_> {
             for (index, entry) in list.entries.iter().enumerate() {
                 let first = entry.name.first;
                 printer.token(first, printer.text(first), Place::Line { printed });
-                printer.option_name(entry.name, 1, Inside::Statement);
+                printer.option_name(entry.name, 1);
                 let inside = Inside::Statement;
                 printer.value(&entry.value, Place::Inline { separator: Separator::Space, inside });
                 let last = index + 1 == list.entries.len();
@@ -44,10 +44,11 @@ impl Printer<'_> {
     }
 
     /// The name of an option and `=`, but for the first `printed` tokens.
-    fn option_name(&mut self, name: Span, printed: u32, inside: Inside) {
+    fn option_name(&mut self, name: Span, printed: u32) {
         for token in name.first + printed..=name.last {
             let is_equals = token == name.last;
-            self.inline(token, if is_equals { Separator::Space } else { Separator::Nothing }, inside);
+            let separator = if is_equals { Separator::Space } else { Separator::Nothing };
+            self.inline(token, separator, Inside::OneLine);
         }
     }
 
@@ -95,7 +96,7 @@ impl Printer<'_> {
         };
         if one_line {
             for field in fields {
-                self.inline(field.name.first, Separator::Nothing, Inside::Brackets);
+                self.inline(field.name.first, Separator::Nothing, Inside::OneLine);
                 self.field(field);
             }
             return self.write(Separator::Nothing, b"}");
@@ -137,7 +138,7 @@ impl Printer<'_> {
         };
         if one_line {
             for value in values {
-                let place = Place::Inline { separator: Separator::Nothing, inside: Inside::Brackets };
+                let place = Place::Inline { separator: Separator::Nothing, inside: Inside::OneLine };
                 self.value(value, place);
             }
             return self.write(Separator::Nothing, b"]");
