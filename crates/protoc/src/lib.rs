@@ -4,7 +4,8 @@
 //! source → tokens → ast → ir (linked, checked, options interpreted) → descriptors → generators
 //! ```
 //!
-//! [`compile`] reads files and what they import; [`driver::run`] is protoc's command line.
+//! [`compile`] reads files and what they import; [`driver::run`] is protoc's command line, [`commands::run`] that with
+//! the commands beside it, and [`fmt::format`] formats a file.
 //!
 //! ```
 //! use carom_protoc::{MemoryFiles, compile};

@@ -113,7 +113,7 @@ impl<'a> Printer<'a> {
         self.body_begins = true;
     }
 
-    pub(super) fn separate(&mut self, separator: Separator) {
+    fn separate(&mut self, separator: Separator) {
         match separator {
             Separator::Nothing if !self.line_is_over => return,
             Separator::Space if !self.line_is_over => self.out.push(b' '),
