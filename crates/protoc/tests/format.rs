@@ -140,6 +140,8 @@ fn a_file_that_does_not_parse_is_refused_at_its_place() {
     assert_eq!(option("1: 1"), "x.proto:1:15: Expected identifier or \"}\".\n");
     assert_eq!(option("a: [1"), "x.proto:1:20: Expected \"]\".\n");
     assert_eq!(option("a: <b: 1"), "x.proto:1:23: Expected identifier or \">\".\n");
+    assert_eq!(option("[a/ /b]: 1"), "x.proto:1:19: Expected identifier.\n");
+    assert_eq!(option("[9\ne] {}"), "x.proto:1:16: Expected identifier.\n");
     let deep = format!("{}{}", "a {".repeat(200), "}".repeat(200));
     assert!(option(&deep).contains("Message is too deep"), "{}", option(&deep));
 }

@@ -276,10 +276,7 @@ impl Reader<'_> {
         while self.symbol() != close {
             let first = self.index();
             if self.symbol() == b'[' {
-                while self.symbol() != b']' && !self.at_end() {
-                    self.advance();
-                }
-                self.consume(b']')?;
+                self.bracketed_name()?;
             } else if self.kind() == Kind::Identifier {
                 self.advance();
             } else {
@@ -300,5 +297,20 @@ impl Reader<'_> {
         }
         self.consume(close)?;
         Ok(fields)
+    }
+
+    /// `[package.extension]` or `[domain/package.Type]`.
+    fn bracketed_name(&mut self) -> Read<()> {
+        self.consume(b'[')?;
+        loop {
+            if !matches!(self.kind(), Kind::Identifier | Kind::String) {
+                return self.wrong("Expected identifier.");
+            }
+            self.advance();
+            if !matches!(self.symbol(), b'.' | b'/' | b'-') {
+                return self.consume(b']');
+            }
+            self.advance();
+        }
     }
 }

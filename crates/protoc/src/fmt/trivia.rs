@@ -122,3 +122,6 @@ fn indentation(line: &[u8]) -> (usize, &[u8]) {
     });
     (column, text)
 }
+
+#[cfg(test)]
+mod tests;

@@ -61,3 +61,6 @@ fn hash(bytes: impl Iterator<Item = u8>) -> u64 {
     bytes.for_each(|byte| byte.hash(&mut hasher));
     hasher.finish()
 }
+
+#[cfg(test)]
+mod tests;
