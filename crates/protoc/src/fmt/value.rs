@@ -118,10 +118,10 @@ impl Printer<'_> {
     /// A field but for the first token of its name.
     fn field(&mut self, field: &Field) {
         for token in field.name.first + 1..=field.name.last {
-            self.inline(token, Separator::Nothing, Inside::Statement);
+            self.inline(token, Separator::Nothing, Inside::OneLine);
         }
         match field.colon {
-            Some(token) => self.inline(token, Separator::Nothing, Inside::Statement),
+            Some(token) => self.inline(token, Separator::Nothing, Inside::OneLine),
             None => self.write(Separator::Nothing, b":"),
         }
         self.value(&field.value, Place::Inline { separator: Separator::Space, inside: Inside::Statement });
