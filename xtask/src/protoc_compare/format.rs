@@ -12,6 +12,9 @@ use super::{RUN_LIMIT, run_compiler};
 use crate::console::note;
 use crate::{process, project};
 
+/// Edition UNSTABLE, which buf does not know.
+const UNKNOWN: &str = "_unstable.proto";
+
 /// What was compared, and what differs, by the line that may list it.
 #[derive(Default)]
 pub(super) struct Compared {
@@ -45,7 +48,12 @@ fn compare_corpus(tools: &Tools, corpus: &Corpus, compared: &mut Compared) -> Re
     let scratch = project::cache().join("protoc-compare/format");
     project::fresh_folder(&scratch)?;
     let [original, theirs, ours] = ["original", "theirs", "ours"].map(|name| scratch.join(name));
-    let files: Vec<&String> = corpus.batches.iter().flat_map(|batch| &batch.files).collect();
+    let batches: Vec<&Batch> = corpus
+        .batches
+        .iter()
+        .filter(|batch| !batch.files.iter().any(|file| file.ends_with(UNKNOWN)))
+        .collect();
+    let files: Vec<&String> = batches.iter().flat_map(|batch| &batch.files).collect();
     for file in &files {
         let from = corpus.includes.iter().map(|include| include.join(file)).find(|path| path.is_file());
         let from = from.ok_or_else(|| format!("{file} is not below the folders of {}", corpus.name))?;
@@ -69,7 +77,7 @@ fn compare_corpus(tools: &Tools, corpus: &Corpus, compared: &mut Compared) -> Re
     let mut check = tools.carom();
     let again = process::quietly(check.args(["fmt", "--check"]).arg(&ours), RUN_LIMIT).err();
     compared.add(corpus.name, "formatted again", again);
-    for batch in &corpus.batches {
+    for batch in batches {
         let difference = set_difference(tools, corpus, batch, [&original, &ours], &scratch)?;
         compared.add(corpus.name, &format!("set of {}", batch.name()), difference);
     }
