@@ -15,19 +15,8 @@ use crate::{process, project};
 /// Edition UNSTABLE, which buf does not know.
 const UNKNOWN: &str = "_unstable.proto";
 
-/// What was compared, and what differs, by the line that may list it.
-#[derive(Default)]
-pub(super) struct Compared {
-    pub(super) comparisons: usize,
-    pub(super) differences: Vec<(String, String)>,
-}
-
-impl Compared {
-    fn add(&mut self, corpus: &str, what: &str, difference: Option<String>) {
-        self.comparisons += 1;
-        self.differences.extend(difference.map(|why| (format!("fmt: {corpus}: {what}"), why)));
-    }
-}
+/// What was compared, by the line that may list it, with what differs, if anything does.
+type Compared = Vec<(String, Option<String>)>;
 
 /// Formats all files of the corpora, and those that are made for it.
 pub(super) fn compare(tools: &Tools, corpora: &[Corpus]) -> Result<Compared, String> {
@@ -37,7 +26,7 @@ pub(super) fn compare(tools: &Tools, corpora: &[Corpus]) -> Result<Compared, Str
     let files = project::files_below(&made)?.iter().filter(is_proto).filter_map(name).collect();
     let own =
         Corpus { name: "files for fmt", batches: vec![Batch { files, python: false }], includes: vec![made] };
-    let mut compared = Compared::default();
+    let mut compared = Vec::new();
     for corpus in corpora.iter().chain([&own]) {
         compare_corpus(tools, corpus, &mut compared)?;
     }
@@ -67,19 +56,19 @@ fn compare_corpus(tools: &Tools, corpus: &Corpus, compared: &mut Compared) -> Re
     let started = Instant::now();
     process::quietly(tools.carom().args(["fmt", "--write"]).arg(&ours), RUN_LIMIT)?;
     let our_time = started.elapsed();
+    let line = |what: &str| format!("fmt: {}: {what}", corpus.name);
     let mut same = 0;
     for file in &files {
         let [theirs, ours] = [read(&theirs.join(file))?, read(&ours.join(file))?];
         same += usize::from(theirs == ours);
-        let difference = first_difference(&theirs, &ours);
-        compared.add(corpus.name, file, difference);
+        compared.push((line(file), first_difference(&theirs, &ours)));
     }
     let mut check = tools.carom();
     let again = process::quietly(check.args(["fmt", "--check"]).arg(&ours), RUN_LIMIT).err();
-    compared.add(corpus.name, "formatted again", again);
+    compared.push((line("formatted again"), again));
     for batch in batches {
         let difference = set_difference(tools, corpus, batch, [&original, &ours], &scratch)?;
-        compared.add(corpus.name, &format!("set of {}", batch.name()), difference);
+        compared.push((line(&format!("set of {}", batch.name())), difference));
     }
     note(&format!(
         "{}: {same} of {} files as by buf; buf took {:.1} s, carom-protoc {:.1} s",
