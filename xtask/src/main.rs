@@ -42,7 +42,7 @@ usage: cargo xtask COMMAND
            compiles what others wrote with protoc 36, grpcio-tools and Carom's compiler and compares the bytes;
            checks it with buf and Carom's `lint` and `breaking` and compares the findings
            --short       only the corpora that take seconds
-           --only LIST   only these of protoc, plugins, buf
+           --only LIST   only these of protoc, plugins, buf, fmt
   codegen-corpora
            builds the Rust code of 300 files that others wrote, with every warning an error
            --all         of all files instead: more than half an hour, and 8 GB of memory

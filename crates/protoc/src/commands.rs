@@ -6,10 +6,10 @@ use std::{
     io::{self, IsTerminal, Write},
 };
 
-use crate::{breaking, driver, lint};
+use crate::{breaking, driver, fmt, lint};
 
 /// Runs the command that the first argument names, or else protoc's command line. `args` do not contain the program's
-/// name. Returns the exit code: that of [`driver::run_with`], or for `lint` and `breaking` 0 where nothing was found,
+/// name. Returns the exit code: that of [`driver::run_with`], or for the commands 0 where nothing was found,
 /// 100 where something was, and 1 where the work could not be done.
 pub fn run(
     options: driver::Options,
@@ -24,6 +24,7 @@ pub fn run(
     let command = args.first().map(|first| first.to_str().unwrap_or_default());
     match command {
         Some("breaking") => breaking::run(for_rules, &args[1..], stdout, stderr),
+        Some("fmt") => fmt::run(options, &args[1..], &mut io::stdin().lock(), stdout, stderr),
         Some("lint") => lint::run(for_rules, &args[1..], stdout, stderr),
         None | Some("-h" | "--help") => {
             let code = driver::run_with(options, args, stdout, stderr);
@@ -38,5 +39,6 @@ pub fn run(
 const COMMANDS: &str = "
 Commands, as the first argument; each has a --help of its own:
   breaking                    Find changes since an earlier version that break programs or data.
+  fmt                         Format .proto files.
   lint                        Check .proto files against rules of style.
 ";

@@ -4,7 +4,8 @@
 //! source → tokens → ast → ir (linked, checked, options interpreted) → descriptors → generators
 //! ```
 //!
-//! [`compile`] reads files and what they import; [`driver::run`] is protoc's command line.
+//! [`compile`] reads files and what they import; [`driver::run`] is protoc's command line, [`commands::run`] that with
+//! the commands beside it, and [`fmt::format`] formats a file.
 //!
 //! ```
 //! use carom_protoc::{MemoryFiles, compile};
@@ -25,6 +26,7 @@ mod descriptor;
 pub mod diagnostics;
 pub mod driver;
 mod encoded;
+pub mod fmt;
 pub mod generate;
 mod ir;
 mod lint;

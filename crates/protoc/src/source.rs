@@ -68,6 +68,11 @@ impl Source {
         &self.text
     }
 
+    /// The text by itself.
+    pub(crate) fn into_text(self) -> Vec<u8> {
+        self.text
+    }
+
     /// The position of a byte offset.
     pub fn position(&self, offset: u32) -> Position {
         let line = self.line_starts.partition_point(|start| *start <= offset).saturating_sub(1);

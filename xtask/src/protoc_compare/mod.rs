@@ -1,12 +1,13 @@
 //! `cargo xtask protoc-compare`: the compiler beside protoc and grpcio-tools, on files that others wrote.
 //!
 //! Descriptor sets, plugin requests and what real plugins generate are compared with protoc 36, generated Python with
-//! grpcio-tools, byte for byte; what `lint` and `breaking` find with buf, rule by rule and place by place. A difference
+//! grpcio-tools, byte for byte; what `lint` and `breaking` find with buf, rule by rule and place by place, and what `fmt` writes with what buf does. A difference
 //! is an error unless `crates/protoc/tests/differences.txt` lists it with its reason; one that is listed and does not show
 //! is an error too, so that the list can only shrink.
 
 mod buf;
 pub(crate) mod corpora;
+mod format;
 mod plugins;
 pub(crate) mod tools;
 
@@ -25,7 +26,7 @@ use crate::{process, project};
 const RUN_LIMIT: Duration = Duration::from_secs(600);
 
 /// What is compared with: protoc 36 and grpcio-tools, what plugins make of our requests, buf.
-const PARTS: [&str; 3] = ["protoc", "plugins", "buf"];
+const PARTS: [&str; 4] = ["protoc", "plugins", "buf", "fmt"];
 
 /// The options of `cargo xtask protoc-compare`.
 #[derive(Default)]
@@ -108,10 +109,11 @@ fn compare(options: &Options) -> Result<String, String> {
     step("protoc 36, grpcio-tools, buf and the corpora");
     let tools = Tools::ensure(short)?;
     let scratch = project::cache().join("protoc-compare/out");
+    let corpora = corpora::all(&tools, short)?;
     let mut tally = Tally { listed: expected()?, compared: 0, wrong: Vec::new() };
     if options.wants("protoc") {
         step("Comparing with protoc and grpcio-tools");
-        for corpus in &corpora::all(&tools, short)? {
+        for corpus in &corpora {
             let (mut files, mut count) = (0, 0);
             for batch in &corpus.batches {
                 files += batch.files.len();
@@ -134,6 +136,12 @@ fn compare(options: &Options) -> Result<String, String> {
         tally.compared += rules.agreed;
         for (line, difference) in rules.differences {
             tally.take(&line, Some(difference.to_owned()));
+        }
+    }
+    if options.wants("fmt") {
+        step("Formatting, beside buf");
+        for (line, difference) in format::compare(&tools, &corpora)? {
+            tally.take(&line, difference);
         }
     }
     let Tally { listed, compared, mut wrong } = tally;
