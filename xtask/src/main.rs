@@ -1,6 +1,8 @@
 //! The project's own commands. Each sets up what it needs, shows what it does, and can be run again.
 
 mod bench;
+mod codegen_corpora;
+mod conformance;
 mod console;
 mod demo;
 mod fuzz;
@@ -41,6 +43,11 @@ usage: cargo xtask COMMAND
            checks it with buf and Carom's `lint` and `breaking` and compares the findings
            --short       only the corpora that take seconds
            --only LIST   only these of protoc, plugins, buf
+  codegen-corpora
+           builds the Rust code of 300 files that others wrote, with every warning an error
+           --all         of all files instead: more than half an hour, and 8 GB of memory
+  conformance
+           runs protobuf's own conformance suite, required and recommended cases, on generated messages
   bench    builds bench-server and bench-client and runs them beside the peers
            --peers DIR   the harness that compares gRPC servers and clients (or CAROM_PEERS)
            --pybench DIR the harness that compares Python packages (or CAROM_PYBENCH)
@@ -58,6 +65,8 @@ fn main() -> ExitCode {
         "python" => python::Options::parse(options).map(python::run),
         "instructions" => instructions::Options::parse(options).map(instructions::run),
         "protoc-compare" => protoc_compare::Options::parse(options).map(protoc_compare::run),
+        "codegen-corpora" => codegen_corpora::Options::parse(options).map(codegen_corpora::run),
+        "conformance" => conformance::Options::parse(options).map(conformance::run),
         "bench" => bench::Options::parse(options).map(bench::run),
         "help" | "--help" | "-h" => {
             println!("{USAGE}");

@@ -19,7 +19,13 @@ const BANNED_BELOW: [(&str, &[&str], &str); 4] = [
     ),
     ("carom", &["h2", "hyper", "tower", "tonic", "axum"], "HTTP/2 and its API are Carom's own"),
     ("carom-protoc", &["tokio", "carom", "prost"], "the compiler is a library without a runtime"),
-    ("carom-codegen", &["tokio", "carom", "prost"], "a build script must not compile the library twice"),
+    ("carom-codegen", &["tokio", "carom"], "a build script must not compile the library twice"),
+];
+
+/// Packages that may not be below a crate with its default features.
+const BANNED_BY_DEFAULT: [(&str, &[&str], &str); 2] = [
+    ("carom", &["prost", "zstd"], "it is for those who ask for it"),
+    ("carom-codegen", &["prost", "prost-build", "prost-types"], "they are for those who ask for them"),
 ];
 
 /// Names that the engine's sources may not use: each is a clock, a socket, a file or a thread.
@@ -46,11 +52,16 @@ pub(crate) fn check() -> Result<String, String> {
     let root = project::root();
     let mut violations = Vec::new();
     let mut looked_at = Vec::new();
-    for (package, banned, reason) in BANNED_BELOW {
+    let bans = BANNED_BELOW.iter().map(|ban| (ban, true));
+    for ((package, banned, reason), all_features) in
+        bans.chain(BANNED_BY_DEFAULT.iter().map(|ban| (ban, false)))
+    {
         let folder = package.strip_prefix("carom-").unwrap_or(package);
         if root.join("crates").join(folder).join("Cargo.toml").exists() {
-            violations.extend(banned_packages(package, &tree(package)?, banned, reason));
-            looked_at.push(package.to_owned());
+            violations.extend(banned_packages(package, &tree(package, all_features)?, banned, reason));
+            if all_features {
+                looked_at.push((*package).to_owned());
+            }
         }
     }
     let mut files = 0;
@@ -91,10 +102,13 @@ pub(crate) fn check() -> Result<String, String> {
     }
 }
 
-fn tree(package: &str) -> Result<String, String> {
+fn tree(package: &str, all_features: bool) -> Result<String, String> {
     let mut cargo = project::cargo(&[]);
     cargo.args(["tree", "--package", package, "--edges", "normal", "--prefix", "none", "--format", "{p}"]);
-    process::quietly(cargo.args(["--all-features"]), Duration::from_secs(300))
+    if all_features {
+        cargo.arg("--all-features");
+    }
+    process::quietly(&mut cargo, Duration::from_secs(300))
 }
 
 /// Which of the banned packages `cargo tree` lists below a package.

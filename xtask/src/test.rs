@@ -4,11 +4,14 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+use crate::conformance::Suite;
 use crate::console::{self, Row, note, quote};
 use crate::process::{quietly, show};
 use crate::project::cargo;
 use crate::python::{self, Build, Environment};
-use crate::{fuzz, instructions, interop, official, process, project, protoc_compare, rules};
+use crate::{
+    codegen_corpora, fuzz, instructions, interop, official, process, project, protoc_compare, rules,
+};
 
 const CARGO_LIMIT: Duration = Duration::from_secs(1800);
 const PYTEST_LIMIT: Duration = Duration::from_secs(900);
@@ -16,7 +19,7 @@ const PYTEST_LIMIT: Duration = Duration::from_secs(900);
 type Step = fn(&mut State) -> Result<String, String>;
 
 /// The steps in their order: cheap ones first, so that a slip shows early.
-const STEPS: [(&str, Step); 11] = [
+const STEPS: [(&str, Step); 13] = [
     ("format", format),
     ("rules", |_| rules::check()),
     ("clippy", clippy),
@@ -24,6 +27,8 @@ const STEPS: [(&str, Step); 11] = [
     ("rust", rust_tests),
     ("python", python_tests),
     ("protoc-compare", |_| protoc_compare::short()),
+    ("codegen-corpora", |_| codegen_corpora::sample()),
+    ("conformance", conformance),
     ("interop", crosswise),
     ("official", official),
     ("fuzz", |_| fuzz::smoke()),
@@ -185,6 +190,14 @@ fn crosswise(state: &mut State) -> Result<String, String> {
     match console::count(&rows) {
         (passed, 0) => Ok(format!("{passed} lines of the matrix")),
         (passed, failed) => Err(format!("{failed} of {} lines of the matrix failed", passed + failed)),
+    }
+}
+
+/// Protobuf's conformance suite, where its runner can be had.
+fn conformance(_: &mut State) -> Result<String, String> {
+    match Suite::obtain() {
+        Ok(suite) => suite.run(),
+        Err(reason) => Ok(format!("NOT RUN, for want of protobuf's runner: {reason}")),
     }
 }
 

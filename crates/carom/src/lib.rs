@@ -17,7 +17,8 @@
 //!
 //! # Features
 //! `tls` (rustls), `gzip` (the `gzip` and `deflate` message encodings) and `buffa` (the codec of generated code) are on by
-//! default; `zstd` (the `zstd` message encoding, by the C library, which is compiled along) is not.
+//! default. `zstd` (the `zstd` message encoding, by the C library, which is compiled along) and `prost` (the codec of
+//! messages by prost) are not.
 
 mod cancellation;
 pub mod client;

@@ -32,8 +32,12 @@
 mod builder;
 mod error;
 mod front;
+mod messages;
 mod names;
 mod package;
+mod paths;
+#[cfg(feature = "prost")]
+mod prost;
 mod service;
 mod tree;
 
@@ -43,6 +47,9 @@ pub use buffa_codegen::CodeGenConfig;
 
 pub use builder::Builder;
 pub use error::Error;
+pub use messages::Messages;
+#[cfg(feature = "prost")]
+pub use prost_build;
 
 /// The defaults, to be changed: see [`Builder`].
 pub fn configure() -> Builder {

@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use buffa::Message;
-use buffa_codegen::context::CodeGenContext;
 use buffa_codegen::{ALLOW_LINTS, CodeGenConfig};
 use buffa_descriptor::generated::descriptor::{FileDescriptorProto, FileDescriptorSet};
 use proc_macro2::TokenStream;
@@ -11,17 +10,36 @@ use quote::quote;
 use syn::{Attribute, Item, parse_quote};
 
 use crate::error::Error;
-use crate::service::Service;
+use crate::messages::{self, Messages, Types};
+use crate::paths::{covers, unmatched};
+use crate::service::{ServerAttributes, Service};
+
+/// Attributes, each with the path of the services that it is for.
+pub(crate) type Rules = Vec<(String, String)>;
 
 /// What of services is generated.
 #[derive(Debug, Clone)]
 pub(crate) struct Sides {
     pub(crate) client: bool,
     pub(crate) server: bool,
-    /// Attributes for the clients' types, each with the path of a service or a package.
-    pub(crate) client_attributes: Vec<(String, String)>,
-    /// The same for the servers' types.
-    pub(crate) server_attributes: Vec<(String, String)>,
+    pub(crate) client_attributes: Rules,
+    pub(crate) client_mod_attributes: Rules,
+    pub(crate) server_attributes: Rules,
+    pub(crate) server_mod_attributes: Rules,
+    pub(crate) trait_attributes: Rules,
+}
+
+impl Sides {
+    /// All rules, with the option that they come from.
+    pub(crate) fn rules(&self) -> [(&'static str, &Rules); 5] {
+        [
+            ("client_attribute", &self.client_attributes),
+            ("client_mod_attribute", &self.client_mod_attributes),
+            ("server_attribute", &self.server_attributes),
+            ("server_mod_attribute", &self.server_mod_attributes),
+            ("trait_attribute", &self.trait_attributes),
+        ]
+    }
 }
 
 /// The generated code of a package.
@@ -29,6 +47,8 @@ pub(crate) struct Sides {
 pub(crate) struct Package {
     /// `helloworld`; empty for files without a package.
     pub(crate) name: String,
+    /// The Rust modules that its name asks for.
+    pub(crate) modules: Vec<String>,
     /// The Rust source.
     pub(crate) source: String,
     /// The serialised `FileDescriptorSet` of the package's files and all that they import.
@@ -67,12 +87,23 @@ fn descriptors_file(package: &str) -> String {
     format!("{}_descriptor.bin", file_stem(package))
 }
 
+/// Whose messages are generated, and how.
+#[derive(Debug, Clone)]
+pub(crate) struct MessageOptions {
+    pub(crate) kind: Messages,
+    /// The options of buffa; prost's are made of those that it has.
+    pub(crate) config: CodeGenConfig,
+    #[cfg(feature = "prost")]
+    pub(crate) prost: crate::prost::Changes,
+}
+
 /// Generates the packages of all files that no external path stands for. `files` holds every import as well.
 pub(crate) fn generate(
     files: &[FileDescriptorProto],
-    config: &CodeGenConfig,
+    options: &MessageOptions,
     sides: &Sides,
 ) -> Result<Generated, Error> {
+    let config = &options.config;
     let mut by_package: BTreeMap<&str, Vec<&FileDescriptorProto>> = BTreeMap::new();
     for file in files {
         let package = file.package.as_deref().unwrap_or_default();
@@ -82,20 +113,25 @@ pub(crate) fn generate(
     }
     let wanted: Vec<String> =
         by_package.values().flatten().map(|file| file.name.clone().unwrap_or_default()).collect();
-    let (messages, warnings) = buffa_codegen::generate_with_diagnostics(files, &wanted, config)
-        .map_err(|error| Error::Generate(error.to_string()))?;
-    let mut messages: BTreeMap<_, _> =
-        messages.into_iter().map(|file| (file.package, file.content)).collect();
-    let context = CodeGenContext::for_generate(files, &wanted, config);
+    let generated: Vec<&FileDescriptorProto> = by_package.values().flatten().copied().collect();
+    let slips = unmatched(files, &generated, options, sides);
+    let messages::Generated { packages: mut messages, mut warnings, types } = match options.kind {
+        Messages::Buffa => messages::by_buffa(files, &wanted, config)?,
+        #[cfg(feature = "prost")]
+        Messages::Prost => crate::prost::by_prost(files, &wanted, config, &options.prost)?,
+    };
+    warnings.extend(slips);
+    let codec = options.kind.codec();
 
     let mut packages = Vec::with_capacity(by_package.len());
     for (name, package_files) in by_package {
         let content = messages.remove(name).unwrap_or_default();
-        let source = source(name, &content, &package_files, &context, sides)?;
+        let source = source(name, &content, &package_files, &types, &codec, sides)?;
         let descriptors = descriptors(files, &package_files);
-        packages.push(Package { name: name.to_owned(), source, descriptors });
+        let modules = options.kind.modules(name);
+        packages.push(Package { name: name.to_owned(), modules, source, descriptors });
     }
-    Ok(Generated { packages, warnings: warnings.iter().map(ToString::to_string).collect() })
+    Ok(Generated { packages, warnings })
 }
 
 /// Whether the package's types are taken from elsewhere. `google.protobuf` is buffa-types' (and buffa-descriptor's).
@@ -104,15 +140,8 @@ fn is_external(package: &str, config: &CodeGenConfig) -> bool {
         || config.extern_paths.iter().any(|(path, _)| path != "." && covers(path, package))
 }
 
-/// Whether a path is that of an element or of something that it is in.
-fn covers(path: &str, element: &str) -> bool {
-    let prefix = path.trim_start_matches('.');
-    prefix.is_empty()
-        || element.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
-}
-
 /// The attributes whose path covers a service.
-fn service_attributes(rules: &[(String, String)], service: &str) -> Result<TokenStream, Error> {
+fn service_attributes(rules: &Rules, service: &str) -> Result<TokenStream, Error> {
     let mut out = TokenStream::new();
     for (path, attribute) in rules.iter().filter(|(path, _)| covers(path, service)) {
         let attribute: TokenStream = attribute.parse().map_err(|error| {
@@ -128,7 +157,8 @@ fn source(
     name: &str,
     messages: &str,
     files: &[&FileDescriptorProto],
-    context: &CodeGenContext<'_>,
+    types: &Types<'_>,
+    codec: &TokenStream,
     sides: &Sides,
 ) -> Result<String, Error> {
     let mut file = syn::parse_file(messages).map_err(|error| {
@@ -136,7 +166,7 @@ fn source(
     })?;
     let mut modules: HashSet<String> = file.items.iter().filter_map(module_name).collect();
     for proto in files {
-        for service in Service::of_file(proto, context)? {
+        for service in Service::of_file(proto, types, codec)? {
             let mut add = |module: String, tokens: TokenStream| -> Result<(), Error> {
                 if !modules.insert(module.clone()) {
                     return Err(Error::Generate(format!(
@@ -149,17 +179,21 @@ fn source(
                 file.items.push(parse(tokens)?);
                 Ok(())
             };
+            let attributes = |rules: &Rules| service_attributes(rules, service.full_name());
             if sides.client {
+                let module = attributes(&sides.client_mod_attributes)?;
                 add(
                     service.client_module(),
-                    service.client(&service_attributes(&sides.client_attributes, service.full_name())?),
+                    service.client(&module, &attributes(&sides.client_attributes)?),
                 )?;
             }
             if sides.server {
-                add(
-                    service.server_module(),
-                    service.server(&service_attributes(&sides.server_attributes, service.full_name())?),
-                )?;
+                let attributes = ServerAttributes {
+                    module: attributes(&sides.server_mod_attributes)?,
+                    the_trait: attributes(&sides.trait_attributes)?,
+                    server: attributes(&sides.server_attributes)?,
+                };
+                add(service.server_module(), service.server(&attributes))?;
             }
         }
     }

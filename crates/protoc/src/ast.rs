@@ -61,12 +61,18 @@ pub(crate) enum Edition {
     Edition2023 = 1000,
     Edition2024 = 1001,
     Edition2026 = 1002,
+    /// What is being tried out: all of the last edition and what may come after it.
+    Unstable = 9999,
 }
 
 impl Edition {
     /// Those that `edition = "…"` can name, with their names.
-    pub(crate) const NAMED: [(&'static str, Self); 3] =
-        [("2023", Self::Edition2023), ("2024", Self::Edition2024), ("2026", Self::Edition2026)];
+    pub(crate) const NAMED: [(&'static str, Self); 4] = [
+        ("2023", Self::Edition2023),
+        ("2024", Self::Edition2024),
+        ("2026", Self::Edition2026),
+        ("UNSTABLE", Self::Unstable),
+    ];
 
     /// Whether it is newer than the two syntaxes.
     pub(crate) fn is_named(self) -> bool {

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use foldhash::{HashMap, HashMapExt, HashSet, HashSetExt};
 
 use crate::{
-    ast::{FileItem, ImportKind},
+    ast::{Edition, FileItem, ImportKind},
     bundled,
     descriptor::{Detail, Encoded},
     diagnostics::{Diagnostics, Severity},
@@ -42,6 +42,15 @@ pub fn compile<S: AsRef<str>>(
     files: impl IntoIterator<Item = S>,
     loader: &dyn Loader,
 ) -> Result<Compilation, Diagnostics> {
+    compile_with(files, loader, false)
+}
+
+/// The same; `experimental`: the files may be of edition UNSTABLE.
+pub(crate) fn compile_with<S: AsRef<str>>(
+    files: impl IntoIterator<Item = S>,
+    loader: &dyn Loader,
+    experimental: bool,
+) -> Result<Compilation, Diagnostics> {
     let mut session = Session {
         loader,
         pool: Pool::default(),
@@ -64,6 +73,14 @@ pub fn compile<S: AsRef<str>>(
     }
     if session.diagnostics.has_errors() {
         return Err(session.diagnostics);
+    }
+    // As protoc, for the files that were asked for and not for what they import.
+    for file in requested.iter().map(|id| session.pool.file(*id)) {
+        if file.edition == Edition::Unstable && !experimental {
+            let text = "is a file using edition UNSTABLE, which is later than the protoc maximum supported edition 2026.";
+            session.diagnostics.about_file(true, file.source.name(), text.to_owned());
+            return Err(session.diagnostics);
+        }
     }
     for late in requested.iter().filter_map(|id| session.late.remove(id)) {
         session.diagnostics.extend(late);
@@ -213,8 +230,6 @@ impl Session<'_> {
                 return None;
             }
         };
-        // Unused imports are not reported: nobody wrote them.
-        self.requested.remove(name);
         let tokens = vec![Token { kind: Kind::End, start: 0, end: 0 }];
         let places = Places::Encoded(source_info.map(SourceInfo::from_encoded));
         Some(self.pending(import_token, ParsedFile { source, tokens, tree, places, imports: Vec::new() }))

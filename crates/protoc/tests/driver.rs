@@ -274,3 +274,54 @@ fn an_output_can_be_an_archive() {
     let has = |text: &str| bytes.windows(text.len()).any(|window| window == text.as_bytes());
     assert!(bytes.starts_with(b"PK\x03\x04") && has("META-INF/MANIFEST.MF") && has("a_pb2.py"));
 }
+
+#[test]
+fn an_unstable_edition_is_taken_where_it_is_asked_for() {
+    let directory = directory_with(&[("u.proto", "edition = \"UNSTABLE\"; message M { zigzag32 a = 1; }")]);
+    let set = directory.path().join("set.bin");
+    let args = [include(directory.path()), format!("-o{}", set.display()), "u.proto".to_owned()];
+    let refused = run(args.clone());
+    assert_eq!(refused.code, 1);
+    assert!(refused.stderr.contains("u.proto: is a file using edition UNSTABLE"), "{}", refused.stderr);
+    assert_eq!(run(args.into_iter().chain(["--experimental_editions".to_owned()])).code, 0);
+}
+
+#[test]
+fn edition_defaults_are_those_of_a_range() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let out = directory.path().join("defaults.bin");
+    let flag = format!("--edition_defaults_out={}", out.display());
+    let file = "google/protobuf/descriptor.proto";
+    let make = |more: &[&str]| run([flag.as_str(), file].into_iter().chain(more.iter().copied()));
+    assert_eq!(make(&["--edition_defaults_maximum=2023"]).code, 0);
+    let bytes = fs::read(&out).expect("the defaults");
+    // minimum_edition: EDITION_PROTO2, maximum_edition: EDITION_2023
+    assert!(bytes.ends_with(&[0x20, 0xe6, 0x07, 0x28, 0xe8, 0x07]), "{bytes:x?}");
+    let refused = make(&["--edition_defaults_minimum=2024", "--edition_defaults_maximum=2023"]);
+    assert!(refused.stderr.contains("Invalid edition range"), "{}", refused.stderr);
+    let unknown = make(&["--edition_defaults_minimum=2022"]);
+    assert_eq!(unknown.stderr, "--edition_defaults_minimum unknown edition \"2022\".\n");
+}
+
+#[test]
+fn the_beta_api_goes_into_the_python_module() {
+    let service = "syntax = \"proto3\"; message M {} service S { rpc Do(M) returns (M); }";
+    let directory = directory_with(&[("s.proto", service)]);
+    let out = directory.path().display();
+    let grpc = |parameter: &str| format!("--grpc_python_out={parameter}:{out}");
+    let args = |outputs: &[String]| {
+        let inputs = [include(directory.path()), "s.proto".to_owned()];
+        outputs.iter().cloned().chain(inputs).collect::<Vec<String>>()
+    };
+    let alone = run(args(&[grpc("grpc_1_0")]));
+    assert!(
+        alone.stderr.contains("s_pb2.py: Tried to insert into file that doesn't exist."),
+        "{}",
+        alone.stderr
+    );
+    assert_eq!(run(args(&[format!("--python_out={out}"), grpc("grpc_1_0")])).code, 0);
+    let module = fs::read_to_string(directory.path().join("s_pb2.py")).expect("the module");
+    assert!(module.contains("def beta_create_S_stub("), "{module}");
+    let unknown = run(args(&[grpc("grpc_3_0")]));
+    assert!(unknown.stderr.contains("Invalid grpc version 'grpc_3_0'."), "{}", unknown.stderr);
+}

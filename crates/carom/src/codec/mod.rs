@@ -4,6 +4,8 @@
 mod buffa;
 mod bytes;
 mod compression;
+#[cfg(feature = "prost")]
+mod prost;
 
 use ::bytes::{Bytes, BytesMut};
 use carom_wire::Status;
@@ -13,6 +15,13 @@ pub use self::buffa::BuffaCodec;
 pub use self::bytes::BytesCodec;
 pub(crate) use self::compression::{ACCEPT_ENCODING, Encodings, compress, decompress};
 pub use self::compression::{CompressionEncoding, CompressionSwitch};
+#[cfg(feature = "prost")]
+pub use self::prost::ProstCodec;
+
+#[cfg(any(feature = "buffa", feature = "prost"))]
+/// Messages from this size on are decoded by reference: `Bytes` fields become slices of what was received. Below it
+/// they are copied out, so that a small field does not keep a whole read buffer alive.
+const SHARE_FROM: usize = 16 * 1024;
 
 /// Bytes in, messages out, and back. Cheap to clone; one is cloned for each call.
 pub trait Codec: Clone + Send + Sync + 'static {

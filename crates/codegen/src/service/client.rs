@@ -10,16 +10,21 @@ use crate::names::ident;
 const OWN_METHODS: &[&str] =
     &["new", "connect", "channel", "max_recv_message_size", "max_send_message_size", "send_compressed"];
 
-pub(super) fn module(service: &Service, attributes: &TokenStream) -> TokenStream {
+pub(super) fn module(
+    service: &Service,
+    mod_attributes: &TokenStream,
+    attributes: &TokenStream,
+) -> TokenStream {
     let module = ident(&service.client_module());
     let name = format_ident!("{}Client", service.type_name);
     let docs = docs_or(&service.docs, format!(" Calls `{}`.", service.full_name));
     let module_docs = format!(" The client of `{}`.", service.full_name);
     let full_name = &service.full_name;
     let paths = service.paths();
-    let methods = service.methods.iter().map(method);
+    let methods = service.methods.iter().map(|one| method(one, &service.codec));
     quote! {
         #[doc = #module_docs]
+        #mod_attributes
         pub mod #module {
             #docs
             ///
@@ -86,7 +91,7 @@ pub(super) fn module(service: &Service, attributes: &TokenStream) -> TokenStream
     }
 }
 
-fn method(method: &Method) -> TokenStream {
+fn method(method: &Method, codec: &TokenStream) -> TokenStream {
     let name = client_name(method);
     let docs = docs_or(&method.docs, format!(" Calls `{}`.", method.path));
     let deprecated = method.deprecated.then(|| quote! { #[deprecated] });
@@ -119,7 +124,7 @@ fn method(method: &Method) -> TokenStream {
             &self,
             request: #argument,
         ) -> ::core::result::Result<::carom::Response<#answer>, ::carom::Status> {
-            let codec = ::carom::codec::BuffaCodec::<#request, #response>::new();
+            let codec = #codec::<#request, #response>::new();
             let request = self.options.apply(#into_trait::#into(request));
             self.channel.#kind(#path, codec, request).await
         }

@@ -6,8 +6,6 @@ mod server;
 
 use std::collections::HashMap;
 
-use buffa_codegen::context::CodeGenContext;
-use buffa_codegen::idents::rust_path_to_tokens;
 use buffa_descriptor::generated::descriptor::{
     FileDescriptorProto, MethodDescriptorProto, ServiceDescriptorProto,
 };
@@ -16,6 +14,7 @@ use quote::quote;
 
 use self::comments::{Comments, doc};
 use crate::error::Error;
+use crate::messages::Types;
 use crate::names::{camel, ident, snake};
 
 /// A service of a `.proto` file.
@@ -28,6 +27,15 @@ pub(crate) struct Service {
     full_name: String,
     docs: TokenStream,
     methods: Vec<Method>,
+    /// `::carom::codec::BuffaCodec`
+    codec: TokenStream,
+}
+
+/// Attributes that a user puts on the server's items.
+pub(crate) struct ServerAttributes {
+    pub(crate) module: TokenStream,
+    pub(crate) the_trait: TokenStream,
+    pub(crate) server: TokenStream,
 }
 
 struct Method {
@@ -49,12 +57,13 @@ impl Service {
     /// The services of a file, in order.
     pub(crate) fn of_file(
         file: &FileDescriptorProto,
-        context: &CodeGenContext<'_>,
+        types: &Types<'_>,
+        codec: &TokenStream,
     ) -> Result<Vec<Self>, Error> {
         let comments = Comments::of(file);
         let package = file.package.as_deref().unwrap_or_default();
         let services = file.service.iter().enumerate();
-        services.map(|(i, service)| Self::new(service, i, package, &comments, context)).collect()
+        services.map(|(i, service)| Self::new(service, i, package, &comments, types, codec)).collect()
     }
 
     fn new(
@@ -62,7 +71,8 @@ impl Service {
         position: usize,
         package: &str,
         comments: &Comments<'_>,
-        context: &CodeGenContext<'_>,
+        types: &Types<'_>,
+        codec: &TokenStream,
     ) -> Result<Self, Error> {
         let name = service.name.as_deref().unwrap_or_default();
         let full_name = match package {
@@ -74,7 +84,7 @@ impl Service {
         for (i, method) in service.method.iter().enumerate() {
             let docs = doc(comments.method(position, i));
             let method_name = method.name.as_deref().unwrap_or_default();
-            let method = Method::new(method, &full_name, package, docs, context)?;
+            let method = Method::new(method, &full_name, package, docs, types)?;
             if let Some(other) = taken.insert(method.name.clone(), method_name) {
                 return Err(Error::Generate(format!(
                     "the methods {other} and {method_name} of service {full_name} are both `{}` in Rust; rename one",
@@ -89,6 +99,7 @@ impl Service {
             full_name,
             docs: doc(comments.service(position)),
             methods,
+            codec: codec.clone(),
         })
     }
 
@@ -106,13 +117,13 @@ impl Service {
         format!("{}_server", self.module_stem)
     }
 
-    /// The client's module; `attributes` go on the client's type.
-    pub(crate) fn client(&self, attributes: &TokenStream) -> TokenStream {
-        client::module(self, attributes)
+    /// The client's module, with attributes for it and for the client's type.
+    pub(crate) fn client(&self, module: &TokenStream, client: &TokenStream) -> TokenStream {
+        client::module(self, module, client)
     }
 
-    /// The server's module; `attributes` go on the server's type.
-    pub(crate) fn server(&self, attributes: &TokenStream) -> TokenStream {
+    /// The server's module.
+    pub(crate) fn server(&self, attributes: &ServerAttributes) -> TokenStream {
         server::module(self, attributes)
     }
 
@@ -142,14 +153,14 @@ impl Method {
         service: &str,
         package: &str,
         docs: TokenStream,
-        context: &CodeGenContext<'_>,
+        types: &Types<'_>,
     ) -> Result<Self, Error> {
         let proto_name = method.name.clone().unwrap_or_default();
         let message = |fqn: &Option<String>| {
             let fqn = fqn.as_deref().unwrap_or_default();
             // The code stands in a module inside the package's.
-            let path = context.rust_type_relative(fqn, package, 1);
-            path.map(|path| rust_path_to_tokens(&path)).ok_or_else(|| {
+
+            types.path(fqn, package).ok_or_else(|| {
                 Error::Generate(format!(
                     "method {proto_name} of service {service} names the unknown message {fqn}"
                 ))

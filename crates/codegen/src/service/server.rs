@@ -3,17 +3,19 @@
 use proc_macro2::TokenStream;
 use quote::{format_ident, quote};
 
-use super::{Method, Service, docs_or};
+use super::{Method, ServerAttributes, Service, docs_or};
 use crate::names::ident;
 
-pub(super) fn module(service: &Service, attributes: &TokenStream) -> TokenStream {
+pub(super) fn module(service: &Service, attributes: &ServerAttributes) -> TokenStream {
     let module = ident(&service.server_module());
     let module_docs = format!(" The server side of `{}`.", service.full_name);
-    let the_trait = service_trait(service);
-    let server = server_type(service, attributes);
+    let the_trait = service_trait(service, &attributes.the_trait);
+    let server = server_type(service, &attributes.server);
+    let mod_attributes = &attributes.module;
     let paths = service.paths();
     quote! {
         #[doc = #module_docs]
+        #mod_attributes
         pub mod #module {
             #the_trait
             #server
@@ -22,7 +24,7 @@ pub(super) fn module(service: &Service, attributes: &TokenStream) -> TokenStream
     }
 }
 
-fn service_trait(service: &Service) -> TokenStream {
+fn service_trait(service: &Service, attributes: &TokenStream) -> TokenStream {
     let name = ident(&service.type_name);
     let docs = docs_or(&service.docs, format!(" The methods of `{}`.", service.full_name));
     let methods = service.methods.iter().map(trait_method);
@@ -30,6 +32,7 @@ fn service_trait(service: &Service) -> TokenStream {
         #docs
         ///
         /// Implement the methods as plain `async fn`.
+        #attributes
         pub trait #name: ::core::marker::Send + ::core::marker::Sync + 'static {
             #(#methods)*
         }
@@ -77,7 +80,7 @@ fn server_type(service: &Service, attributes: &TokenStream) -> TokenStream {
     let docs = format!(" Makes of a [`{the_trait}`] a service that a `carom::server::Server` runs.");
     let full_name = &service.full_name;
     let count = service.methods.len();
-    let methods = service.methods.iter().map(|method| registration(method, &the_trait));
+    let methods = service.methods.iter().map(|method| registration(method, &the_trait, &service.codec));
     quote! {
         #[doc = #docs]
         #attributes
@@ -172,7 +175,7 @@ fn server_type(service: &Service, attributes: &TokenStream) -> TokenStream {
     }
 }
 
-fn registration(method: &Method, the_trait: &proc_macro2::Ident) -> TokenStream {
+fn registration(method: &Method, the_trait: &proc_macro2::Ident, codec: &TokenStream) -> TokenStream {
     let name = method.ident();
     let Method { proto_name, request, response, .. } = method;
     let kind = match (method.client_streaming, method.server_streaming) {
@@ -184,7 +187,7 @@ fn registration(method: &Method, the_trait: &proc_macro2::Ident) -> TokenStream 
     quote! {
         {
             let inner = ::std::sync::Arc::clone(&self.inner);
-            let codec = ::carom::codec::BuffaCodec::<#response, #request>::new();
+            let codec = #codec::<#response, #request>::new();
             ::carom::server::Method::#kind(#proto_name, codec, move |request| {
                 let inner = ::std::sync::Arc::clone(&inner);
                 async move { <T as #the_trait>::#name(&*inner, request).await }

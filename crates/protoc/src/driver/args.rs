@@ -2,7 +2,7 @@
 
 use std::{ffi::OsString, fs, path::PathBuf};
 
-use crate::loader::Mapping;
+use crate::{generate::edition_defaults::edition, loader::Mapping};
 
 /// What to do, read from the arguments.
 #[derive(Debug)]
@@ -18,6 +18,10 @@ pub(super) struct Args {
     pub(super) prefixes: Vec<(String, String)>,
     pub(super) descriptor_set_out: Option<PathBuf>,
     pub(super) dependency_out: Option<PathBuf>,
+    pub(super) edition_defaults_out: Option<PathBuf>,
+    /// The range of editions for it, where it is given.
+    pub(super) edition_defaults_minimum: Option<u64>,
+    pub(super) edition_defaults_maximum: Option<u64>,
     pub(super) include_imports: bool,
     pub(super) include_source_info: bool,
     pub(super) retain_options: bool,
@@ -25,6 +29,8 @@ pub(super) struct Args {
     pub(super) msvs: bool,
     pub(super) disallow_services: bool,
     pub(super) deterministic_output: bool,
+    /// Edition UNSTABLE is taken, and generators are not asked which editions they know.
+    pub(super) experimental_editions: bool,
     /// May output files lie outside their directory?
     pub(super) out_dir_escape: bool,
     /// What to do instead of generating code.
@@ -232,6 +238,9 @@ impl Args {
             prefixes: Vec::new(),
             descriptor_set_out: None,
             dependency_out: None,
+            edition_defaults_out: None,
+            edition_defaults_minimum: None,
+            edition_defaults_maximum: None,
             include_imports: false,
             include_source_info: false,
             retain_options: false,
@@ -239,6 +248,7 @@ impl Args {
             msvs: false,
             disallow_services: false,
             deterministic_output: false,
+            experimental_editions: false,
             out_dir_escape: false,
             action: Action::Generate,
             direct_dependencies: Dependencies::new(
@@ -269,6 +279,12 @@ impl Args {
                 }
                 self.dependency_out = Some(PathBuf::from(value));
             }
+            "--edition_defaults_out" => {
+                once(name, self.edition_defaults_out.is_some(), &value)?;
+                self.edition_defaults_out = Some(PathBuf::from(value));
+            }
+            "--edition_defaults_minimum" => edition_once(name, &mut self.edition_defaults_minimum, &value)?,
+            "--edition_defaults_maximum" => edition_once(name, &mut self.edition_defaults_maximum, &value)?,
             "--descriptor_set_in" => self.descriptor_sets(name, &value)?,
             "--include_imports" => self.include_imports = true,
             "--include_source_info" => self.include_source_info = true,
@@ -277,7 +293,8 @@ impl Args {
             "--disallow_services" => self.disallow_services = true,
             "--deterministic_output" => self.deterministic_output = true,
             "--unsafe_allow_out_dir_escape" => self.out_dir_escape = true,
-            "--experimental_allow_proto3_optional" | "--experimental_editions" => {}
+            "--experimental_editions" => self.experimental_editions = true,
+            "--experimental_allow_proto3_optional" => {}
             "--direct_dependencies" => {
                 dependency_list(&mut self.direct_dependencies, name, "direct", &value)?;
             }
@@ -397,7 +414,8 @@ impl Args {
                     .to_owned(),
             );
         }
-        if generates && self.outputs.is_empty() && self.descriptor_set_out.is_none() {
+        let descriptors = self.descriptor_set_out.is_some() || self.edition_defaults_out.is_some();
+        if generates && self.outputs.is_empty() && !descriptors {
             return Err("Missing output directives.".to_owned());
         }
         if self.dependency_out.is_some() {
@@ -413,6 +431,17 @@ impl Args {
         }
         Ok(())
     }
+}
+
+/// A flag with one edition.
+fn edition_once(name: &str, given: &mut Option<u64>, value: &str) -> Result<(), String> {
+    if given.is_some() {
+        return Err(format!("{name} may only be passed once."));
+    }
+    let edition = edition(value).ok_or_else(|| format!("{name} unknown edition \"{value}\"."))?;
+    // As if it had not been given.
+    *given = Some(edition).filter(|edition| *edition != 0);
+    Ok(())
 }
 
 /// A flag with one value.

@@ -24,9 +24,9 @@ pub(crate) use output::reason;
 
 use crate::{
     diagnostics::{Diagnostic, Diagnostics, Severity},
-    generate::{BUILT_IN, Generator, GrpcPython, Pyi, Python, Request},
+    generate::{BUILT_IN, Generator, GrpcPython, Pyi, Python, Request, edition_defaults},
     loader::{IncludePaths, Mapping, VirtualName},
-    session::{Compilation, DescriptorDetail, compile, write_descriptor_set},
+    session::{Compilation, DescriptorDetail, compile_with, write_descriptor_set},
 };
 
 /// The protoc whose behaviour and generated code these are.
@@ -124,6 +124,10 @@ Parse PROTO_FILES and generate output based on the options given:
                               A plugin; NAME is protoc-gen-X. Others are found in PATH.
   --unsafe_allow_out_dir_escape
                               Let generated files lie outside OUT_DIR.
+  --edition_defaults_out=FILE Write the FeatureSetDefaults of the features that the input files declare.
+  --edition_defaults_minimum=EDITION, --edition_defaults_maximum=EDITION
+                              With it: the range of editions. Default: PROTO2 to 2026.
+  --experimental_editions     Take edition UNSTABLE, and editions that a generator does not say it knows.
   --dependency_out=FILE       Write a dependency file for make.
   -oFILE, --descriptor_set_out=FILE
                               Write a FileDescriptorSet of the input files.
@@ -187,7 +191,7 @@ impl Run<'_> {
                 false => set_name(&files, input)?,
             });
         }
-        let compilation = match compile(&names, &files) {
+        let compilation = match compile_with(&names, &files, self.args.experimental_editions) {
             Ok(compilation) => compilation,
             Err(diagnostics) => {
                 self.report(&diagnostics, &paths);
@@ -212,6 +216,9 @@ impl Run<'_> {
         outputs.write()?;
         if let Some(path) = &self.args.dependency_out {
             output::write_dependencies(path, &self.args, &outputs, &compilation, &paths)?;
+        }
+        if let Some(path) = &self.args.edition_defaults_out {
+            write_edition_defaults(&self.args, path, &compilation)?;
         }
         if let Some(path) = &self.args.descriptor_set_out {
             write_set(&self.args, path, &compilation, self.stdout)?;
@@ -294,7 +301,7 @@ impl Run<'_> {
             .filter(|part| !part.is_empty())
             .collect();
         let parameter = all.join(",");
-        let plugin;
+        let mut plugin;
         let generator: &dyn Generator = match name {
             "python" => &Python,
             "pyi" => &Pyi,
@@ -303,11 +310,14 @@ impl Run<'_> {
                 let prefix = self.args.prefixes.iter().rev().find(|(of, _)| of == name);
                 let prefix = prefix.map_or("", |(_, command)| command.as_str());
                 plugin = crate::generate::Plugin::new(name, &self.args.plugins).run_by(prefix);
+                if self.args.experimental_editions {
+                    plugin = plugin.with_any_edition();
+                }
                 &plugin
             }
         };
         let built_in = matches!(name, "python" | "pyi" | "grpc_python");
-        if built_in {
+        if built_in && !self.args.experimental_editions {
             BUILT_IN.check(request, &format!("--{name}_out"))?;
         }
         let first = request.to_generate.first().filter(|_| built_in).map(|index| &request.files[*index].name);
@@ -377,6 +387,15 @@ pub(crate) fn import_name(paths: &IncludePaths, input: &str) -> Result<String, S
             ))
         }
     }
+}
+
+fn write_edition_defaults(args: &Args, path: &Path, compilation: &Compilation) -> Result<(), String> {
+    let minimum = args.edition_defaults_minimum.unwrap_or(edition_defaults::PROTO2);
+    let maximum = args.edition_defaults_maximum.unwrap_or(edition_defaults::EDITION_2026);
+    let named = |error: String| format!("{}: {error}", path.display());
+    let bytes =
+        edition_defaults::edition_defaults(&Request::new(compilation), minimum, maximum).map_err(named)?;
+    std::fs::write(path, bytes).map_err(|error| named(reason(&error)))
 }
 
 fn write_set(

@@ -1,6 +1,7 @@
 //! Code generators: descriptors in, text out. The built-in ones and plugins see the same request.
 
 mod code;
+pub(crate) mod edition_defaults;
 mod grpc_python;
 mod plugin;
 mod pyi;

@@ -21,6 +21,8 @@ pub struct Plugin {
     program: PathBuf,
     /// A program and its arguments that run the plugin.
     prefix: Vec<String>,
+    /// It is not asked which editions it knows.
+    any_edition: bool,
 }
 
 /// `CodeGeneratorResponse.Feature`
@@ -44,12 +46,23 @@ impl Plugin {
     pub fn new(output: &str, given: &[(String, PathBuf)]) -> Self {
         let name = format!("protoc-gen-{output}");
         let program = given.iter().find(|(known, _)| *known == name).map(|(_, path)| path.clone());
-        Self { program: program.unwrap_or_else(|| PathBuf::from(&name)), name, prefix: Vec::new() }
+        Self {
+            program: program.unwrap_or_else(|| PathBuf::from(&name)),
+            name,
+            prefix: Vec::new(),
+            any_edition: false,
+        }
     }
 
     /// The same plugin, run by a command: `COMMAND PLUGIN`. The words of the command are separated by blanks.
     pub fn run_by(mut self, command: &str) -> Self {
         self.prefix = command.split_whitespace().map(str::to_owned).collect();
+        self
+    }
+
+    /// The same plugin, also for files of editions that it does not say it knows.
+    pub fn with_any_edition(mut self) -> Self {
+        self.any_edition = true;
         self
     }
 
@@ -130,7 +143,9 @@ impl Generator for Plugin {
         let editions = (features & SUPPORTS_EDITIONS != 0)
             .then(|| (response.minimum_edition.unwrap_or(0), response.maximum_edition.unwrap_or(0)));
         let support = Support { proto3_optional: features & PROTO3_OPTIONAL != 0, editions };
-        support.check(request, &self.name)?;
+        if !self.any_edition {
+            support.check(request, &self.name)?;
+        }
         if let Some(error) = response.error.filter(|error| !error.is_empty()) {
             return Err(error);
         }

@@ -1,6 +1,10 @@
 //! `--python_out`: the `_pb2.py` modules of protoc.
 
+mod descriptor_proto;
+
 use std::collections::HashMap;
+
+use descriptor_proto::DescriptorProto;
 
 use super::{GeneratedFile, Generator, Request, RequestFile, code::Code, python_names as names};
 use crate::{
@@ -76,11 +80,20 @@ impl Module<'_> {
         self.imports();
         let bytes = self.file.embedded.as_slice();
         let serialized = hex_escape(bytes);
-        self.code
-            .line(&format!("DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'{serialized}')\n"));
+        let written_out =
+            descriptor_proto::is_written_out(self.file).then(|| DescriptorProto::new(self.file));
+        match &written_out {
+            Some(file) => file.write_file(&mut self.code, &serialized),
+            None => self.code.line(&format!(
+                "DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'{serialized}')\n"
+            )),
+        }
         let module = names::module(&self.file.name);
-        self.code
-            .write("_globals = globals()\n_builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)\n");
+        self.code.line("_globals = globals()");
+        if let Some(file) = &written_out {
+            file.write_definitions(&mut self.code);
+        }
+        self.code.line("_builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)");
         self.code.line(&format!("_builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, '{module}', _globals)"));
         self.code.line("if not _descriptor._USE_C_DESCRIPTORS:");
         let mut body = Code::default();

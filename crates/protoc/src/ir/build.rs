@@ -95,7 +95,8 @@ pub(crate) fn build(
         visibility::check(pool, id, &mut own);
     }
     if !own.has_errors() {
-        if asked_for {
+        // Nobody wrote the imports of a descriptor.
+        if asked_for && !pool.file(id).source.is_placeless() {
             visible.report_unused(pool, &mut own);
         }
         lifetimes::check(pool, id, &mut own);

@@ -87,7 +87,7 @@ impl Features {
             Edition::Proto3 => [0, 2, 1, 1, 2, 1, 1, 2, 1, 1],
             Edition::Edition2023 => [0, 1, 1, 1, 2, 1, 1, 2, 1, 1],
             Edition::Edition2024 => [0, 1, 1, 1, 2, 1, 1, 1, 2, 1],
-            Edition::Edition2026 => [0, 1, 1, 1, 2, 1, 1, 3, 4, 2],
+            Edition::Edition2026 | Edition::Unstable => [0, 1, 1, 1, 2, 1, 1, 3, 4, 2],
         })
     }
 

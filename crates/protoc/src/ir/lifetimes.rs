@@ -1,7 +1,7 @@
 //! Options and features that an edition does not have yet or no longer has, and those that an element cannot have.
 
 use super::{
-    Enum, Field, FileId, MessageId, OptionMessage, OptionScalar, Pool, Type,
+    Enum, EnumValue, Field, FileId, MessageId, OptionMessage, OptionScalar, Pool, Type,
     elements::{self, Element},
     options::{field_by_number, message_named},
 };
@@ -30,6 +30,19 @@ struct Found {
 pub(super) fn check(pool: &Pool, id: FileId, diagnostics: &mut Diagnostics) {
     let file = pool.file(id);
     elements::visit(pool, id, &mut |element, _| {
+        let mut check = |options: &OptionMessage, number, name: &str| {
+            if let Some(what) = supported(options, number).and_then(contradiction) {
+                diagnostics.about_file(true, file.source.name(), format!("{name} {what}"));
+            }
+        };
+        match element {
+            Element::Field(field, _) => check(&field.options.value, FIELD_SUPPORT, &field.full_name),
+            Element::Enum(definition) => definition
+                .values
+                .iter()
+                .for_each(|value| check(&value.options.value, VALUE_SUPPORT, &value_name(definition, value))),
+            _ => {}
+        }
         let options = element.options();
         if options.statements.is_empty() {
             return;
@@ -57,6 +70,51 @@ pub(super) fn check(pool: &Pool, id: FileId, diagnostics: &mut Diagnostics) {
             say(found.warnings, false);
         }
     });
+}
+
+/// The `feature_support` in the options of a field or an enum value.
+fn supported(options: &OptionMessage, number: u32) -> Option<&OptionMessage> {
+    match options.fields.get(&number)?.values.last()? {
+        OptionScalar::Message(support) => Some(support),
+        _ => None,
+    }
+}
+
+/// The full name of an enum value, which is a sibling of its enum.
+fn value_name(definition: &Enum, value: &EnumValue) -> String {
+    match definition.full_name.rsplit_once('.') {
+        Some((scope, _)) => format!("{scope}.{}", value.name),
+        None => value.name.to_string(),
+    }
+}
+
+/// What makes no sense in the order of introduction, deprecation and removal.
+fn contradiction(support: &OptionMessage) -> Option<&'static str> {
+    let has = |number| support.fields.contains_key(&number);
+    let introduced = support.varint(INTRODUCED).unwrap_or(0);
+    let (deprecated, removed) = (support.varint(DEPRECATED), support.varint(REMOVED));
+    match deprecated {
+        Some(deprecated) if deprecated < introduced => {
+            return Some("was deprecated before it was introduced.");
+        }
+        Some(_) if !has(WARNING) => return Some("is deprecated but does not specify a deprecation warning."),
+        None if has(WARNING) => {
+            return Some("specifies a deprecation warning but is not marked deprecated in any edition.");
+        }
+        _ => {}
+    }
+    match removed {
+        Some(removed) if deprecated.is_some_and(|deprecated| deprecated >= removed) => {
+            Some("was deprecated after it was removed.")
+        }
+        Some(removed) if removed < introduced => Some("was removed before it was introduced."),
+        // What never could be used needs no words for those who do.
+        Some(removed) if !has(REMOVAL) && removed != introduced => {
+            Some("has been removed but does not specify a removal error.")
+        }
+        None if has(REMOVAL) => Some("specifies a removal error but is not marked removed in any edition."),
+        _ => None,
+    }
 }
 
 struct Lifetimes<'a> {
@@ -89,17 +147,11 @@ impl Lifetimes<'_> {
 
     fn value(&mut self, definition: &Enum, number: i32) {
         let Some(value) = definition.values.iter().find(|value| value.number == number) else { return };
-        let scope = definition.full_name.rsplit_once('.').map_or("", |(scope, _)| scope);
-        let name = if scope.is_empty() { value.name.to_string() } else { format!("{scope}.{}", value.name) };
-        self.support(&value.options.value, VALUE_SUPPORT, &name);
+        self.support(&value.options.value, VALUE_SUPPORT, &value_name(definition, value));
     }
 
     fn support(&mut self, options: &OptionMessage, number: u32, name: &str) {
-        let Some(OptionScalar::Message(support)) =
-            options.fields.get(&number).and_then(|field| field.values.last())
-        else {
-            return;
-        };
+        let Some(support) = supported(options, number) else { return };
         let text = |number| match support.fields.get(&number).and_then(|field| field.values.last()) {
             Some(OptionScalar::Bytes(text)) => String::from_utf8_lossy(text).into_owned(),
             _ => String::new(),

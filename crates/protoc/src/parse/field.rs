@@ -2,7 +2,10 @@
 
 use super::{GaveUp, Parsed, Parser};
 use crate::{
-    ast::{DefaultValue, Field, FieldType, Ident, JsonName, Label, Message, Number, Scalar, Span, TypeName},
+    ast::{
+        DefaultValue, Edition, Field, FieldType, Ident, JsonName, Label, Message, Number, Scalar, Span,
+        TypeName,
+    },
     text::{c_escape, double_text, float_text},
     tokens::{self, Kind},
 };
@@ -127,12 +130,49 @@ impl Parser<'_> {
 
     fn type_name(&mut self) -> Parsed<TypeName> {
         if self.kind() == Kind::Identifier
-            && let Some(scalar) = Scalar::from_word(self.text())
+            && let Some(scalar) = self.scalar()
         {
             self.advance();
             return Ok(TypeName::Scalar(scalar));
         }
         Ok(TypeName::Named(self.type_path()?.text))
+    }
+
+    /// The scalar type that the next word means in this edition.
+    fn scalar(&mut self) -> Option<Scalar> {
+        let word = self.text();
+        if self.edition != Edition::Unstable {
+            return Scalar::from_word(word);
+        }
+        // Names that say how a number is written; the plain ones are of fixed size.
+        Some(match word {
+            "int32" => Scalar::Sfixed32,
+            "int64" => Scalar::Sfixed64,
+            "uint32" => Scalar::Fixed32,
+            "uint64" => Scalar::Fixed64,
+            "varint32" => Scalar::Int32,
+            "varint64" => Scalar::Int64,
+            "uvarint32" => Scalar::Uint32,
+            "uvarint64" => Scalar::Uint64,
+            "zigzag32" => Scalar::Sint32,
+            "zigzag64" => Scalar::Sint64,
+            _ => {
+                let scalar = Scalar::from_word(word)?;
+                let instead = match scalar {
+                    Scalar::Sint32 => "zigzag32",
+                    Scalar::Sint64 => "zigzag64",
+                    Scalar::Fixed32 => "uint32",
+                    Scalar::Fixed64 => "uint64",
+                    Scalar::Sfixed32 => "int32",
+                    Scalar::Sfixed64 => "int64",
+                    _ => return Some(scalar),
+                };
+                let text =
+                    format!("Type '{word}' is obsolete in unstable editions, use '{instead}' instead.");
+                self.error(text);
+                scalar
+            }
+        })
     }
 
     fn group_body(&mut self, field: &Field) -> Parsed<Message> {

@@ -41,13 +41,9 @@ fn unsupported(name: &str) -> Option<String> {
         "LEGACY" | "1_TEST_ONLY" | "2_TEST_ONLY" => {
             Some(format!("Edition {name} is earlier than the minimum supported edition PROTO2"))
         }
-        "99997_TEST_ONLY" | "99998_TEST_ONLY" | "99999_TEST_ONLY" => {
+        "99997_TEST_ONLY" | "99998_TEST_ONLY" | "99999_TEST_ONLY" | "MAX" => {
             Some(format!("Edition {name} is later than the maximum supported edition 2026"))
         }
-        "UNSTABLE" => Some(
-            "is a file using edition UNSTABLE, which is later than the protoc maximum supported edition 2026."
-                .to_owned(),
-        ),
         _ => None,
     }
 }

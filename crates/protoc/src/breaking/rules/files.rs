@@ -52,7 +52,7 @@ pub(super) fn same_syntax(context: &Context<'_>, report: &mut Report) {
         let name = match file.edition {
             Edition::Proto2 => "proto2",
             Edition::Proto3 => "proto3",
-            Edition::Edition2023 | Edition::Edition2024 | Edition::Edition2026 => "editions",
+            _ => "editions",
         };
         name.to_owned()
     });
