@@ -1,6 +1,6 @@
 //! `lint` and `breaking` beside buf: both have to find the same rules broken at the same places.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -29,10 +29,10 @@ const DEFAULT: &[u8] = b"default";
 /// How often each finding came: `file:line:byte: RULE`.
 type Findings = BTreeMap<String, usize>;
 
-/// How many findings both have, and each finding that only one of the programs has, by the line that may list it.
+/// How many findings both have, and each that one has more often than the other, by the line that may list it.
 pub(super) struct Compared {
     pub(super) agreed: usize,
-    pub(super) differences: Vec<(String, &'static str)>,
+    pub(super) differences: Vec<(String, String)>,
 }
 
 /// Compares all corpora; with `short` those that take seconds.
@@ -72,7 +72,7 @@ pub(super) fn compare(tools: &Tools, short: bool) -> Result<Compared, String> {
     }
     // What two categories have in common differs in both.
     all.differences.sort();
-    all.differences.dedup();
+    all.differences.dedup_by(|one, other| one.0 == other.0);
     Ok(all)
 }
 
@@ -126,12 +126,15 @@ impl Compared {
         let agreed: usize = theirs.iter().filter(both).map(|(_, count)| count).sum();
         note(&format!("{name}: {agreed} findings"));
         self.agreed += agreed;
-        let one_sided = |from: &Findings, other: &Findings, why| {
-            let differ = from.iter().filter(|(finding, count)| other.get(*finding) != Some(count));
-            differ.map(|(finding, _)| (format!("{name}: {finding}"), why)).collect::<Vec<_>>()
-        };
-        self.differences.extend(one_sided(theirs, ours, "is found by buf, and not by us as often"));
-        self.differences.extend(one_sided(ours, theirs, "is found by us, and not by buf as often"));
+        let all: BTreeSet<&String> = theirs.keys().chain(ours.keys()).collect();
+        for finding in all {
+            let times = |findings: &Findings| findings.get(finding).copied().unwrap_or_default();
+            let (buf, carom) = (times(theirs), times(ours));
+            if buf != carom {
+                let difference = format!("found {buf} times by buf and {carom} times by us");
+                self.differences.push((format!("{name}: {finding}"), difference));
+            }
+        }
     }
 }
 

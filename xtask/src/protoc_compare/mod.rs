@@ -135,7 +135,7 @@ fn compare(options: &Options) -> Result<String, String> {
         let rules = buf::compare(&tools, short)?;
         tally.compared += rules.agreed;
         for (line, difference) in rules.differences {
-            tally.take(&line, Some(difference.to_owned()));
+            tally.take(&line, Some(difference));
         }
     }
     if options.wants("fmt") {
