@@ -23,7 +23,7 @@ use output::Outputs;
 
 use crate::{
     diagnostics::{Diagnostic, Diagnostics, Severity},
-    generate::{BUILT_IN, Generator, GrpcPython, Pyi, Python, Request, edition_defaults},
+    generate::{BUILT_IN, Generator, Request, built_in, edition_defaults},
     loader::{IncludePaths, Mapping, VirtualName},
     session::{Compilation, DescriptorDetail, compile_with},
 };
@@ -116,6 +116,7 @@ Parse PROTO_FILES and generate output based on the options given:
   --python_out=OUT_DIR        Generate Python source file.
   --pyi_out=OUT_DIR           Generate Python pyi stub.
   --grpc_python_out=OUT_DIR   Generate Python source file for gRPC services.
+  --grpc_pyi_out=OUT_DIR      Generate Python pyi stub for gRPC services. protoc has no such flag.
   --X_out=OUT_DIR             Run the plugin protoc-gen-X. An OUT_DIR that ends in .zip or .jar is made an archive.
   --X_opt=PARAMETER           Pass a parameter to the generator of --X_out.
   --X_prefix=COMMAND          Run the plugin of --X_out by a command.
@@ -296,12 +297,11 @@ impl Run<'_> {
             .filter(|part| !part.is_empty())
             .collect();
         let parameter = all.join(",");
+        let built_in = built_in(name);
         let mut plugin;
-        let generator: &dyn Generator = match name {
-            "python" => &Python,
-            "pyi" => &Pyi,
-            "grpc_python" => &GrpcPython,
-            _ => {
+        let generator: &dyn Generator = match built_in {
+            Some(generator) => generator,
+            None => {
                 let prefix = self.args.prefixes.iter().rev().find(|(of, _)| of == name);
                 let prefix = prefix.map_or("", |(_, command)| command.as_str());
                 plugin = crate::generate::Plugin::new(name, &self.args.plugins).run_by(prefix);
@@ -311,7 +311,7 @@ impl Run<'_> {
                 &plugin
             }
         };
-        let built_in = matches!(name, "python" | "pyi" | "grpc_python");
+        let built_in = built_in.is_some();
         if built_in && !self.args.experimental_editions {
             BUILT_IN.check(request, &format!("--{name}_out"))?;
         }
