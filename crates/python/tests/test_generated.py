@@ -36,6 +36,8 @@ def run(*command, **more):
 def package(tmp_path):
     """A program beside a package that has all that is generated, two folders down."""
     relative = "relative_imports"
+    (tmp_path / "pkg").mkdir()
+    (tmp_path / "pkg" / "__init__.py").touch()
     generate(
         tmp_path / "pkg" / "gen", python=relative, pyi=f"{relative},strict", grpc_python=relative, grpc_pyi=relative
     )
