@@ -294,7 +294,7 @@ fn edition_defaults_are_those_of_a_range() {
     let file = "google/protobuf/descriptor.proto";
     let make = |more: &[&str]| run([flag.as_str(), file].into_iter().chain(more.iter().copied()));
     assert_eq!(make(&["--edition_defaults_maximum=2023"]).code, 0);
-    let bytes = std::fs::read(&out).expect("the defaults");
+    let bytes = fs::read(&out).expect("the defaults");
     // minimum_edition: EDITION_PROTO2, maximum_edition: EDITION_2023
     assert!(bytes.ends_with(&[0x20, 0xe6, 0x07, 0x28, 0xe8, 0x07]), "{bytes:x?}");
     let refused = make(&["--edition_defaults_minimum=2024", "--edition_defaults_maximum=2023"]);
@@ -320,7 +320,7 @@ fn the_beta_api_goes_into_the_python_module() {
         alone.stderr
     );
     assert_eq!(run(args(&[format!("--python_out={out}"), grpc("grpc_1_0")])).code, 0);
-    let module = std::fs::read_to_string(directory.path().join("s_pb2.py")).expect("the module");
+    let module = fs::read_to_string(directory.path().join("s_pb2.py")).expect("the module");
     assert!(module.contains("def beta_create_S_stub("), "{module}");
     let unknown = run(args(&[grpc("grpc_3_0")]));
     assert!(unknown.stderr.contains("Invalid grpc version 'grpc_3_0'."), "{}", unknown.stderr);
