@@ -320,7 +320,7 @@ async fn the_servers_reset_at_the_deadline_is_the_deadline() {
 /// A server on nghttp2 cannot end a stream whose window is shut, and the caller waits for that end.
 #[tokio::test]
 async fn an_answer_that_fills_the_window_leaves_room_for_its_end() {
-    let window = carom_wire::conn::Config::default().initial_stream_window as usize;
+    let window = Config::default().initial_stream_window as usize;
     for size in [window, window + 50_000] {
         let (_listener, channel, mut peer) = start(Config::default()).await;
         let call = call(&channel);
