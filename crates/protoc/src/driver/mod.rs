@@ -196,6 +196,7 @@ impl Run<'_> {
         };
         self.report(compilation.warnings(), &paths);
         self.check_inputs(&compilation)?;
+        self.warn_of_generic_services(&compilation, &paths);
         if self.args.fatal_warnings && !compilation.warnings().is_empty() {
             return Err(String::new());
         }
@@ -220,6 +221,19 @@ impl Run<'_> {
             write_set(&self.args, path, &compilation, self.stdout)?;
         }
         Ok(())
+    }
+
+    /// This warning is never fatal, and so it is none of the compilation's.
+    fn warn_of_generic_services(&mut self, compilation: &Compilation, paths: &IncludePaths) {
+        let mut warnings = Diagnostics::default();
+        for file in compilation.requested().filter(|file| file.has_generic_services()) {
+            let text = "Generic services (cc_generic_services, java_generic_services, and py_generic_services) are \
+                        deprecated in favor of using plugins that generate code specific to your particular RPC system. \
+                        Additional code generator options may be required to enable generic services and total removal of \
+                        these options is planned in future breaking releases.";
+            warnings.about_file(false, file.name(), text.to_owned());
+        }
+        self.report(&warnings, paths);
     }
 
     /// What a build system may forbid the files that were asked for.
