@@ -134,6 +134,16 @@ pub(crate) fn grpcio() -> Result<Environment, String> {
     Ok(environment)
 }
 
+/// Interpreters with old releases of protobuf.
+pub(crate) fn old_protobufs() -> Result<Vec<String>, String> {
+    let environment = |version: &str| {
+        let environment = Environment::ensure(&project::cache().join(format!("venv-protobuf-{version}")))?;
+        environment.ensure_packages("protobuf", &[&format!("protobuf=={version}.*")])?;
+        Ok(environment.interpreter.display().to_string())
+    };
+    ["4.25", "5.29"].into_iter().map(environment).collect()
+}
+
 /// An environment for tools that are written in Python.
 pub(crate) fn tools() -> Result<Environment, String> {
     Environment::ensure(&project::cache().join("venv-tools"))

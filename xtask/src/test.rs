@@ -165,10 +165,14 @@ fn passed_in(line: &str) -> Option<usize> {
 
 fn python_tests(state: &mut State) -> Result<String, String> {
     let environment = state.carom()?;
-    environment.ensure_packages("tests", &["pytest", "pytest-timeout", "cryptography"])?;
+    environment.ensure_packages(
+        "tests",
+        &["pytest", "pytest-timeout", "cryptography", "mypy", "types-grpcio", "types-protobuf"],
+    )?;
+    let old = python::old_protobufs()?.join(":");
     let tests = project::root().join("crates/python/tests");
     let mut pytest = environment.python();
-    pytest.current_dir(project::root().join("crates/python"));
+    pytest.current_dir(project::root().join("crates/python")).env("CAROM_OLD_PROTOBUF", old);
     pytest.args(["-m", "pytest", "-q", "--timeout=60", "-p", "no:cacheprovider"]).arg(&tests);
     note(&process::typed(&pytest));
     let finished = process::capture(&mut pytest, PYTEST_LIMIT)?;

@@ -442,6 +442,12 @@ impl CompiledFile<'_> {
         imports.filter(|import| import.kind == ImportKind::Option).map(|import| import.path.as_str())
     }
 
+    /// Whether `cc_generic_services`, `java_generic_services` or `py_generic_services` is on.
+    pub(crate) fn has_generic_services(&self) -> bool {
+        let options = &self.compilation.pool.file(self.id).options.value;
+        [16, 17, 18].into_iter().any(|number| options.varint(number) == Some(1))
+    }
+
     /// Whether it defines services.
     pub fn has_services(&self) -> bool {
         !self.compilation.pool.file(self.id).services.is_empty()

@@ -325,3 +325,13 @@ fn the_beta_api_goes_into_the_python_module() {
     let unknown = run(args(&[grpc("grpc_3_0")]));
     assert!(unknown.stderr.contains("Invalid grpc version 'grpc_3_0'."), "{}", unknown.stderr);
 }
+
+#[test]
+fn generic_services_are_warned_of_and_never_fatal() {
+    let text = "syntax = \"proto3\"; option py_generic_services = true; service S {}";
+    let directory = directory_with(&[("s.proto", text)]);
+    let out = format!("-o{}/set.bin", directory.path().display());
+    let warned = run([include(directory.path()), out, "--fatal_warnings".to_owned(), "s.proto".to_owned()]);
+    assert_eq!(warned.code, 0, "{}", warned.stderr);
+    assert!(warned.stderr.contains("s.proto: warning: Generic services ("), "{}", warned.stderr);
+}

@@ -2,7 +2,10 @@
 
 use std::{ffi::OsString, fs, path::PathBuf};
 
-use crate::{generate::edition_defaults::edition, loader::Mapping};
+use crate::{
+    generate::{built_in, edition_defaults::edition},
+    loader::Mapping,
+};
 
 /// What to do, read from the arguments.
 #[derive(Debug)]
@@ -399,8 +402,8 @@ impl Args {
             }
             return Ok(());
         }
-        let is_built_in = |name: &str| matches!(name, "python" | "pyi" | "grpc_python");
-        let unused = |name: &&String| !is_built_in(name) && self.outputs.iter().all(|out| out.name != **name);
+        let unused =
+            |name: &&String| built_in(name).is_none() && self.outputs.iter().all(|out| out.name != **name);
         if let Some(name) = self.parameters.iter().map(|(name, _)| name).find(unused) {
             return Err(unknown(&format!("--{name}_opt")));
         }

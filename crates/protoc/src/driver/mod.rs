@@ -24,7 +24,7 @@ pub(crate) use output::reason;
 
 use crate::{
     diagnostics::{Diagnostic, Diagnostics, Severity},
-    generate::{BUILT_IN, Generator, GrpcPython, Pyi, Python, Request, edition_defaults},
+    generate::{BUILT_IN, Generator, Request, built_in, edition_defaults},
     loader::{IncludePaths, Mapping, VirtualName},
     session::{Compilation, DescriptorDetail, compile_with, write_descriptor_set},
 };
@@ -118,6 +118,7 @@ Parse PROTO_FILES and generate output based on the options given:
   --python_out=OUT_DIR        Generate Python source file.
   --pyi_out=OUT_DIR           Generate Python pyi stub.
   --grpc_python_out=OUT_DIR   Generate Python source file for gRPC services.
+  --grpc_pyi_out=OUT_DIR      Generate Python pyi stub for gRPC services. protoc has no such flag.
   --X_out=OUT_DIR             Run the plugin protoc-gen-X. An OUT_DIR that ends in .zip or .jar is made an archive.
   --X_opt=PARAMETER           Pass a parameter to the generator of --X_out.
   --X_prefix=COMMAND          Run the plugin of --X_out by a command.
@@ -201,6 +202,7 @@ impl Run<'_> {
         };
         self.report(compilation.warnings(), &paths);
         self.check_inputs(&compilation)?;
+        self.warn_of_generic_services(&compilation, &paths);
         if self.args.fatal_warnings && !compilation.warnings().is_empty() {
             return Err(String::new());
         }
@@ -225,6 +227,19 @@ impl Run<'_> {
             write_set(&self.args, path, &compilation, self.stdout)?;
         }
         Ok(())
+    }
+
+    /// This warning is never fatal, and so it is none of the compilation's.
+    fn warn_of_generic_services(&mut self, compilation: &Compilation, paths: &IncludePaths) {
+        let mut warnings = Diagnostics::default();
+        for file in compilation.requested().filter(|file| file.has_generic_services()) {
+            let text = "Generic services (cc_generic_services, java_generic_services, and py_generic_services) are \
+                        deprecated in favor of using plugins that generate code specific to your particular RPC system. \
+                        Additional code generator options may be required to enable generic services and total removal of \
+                        these options is planned in future breaking releases.";
+            warnings.about_file(false, file.name(), text.to_owned());
+        }
+        self.report(&warnings, paths);
     }
 
     /// What a build system may forbid the files that were asked for.
@@ -302,12 +317,11 @@ impl Run<'_> {
             .filter(|part| !part.is_empty())
             .collect();
         let parameter = all.join(",");
+        let built_in = built_in(name);
         let mut plugin;
-        let generator: &dyn Generator = match name {
-            "python" => &Python,
-            "pyi" => &Pyi,
-            "grpc_python" => &GrpcPython,
-            _ => {
+        let generator: &dyn Generator = match built_in {
+            Some(generator) => generator,
+            None => {
                 let prefix = self.args.prefixes.iter().rev().find(|(of, _)| of == name);
                 let prefix = prefix.map_or("", |(_, command)| command.as_str());
                 plugin = crate::generate::Plugin::new(name, &self.args.plugins).run_by(prefix);
@@ -317,7 +331,7 @@ impl Run<'_> {
                 &plugin
             }
         };
-        let built_in = matches!(name, "python" | "pyi" | "grpc_python");
+        let built_in = built_in.is_some();
         if built_in && !self.args.experimental_editions {
             BUILT_IN.check(request, &format!("--{name}_out"))?;
         }

@@ -10,11 +10,22 @@ mod python_names;
 mod support;
 mod types;
 
-pub use grpc_python::GrpcPython;
+pub use grpc_python::{GrpcPyi, GrpcPython};
 pub use plugin::Plugin;
 pub use pyi::Pyi;
 pub use python::Python;
 pub(crate) use support::BUILT_IN;
+
+/// The generators of this crate, by the name that stands in `--X_out`.
+pub(crate) fn built_in(name: &str) -> Option<&'static dyn Generator> {
+    Some(match name {
+        "python" => &Python,
+        "pyi" => &Pyi,
+        "grpc_python" => &GrpcPython,
+        "grpc_pyi" => &GrpcPyi,
+        _ => return None,
+    })
+}
 
 use std::collections::HashMap;
 

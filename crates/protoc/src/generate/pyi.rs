@@ -6,7 +6,7 @@ use super::{
     GeneratedFile, Generator, Request, RequestFile,
     code::Code,
     python::{has_generic_services, imports_of, public_imports_of},
-    python_names as names,
+    python_names::{self as names, Imports},
     types::Types,
 };
 use crate::raw;
@@ -18,8 +18,13 @@ pub struct Pyi;
 impl Generator for Pyi {
     fn generate(&self, request: &Request, parameter: &str) -> Result<Vec<GeneratedFile>, String> {
         let mut name = None;
+        let mut extras = Extras::default();
         for option in parameter.split(',').filter(|option| !option.is_empty()) {
+            if extras.imports.take(option) {
+                continue;
+            }
             match option.split('=').next().unwrap_or(option) {
+                "strict" => extras.strict = true,
                 "annotate_code" | "experimental_strip_nonfunctional_codegen" => {}
                 option if option.ends_with(".pyi") => name = Some(option.to_owned()),
                 other => return Err(format!("Unknown generator option: {other}")),
@@ -28,7 +33,7 @@ impl Generator for Pyi {
         let types = Types::new(request);
         let mut out = Vec::new();
         for &index in &request.to_generate {
-            let mut file = self.generate_file(request, &types, &request.files[index]);
+            let mut file = self.generate_file(request, &types, &request.files[index], &extras);
             if let Some(name) = &name {
                 file.name.clone_from(name);
             }
@@ -44,12 +49,21 @@ impl Pyi {
         request: &Request,
         types: &Types<'_>,
         file: &RequestFile,
+        extras: &Extras,
     ) -> GeneratedFile {
-        let mut stub = Stub { request, file, types, aliases: HashMap::new(), code: Code::default() };
+        let mut stub = Stub { request, file, types, extras, aliases: HashMap::new(), code: Code::default() };
         stub.write();
         let content = stub.code.into_bytes();
         GeneratedFile { name: names::path(&file.name, ".pyi"), insertion_point: None, content }
     }
+}
+
+/// What protoc's own generator does not do.
+#[derive(Debug, Default)]
+pub(super) struct Extras {
+    pub(super) imports: Imports,
+    /// No type is left open, so that `mypy --strict` has nothing to say.
+    pub(super) strict: bool,
 }
 
 /// Messages whose Python classes have a base with more methods.
@@ -87,6 +101,7 @@ struct Stub<'a> {
     request: &'a Request,
     file: &'a RequestFile,
     types: &'a Types<'a>,
+    extras: &'a Extras,
     /// The module alias under which each imported file was imported.
     aliases: HashMap<String, String>,
     code: Code,
@@ -242,7 +257,7 @@ impl<'a> Stub<'a> {
         }
         self.runtime_imports(&needs);
         for import in public_imports_of(file).iter().filter_map(|name| request.file(name)) {
-            let module = names::module(&import.name);
+            let module = self.extras.imports.module(&file.name, &import.name);
             for definition in raw::all(&import.embedded, 4).chain(raw::all(&import.embedded, 5)) {
                 let name = raw::name(definition);
                 self.code.line(&format!("from {module} import {name} as {name}"));
@@ -262,9 +277,10 @@ impl<'a> Stub<'a> {
                 self.code.line("import importlib");
                 *importlib = true;
             }
-            self.code.line(&format!("{alias} = importlib.import_module('{module}')"));
+            let module = self.extras.imports.dynamic(&self.file.name, file);
+            self.code.line(&format!("{alias} = {module}"));
         } else {
-            self.code.line(&names::import(&module, &alias));
+            self.code.line(&self.extras.imports.statement(&self.file.name, file, &alias));
             self.aliases.insert(file.to_owned(), alias.clone());
             seen.insert(alias);
         }
@@ -274,7 +290,7 @@ impl<'a> Stub<'a> {
         let internal = [
             (needs.repeated, "containers"),
             (needs.enums, "enum_type_wrapper"),
-            (needs.extendable, "python_message"),
+            (needs.extendable && !self.extras.strict, "python_message"),
             (needs.well_known, "well_known_types"),
         ];
         for (_, module) in internal.iter().filter(|(needed, _)| *needed) {
@@ -295,7 +311,8 @@ impl<'a> Stub<'a> {
         if !abstract_classes.is_empty() {
             self.code.line(&format!("from collections.abc import {}", abstract_classes.join(", ")));
         }
-        let mut typing = "from typing import ClassVar as _ClassVar".to_owned();
+        let any = if self.extras.strict { "Any as _Any, " } else { "" };
+        let mut typing = format!("from typing import {any}ClassVar as _ClassVar");
         if needs.optional {
             typing += ", Optional as _Optional";
         }
@@ -328,7 +345,9 @@ impl<'a> Stub<'a> {
     fn extensions<'e>(&mut self, extensions: impl Iterator<Item = &'e [u8]>) {
         for extension in extensions {
             let name = raw::name(extension);
-            self.code.line(&format!("{}_FIELD_NUMBER: _ClassVar[int]", name.to_ascii_uppercase()));
+            // Outside of classes there are no class variables.
+            let number = if self.extras.strict { "int" } else { "_ClassVar[int]" };
+            self.code.line(&format!("{}_FIELD_NUMBER: {number}", name.to_ascii_uppercase()));
             self.code.line(&format!("{name}: _descriptor.FieldDescriptor"));
         }
     }
@@ -358,7 +377,9 @@ impl<'a> Stub<'a> {
         let comma = if slots.len() == 1 { "," } else { "" };
         self.code.line(&format!("__slots__ = ({}{comma})", slots.join(", ")));
         if raw::all(message, 5).next().is_some() {
-            self.code.line("Extensions: _python_message._ExtensionDict");
+            // The type stubs of protobuf have no such class.
+            let dictionary = if self.extras.strict { "_Any" } else { "_python_message._ExtensionDict" };
+            self.code.line(&format!("Extensions: {dictionary}"));
         }
         for definition in raw::all(message, 4) {
             let name = format!("{full_name}.{}", raw::name(definition));
@@ -413,7 +434,8 @@ impl<'a> Stub<'a> {
                     ".google.protobuf.Duration" => "datetime.timedelta, ",
                     _ => "",
                 };
-                format!("_Union[{extra}{value}, _Mapping]")
+                let mapping = if self.extras.strict { "_Mapping[str, _Any]" } else { "_Mapping" };
+                format!("_Union[{extra}{value}, {mapping}]")
             }
             Kind::Enum(_) => format!("_Union[{value}, str]"),
             Kind::Plain(_) => value,
@@ -431,7 +453,7 @@ impl<'a> Stub<'a> {
             line += &format!(", {}: _Optional[{}] = ...", field.name, self.argument(field, message, nested));
         }
         if fields.iter().any(|field| names::is_keyword(field.name)) {
-            line += ", **kwargs";
+            line += if self.extras.strict { ", **kwargs: _Any" } else { ", **kwargs" };
         }
         self.code.line(&(line + ") -> None: ..."));
     }

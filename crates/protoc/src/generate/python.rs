@@ -6,10 +6,14 @@ use std::collections::HashMap;
 
 use descriptor_proto::DescriptorProto;
 
-use super::{GeneratedFile, Generator, Request, RequestFile, code::Code, python_names as names};
+use super::{
+    GeneratedFile, Generator, Request, RequestFile,
+    code::Code,
+    python_names::{self as names, Imports},
+};
 use crate::{
     raw,
-    text::{c_escape, hex_escape},
+    text::{c_escape, edition_name, hex_escape},
 };
 
 /// The generator of `_pb2.py` files.
@@ -27,6 +31,7 @@ mod file_field {
     pub(super) const SERVICE: u32 = 6;
     pub(super) const EXTENSION: u32 = 7;
     pub(super) const OPTIONS: u32 = 8;
+    pub(super) const EDITION: u32 = 14;
 }
 
 /// Field numbers of `DescriptorProto`.
@@ -43,29 +48,96 @@ impl Generator for Python {
     fn generate(&self, request: &Request, parameter: &str) -> Result<Vec<GeneratedFile>, String> {
         let mut out = Vec::new();
         let mut with_stubs = false;
+        let mut extras = Extras::default();
         for option in parameter.split(',').filter(|option| !option.is_empty()) {
+            if extras.imports.take(option) {
+                continue;
+            }
             match option.split('=').next().unwrap_or(option) {
+                "oldest_runtime" => extras.oldest_runtime = Some(oldest_runtime(option)?),
                 "pyi_out" => with_stubs = true,
                 "annotate_code" | "experimental_strip_nonfunctional_codegen" => {}
                 other => return Err(format!("Unknown generator option: {other}")),
             }
         }
+        let stubs = super::pyi::Extras { imports: extras.imports.clone(), strict: false };
         let types = with_stubs.then(|| super::types::Types::new(request));
         for &index in &request.to_generate {
             let file = &request.files[index];
+            extras.check(file)?;
             if let Some(types) = &types {
-                out.push(super::pyi::Pyi.generate_file(request, types, file));
+                out.push(super::pyi::Pyi.generate_file(request, types, file, &stubs));
             }
-            let content = Module { request, file, code: Code::default() }.write();
+            let content = Module { request, file, extras: &extras, code: Code::default() }.write();
             out.push(GeneratedFile { name: names::path(&file.name, ".py"), insertion_point: None, content });
         }
         Ok(out)
     }
 }
 
+/// What protoc's own generator does not do.
+#[derive(Default)]
+struct Extras {
+    imports: Imports,
+    /// The oldest runtime that is to read the modules.
+    oldest_runtime: Option<Version>,
+}
+
+type Version = (u32, u32, u32);
+
+impl Extras {
+    /// Whether the oldest runtime knows the edition of a file.
+    fn check(&self, file: &RequestFile) -> Result<(), String> {
+        let edition = raw::varints(&file.embedded, file_field::EDITION).last().unwrap_or(0);
+        let known = FIRST_EDITIONS.iter().find(|(number, _)| *number == edition);
+        match (self.oldest_runtime, known) {
+            (Some(oldest), Some((_, first))) if oldest < *first => Err(format!(
+                "oldest_runtime={}: edition {} needs a runtime of {} or newer",
+                shown(oldest),
+                edition_name(edition),
+                shown(*first)
+            )),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// The first runtimes that read descriptors of an edition.
+const FIRST_EDITIONS: [(u64, Version); 2] = [(1000, (5, 27, 0)), (1001, (6, 32, 0))];
+
+/// The first runtime with the builder that all modules use.
+const FIRST_BUILDER: Version = (3, 20, 0);
+/// The first runtime that calls what it read of options `_loaded_options`, and no longer `_options`.
+const FIRST_LOADED_OPTIONS: Version = (5, 26, 0);
+
+fn shown((major, minor, patch): Version) -> String {
+    format!("{major}.{minor}.{patch}")
+}
+
+/// `oldest_runtime=X.Y.Z`
+fn oldest_runtime(option: &str) -> Result<Version, String> {
+    let value = option.split_once('=').map_or("", |(_, value)| value);
+    let parts: Option<Vec<u32>> = value.split('.').map(|part| part.parse().ok()).collect();
+    let Some(&[major, minor, patch]) = parts.as_deref() else {
+        return Err(format!(
+            "oldest_runtime needs a version of Python's protobuf, like 5.29.0, not \"{value}\""
+        ));
+    };
+    let version = (major, minor, patch);
+    if version < FIRST_BUILDER || version > RUNTIME {
+        return Err(format!(
+            "oldest_runtime={value}: modules can be made for runtimes from {} to {}",
+            shown(FIRST_BUILDER),
+            shown(RUNTIME)
+        ));
+    }
+    Ok(version)
+}
+
 struct Module<'a> {
     request: &'a Request,
     file: &'a RequestFile,
+    extras: &'a Extras,
     code: Code,
 }
 
@@ -88,22 +160,33 @@ impl Module<'_> {
                 "DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'{serialized}')\n"
             )),
         }
-        let module = names::module(&self.file.name);
+        // Where a package lies is known when it is imported.
+        let module = match self.extras.imports.is_relative(&self.file.name) {
+            true => "__name__".to_owned(),
+            false => format!("'{}'", names::module(&self.file.name)),
+        };
         self.code.line("_globals = globals()");
         if let Some(file) = &written_out {
             file.write_definitions(&mut self.code);
         }
         self.code.line("_builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)");
-        self.code.line(&format!("_builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, '{module}', _globals)"));
+        self.code.line(&format!("_builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, {module}, _globals)"));
         self.code.line("if not _descriptor._USE_C_DESCRIPTORS:");
         let mut body = Code::default();
         body.indented(2, |body| {
             write_options(body, bytes);
             write_intervals(body, bytes);
         });
-        self.code.write(&String::from_utf8_lossy(&body.into_bytes()));
+        let body = String::from_utf8_lossy(&body.into_bytes()).into_owned();
+        let before_loaded = self.extras.oldest_runtime.is_some_and(|oldest| oldest < FIRST_LOADED_OPTIONS);
+        for line in body.lines() {
+            if let Some(name) = line.strip_suffix("._loaded_options = None").filter(|_| before_loaded) {
+                self.code.line(&format!("{name}._options = None"));
+            }
+            self.code.line(line);
+        }
         if has_generic_services(bytes) {
-            self.code.line(&format!("_builder.BuildServices(DESCRIPTOR, '{module}', _globals)"));
+            self.code.line(&format!("_builder.BuildServices(DESCRIPTOR, {module}, _globals)"));
         }
         self.code.line("# @@protoc_insertion_point(module_scope)");
         self.code.into_bytes()
@@ -112,6 +195,9 @@ impl Module<'_> {
     fn header(&mut self) {
         let name = &self.file.name;
         let (major, minor, patch) = RUNTIME;
+        if let Some(oldest) = self.extras.oldest_runtime {
+            return self.header_for(oldest);
+        }
         self.code.write(&format!(
             "# -*- coding: utf-8 -*-\n\
              # Generated by the protocol buffer compiler.  DO NOT EDIT!\n\
@@ -135,6 +221,40 @@ impl Module<'_> {
         ));
     }
 
+    /// The header without protoc's check, which refuses all that is older than the compiler, and major versions that are
+    /// far from its own.
+    fn header_for(&mut self, oldest: Version) {
+        let name = &self.file.name;
+        let (major, minor, patch) = oldest;
+        self.code.write(&format!(
+            "# -*- coding: utf-8 -*-\n\
+             # Generated by the protocol buffer compiler.  DO NOT EDIT!\n\
+             # NO CHECKED-IN PROTOBUF GENCODE\n\
+             # source: {name}\n\
+             # Protobuf Python Version: {}\n\
+             # Oldest Protobuf Python Version: {}\n\
+             \"\"\"Generated protocol buffer code.\"\"\"\n\
+             import re as _re\n\
+             from google.protobuf import __version__ as _protobuf_version\n\
+             from google.protobuf import descriptor as _descriptor\n\
+             from google.protobuf import descriptor_pool as _descriptor_pool\n\
+             from google.protobuf import symbol_database as _symbol_database\n\
+             from google.protobuf.internal import builder as _builder\n\
+             if tuple(map(int, _re.findall(r'\\d+', _protobuf_version)[:3])) < ({major}, {minor}, {patch}):\n    \
+                 raise ImportError(\n        \
+                     'The code generated from {name} needs protobuf {major}.{minor}.{patch} or newer; '\n        \
+                     + 'installed is ' + _protobuf_version\n    \
+                 )\n\
+             # @@protoc_insertion_point(imports)\n\
+             \n\
+             _sym_db = _symbol_database.Default()\n\
+             \n\
+             \n",
+            shown(RUNTIME),
+            shown(oldest)
+        ));
+    }
+
     fn imports(&mut self) {
         let mut importlib = false;
         for import in imports_of(self.file) {
@@ -144,15 +264,17 @@ impl Module<'_> {
                     self.code.line("import importlib");
                     importlib = true;
                 }
-                self.code.line(&format!("{alias} = importlib.import_module('{module}')"));
+                let module = self.extras.imports.dynamic(&self.file.name, import);
+                self.code.line(&format!("{alias} = {module}"));
             } else {
-                self.code.line(&names::import(&module, &alias));
+                self.code.line(&self.extras.imports.statement(&self.file.name, import, &alias));
             }
             self.public_aliases(import, &alias);
         }
         self.code.write("\n");
         for import in public_imports_of(self.file) {
-            self.code.line(&format!("from {} import *", names::module(import)));
+            let module = self.extras.imports.module(&self.file.name, import);
+            self.code.line(&format!("from {module} import *"));
         }
         self.code.write("\n");
     }

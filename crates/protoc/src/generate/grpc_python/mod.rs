@@ -1,11 +1,17 @@
 //! `--grpc_python_out`: the `_pb2_grpc.py` modules of grpcio-tools.
 
 mod beta;
+mod stubs;
+
+pub use stubs::GrpcPyi;
 
 use std::collections::{BTreeSet, HashMap};
 
 use super::{
-    GeneratedFile, Generator, Request, RequestFile, code::Code, python_names as names, types::Types,
+    GeneratedFile, Generator, Request, RequestFile,
+    code::Code,
+    python_names::{self as names, Imports},
+    types::Types,
 };
 use crate::raw;
 
@@ -19,7 +25,10 @@ const NO_COMMENT: &str = "\"\"\"Missing associated documentation comment in .pro
 
 impl Generator for GrpcPython {
     fn generate(&self, request: &Request, parameter: &str) -> Result<Vec<GeneratedFile>, String> {
-        let (version, prefix) = parameter.split_once(',').unwrap_or((parameter, ""));
+        let mut imports = Imports::default();
+        let parameter: Vec<&str> = parameter.split(',').filter(|option| !imports.take(option)).collect();
+        let parameter = parameter.join(",");
+        let (version, prefix) = parameter.split_once(',').unwrap_or((&parameter, ""));
         if prefix.contains(',') {
             return Err("--grpc_python_out received too many comma-delimited parameters.".to_owned());
         }
@@ -33,12 +42,10 @@ impl Generator for GrpcPython {
         let mut out = Vec::new();
         for &index in &request.to_generate {
             let file = &request.files[index];
-            let Some(base) = file.name.strip_suffix(".proto").filter(|base| !base.is_empty()) else {
-                return Err("Invalid proto file name. Proto file must end with .proto".to_owned());
-            };
-            let base = base.replace('-', "_").replace('.', "/");
+            let base = output_base(file)?;
             let comments = comments(file);
-            let module = Module { file, types: &types, prefix, comments: &comments, in_pb2: false };
+            let module =
+                Module { file, types: &types, imports: &imports, prefix, comments: &comments, in_pb2: false };
             let mut code = Code::default();
             module.write(&mut code);
             let name = format!("{base}_pb2_grpc.py");
@@ -55,6 +62,14 @@ impl Generator for GrpcPython {
             }
         }
         Ok(out)
+    }
+}
+
+/// The path of the generated files, without `_pb2_grpc.py`.
+fn output_base(file: &RequestFile) -> Result<String, String> {
+    match file.name.strip_suffix(".proto").filter(|base| !base.is_empty()) {
+        Some(base) => Ok(base.replace('-', "_").replace('.', "/")),
+        None => Err("Invalid proto file name. Proto file must end with .proto".to_owned()),
     }
 }
 
@@ -92,6 +107,7 @@ fn split_lines(text: &[u8], lines: &mut Vec<String>) {
 struct Module<'a> {
     file: &'a RequestFile,
     types: &'a Types<'a>,
+    imports: &'a Imports,
     /// Dropped from the front of module names.
     prefix: &'a str,
     comments: &'a Comments,
@@ -193,22 +209,29 @@ impl<'a> Module<'a> {
         }
     }
 
+    /// The files whose messages the methods take and give.
+    fn referenced(&self) -> impl Iterator<Item = &'a str> {
+        let methods = raw::all(&self.file.embedded, 6).flat_map(|service| raw::all(service, 2));
+        let types = methods.flat_map(|method| [raw::first(method, 2), raw::first(method, 3)]);
+        types.filter_map(|name| {
+            let (info, _) = self.types.get(std::str::from_utf8(name).ok()?)?;
+            Some(info.file.name.as_str())
+        })
+    }
+
+    /// The statement that imports the messages of a file.
+    fn import(&self, file: &str) -> String {
+        match self.imports.is_relative(file) {
+            true => self.imports.statement(&self.file.name, file, &self.alias(file)),
+            false => names::import(&self.module(file), &self.alias(file)),
+        }
+    }
+
     fn preamble(&self, code: &mut Code) {
         code.write("import grpc\nimport warnings\n\n");
-        let mut imports = BTreeSet::new();
-        for service in raw::all(&self.file.embedded, 6) {
-            for method in raw::all(service, 2) {
-                for type_name in [raw::first(method, 2), raw::first(method, 3)] {
-                    let name = std::str::from_utf8(type_name).unwrap_or("");
-                    if let Some((info, _)) = self.types.get(name) {
-                        imports.insert((self.module(&info.file.name), self.alias(&info.file.name)));
-                    }
-                }
-            }
-        }
-        for (module, alias) in &imports {
-            code.line(&names::import(module, alias));
-        }
+        let imports: BTreeSet<(String, String)> =
+            self.referenced().map(|file| (self.module(file), self.import(file))).collect();
+        imports.iter().for_each(|(_, statement)| code.line(statement));
         let module = names::without_suffix(&self.file.name).replace('-', "_");
         code.write(&format!(
             "\n\
