@@ -33,9 +33,6 @@ fn options_that_prost_has_not_are_named() {
 
 #[test]
 fn where_prost_build_panics_there_is_an_error() {
-    let error = refused(
-        "syntax = \"proto2\"; package a; enum E { E_A = 0; A = 1; }",
-        |builder| builder,
-    );
+    let error = refused("syntax = \"proto2\"; package a; enum E { E_A = 0; A = 1; }", |builder| builder);
     assert!(error.contains("prost-build gave up"), "{error}");
 }

@@ -53,9 +53,7 @@ where
     const SUBTYPE: &'static str = "proto";
 
     fn encode(&self, message: &E, out: &mut BytesMut) -> Result<(), Status> {
-        message
-            .encode(out)
-            .map_err(|error| Status::internal(format!("cannot encode the message: {error}")))
+        message.encode(out).map_err(|error| Status::internal(format!("cannot encode the message: {error}")))
     }
 
     fn decode(&self, message: Bytes) -> Result<D, Status> {
