@@ -124,8 +124,8 @@ impl Builder {
     }
 
     /// Whether messages get the JSON form of protobuf by serde. The crate that includes the code then needs `serde`,
-    /// and buffa's feature `json`; with the feature `float_roundtrip` of `serde_json` numbers are read to the last bit.
-    /// Default: no.
+    /// `serde_json`, and buffa's feature `json`; with the feature `float_roundtrip` of `serde_json` numbers are read to the
+    /// last bit. Default: no.
     pub fn json(mut self, yes: bool) -> Self {
         self.messages.config.generate_json = yes;
         self

@@ -30,6 +30,8 @@ const DOES_NOT_COMPILE: &str = "the .proto files do not compile";
 
 /// The size of the sample.
 const SAMPLE: usize = 300;
+/// So many of them are generated with JSON, text and views as well.
+const WITH_ALL_OPTIONS: usize = 40;
 
 /// The options of `cargo xtask codegen-corpora`.
 pub(crate) enum Options {
@@ -68,15 +70,23 @@ pub(crate) fn sample() -> Result<String, String> {
     let files = groups::google_files(&root)?;
     let sample = groups::sample(&files, &failing, &root, SAMPLE)?;
     let workshop = Workshop::open("dev")?;
-    // Two crates, because rustc checks a crate on one core.
-    let halves = groups::halves(&sample, &root)?;
-    let crates: Vec<(String, &[String])> =
-        halves.iter().enumerate().map(|(i, files)| (format!("sample-{i}"), files.as_slice())).collect();
-    for (name, files) in &crates {
-        workshop.generate(name, std::slice::from_ref(&root), files)?;
+    // More than one crate, because rustc checks a crate on one core.
+    let [one, other] = groups::halves(&sample, &root)?;
+    let with_all = sample.get(..WITH_ALL_OPTIONS).unwrap_or(&sample);
+    let crates = [
+        ("sample-one", one.as_slice(), [].as_slice()),
+        ("sample-other", &other, &[]),
+        ("sample-options", with_all, &["--json", "--text", "--views"]),
+    ];
+    for (name, files, options) in &crates {
+        workshop.generate(name, std::slice::from_ref(&root), files, options)?;
     }
-    workshop.check(&crates.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>())?;
-    Ok(format!("the code of {} files builds without a warning", sample.len()))
+    workshop.check(&crates.map(|(name, ..)| name))?;
+    Ok(format!(
+        "the code of {} files builds without a warning, of {} with JSON, text and views too",
+        sample.len(),
+        with_all.len()
+    ))
 }
 
 /// What was found of the corpora so far.
@@ -123,7 +133,7 @@ fn build_corpus(
         let start = Instant::now();
         let name = format!("group-{i}");
         let outcome =
-            workshop.generate(&name, &corpus.includes, members).and_then(|()| workshop.check(&[&name]));
+            workshop.generate(&name, &corpus.includes, members, &[]).and_then(|()| workshop.check(&[&name]));
         let title = format!("{} … ({} files, {with_imports} with imports)", members[0], members.len());
         note(&format!("{title}: {:.0} s", start.elapsed().as_secs_f64()));
         match outcome {
@@ -137,7 +147,7 @@ fn build_corpus(
         workshop.forget(&name)?;
     }
     for file in corpus.batches.iter().flat_map(|batch| &batch.files).filter(|file| failing.contains(*file)) {
-        let made = workshop.generate("listed", &corpus.includes, std::slice::from_ref(file));
+        let made = workshop.generate("listed", &corpus.includes, std::slice::from_ref(file), &[]);
         if made.and_then(|()| workshop.check(&["listed"])).is_ok() {
             tally.wrong.push(format!("{file} is listed in {FAILURES} and builds: take it out"));
         }
@@ -200,7 +210,13 @@ impl Workshop {
     }
 
     /// Makes a crate of the code of some files and all that they import.
-    fn generate(&self, name: &str, includes: &[PathBuf], files: &[String]) -> Result<(), String> {
+    fn generate(
+        &self,
+        name: &str,
+        includes: &[PathBuf],
+        files: &[String],
+        options: &[&str],
+    ) -> Result<(), String> {
         let folder = self.member(name);
         fs::create_dir_all(folder.join("src"))
             .map_err(|error| format!("cannot make {}: {error}", folder.display()))?;
@@ -211,7 +227,7 @@ impl Workshop {
         write(&folder.join("src/lib.rs"), "#![deny(warnings)]\ninclude!(\"../protos/protos.rs\");\n")?;
         write(&folder.join("files.txt"), &files.join("\n"))?;
         let mut generate = Command::new(&self.generator);
-        generate.arg(folder.join("protos"));
+        generate.arg(folder.join("protos")).args(options);
         for include in includes {
             generate.arg("-I").arg(include);
         }
@@ -246,11 +262,18 @@ fn dependencies() -> Result<String, String> {
         "[dependencies]\ncarom = {{ path = {:?}, default-features = false, features = [\"buffa\"] }}\n",
         carom.display().to_string()
     );
-    for name in ["buffa", "buffa-descriptor", "buffa-types"] {
-        let start = format!("{name} = ");
-        let line = manifest.lines().find(|line| line.starts_with(&start));
-        out.push_str(line.ok_or_else(|| format!("{}: there is no {name}", path.display()))?);
-        out.push('\n');
+    let needed = [
+        ("buffa", "\"json\", \"text\""),
+        ("buffa-descriptor", "\"json\""),
+        ("buffa-types", "\"json\""),
+        ("serde", "\"derive\""),
+        ("serde_json", ""),
+    ];
+    for (name, features) in needed {
+        let start = format!("{name} = \"");
+        let version = manifest.lines().find_map(|line| line.strip_prefix(&start)?.split('"').next());
+        let version = version.ok_or_else(|| format!("{}: there is no {name}", path.display()))?;
+        out.push_str(&format!("{name} = {{ version = \"{version}\", features = [{features}] }}\n"));
     }
     Ok(out)
 }
