@@ -13,7 +13,6 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         .json(true)
         .text(true)
         .register_types(true)
-        .buffa_config(|config| config.allow_message_set = true)
         .include_file("protos.rs")
         .compile_protos(&files, &["proto"])?;
     Ok(())

@@ -45,7 +45,8 @@ usage: cargo xtask COMMAND
            --only LIST   only these of protoc, plugins, buf, fmt
   codegen-corpora
            builds the Rust code of 300 files that others wrote, with every warning an error
-           --all         of all files instead: more than half an hour, and 8 GB of memory
+           --all         of all files instead: an hour, and 8 GB of memory
+           --corpus NAME of those of one corpus, as protoc-compare names them
   conformance
            runs protobuf's own conformance suite, required and recommended cases, on generated messages
   bench    builds bench-server and bench-client and runs them beside the peers

@@ -1,5 +1,5 @@
 //! Generates code outside of a build script, for whoever keeps it in the repository:
-//! `cargo run -p carom-codegen --example generate -- OUT_DIR [-I DIR]... FILE...`
+//! `cargo run -p carom-codegen --example generate -- OUT_DIR [--json] [--text] [--views] [-I DIR]... FILE...`
 //!
 //! A file is named by its path or as imports name it; `@LIST` stands for a file that names one a line. `OUT_DIR` gets a
 //! file a package, and `protos.rs`, which includes them all in the modules of their names.
@@ -10,10 +10,17 @@ use std::path::PathBuf;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let mut arguments = std::env::args().skip(1);
-    let out_dir = arguments.next().ok_or("usage: generate OUT_DIR [-I DIR]... FILE|@LIST...")?;
+    let out_dir = arguments.next().ok_or("usage: generate OUT_DIR [OPTION]... FILE|@LIST...")?;
+    let mut builder = carom_codegen::configure();
     let (mut includes, mut files) = (Vec::new(), Vec::new());
     while let Some(argument) = arguments.next() {
-        if argument == "-I" {
+        if argument == "--json" {
+            builder = builder.json(true);
+        } else if argument == "--text" {
+            builder = builder.text(true);
+        } else if argument == "--views" {
+            builder = builder.views(true);
+        } else if argument == "-I" {
             includes.push(PathBuf::from(arguments.next().ok_or("-I needs a directory")?));
         } else if let Some(list) = argument.strip_prefix('@') {
             let names = fs::read_to_string(list).map_err(|error| format!("cannot read {list}: {error}"))?;
@@ -22,7 +29,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             files.push(PathBuf::from(argument));
         }
     }
-    carom_codegen::configure()
+    builder
         .out_dir(out_dir)
         .include_file("protos.rs")
         .emit_rerun_if_changed(false)

@@ -35,6 +35,8 @@ impl Default for Builder {
         config.file_per_package = true;
         config.generate_views = false;
         config.emit_register_fn = false;
+        // A message that says that it is a MessageSet is one; there is no reason to refuse it.
+        config.allow_message_set = true;
         Self {
             out_dir: None,
             sides: Sides {
@@ -96,7 +98,7 @@ impl Builder {
     /// ```no_run
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// carom_codegen::configure()
-    ///     .buffa_config(|config| config.allow_message_set = true)
+    ///     .buffa_config(|config| config.strict_utf8_mapping = true)
     ///     .compile_protos(&["a.proto"], &["proto"])?;
     /// # Ok(())
     /// # }
@@ -122,8 +124,8 @@ impl Builder {
     }
 
     /// Whether messages get the JSON form of protobuf by serde. The crate that includes the code then needs `serde`,
-    /// and buffa's feature `json`; with the feature `float_roundtrip` of `serde_json` numbers are read to the last bit.
-    /// Default: no.
+    /// `serde_json`, and buffa's feature `json`; with the feature `float_roundtrip` of `serde_json` numbers are read to the
+    /// last bit. Default: no.
     pub fn json(mut self, yes: bool) -> Self {
         self.messages.config.generate_json = yes;
         self

@@ -35,7 +35,7 @@ fn write_node(out: &mut String, node: &Node<'_>, depth: usize) {
             None => "Packages.".to_owned(),
         };
         out.push_str(&format!(
-            "{indent}/// {docs}\n{indent}#[allow(clippy::all, unreachable_pub)]\n{indent}pub mod {name} {{\n"
+            "{indent}/// {docs}\n{indent}#[allow(clippy::all, non_snake_case, unreachable_pub)]\n{indent}pub mod {name} {{\n"
         ));
         write_node(out, child, depth + 1);
         out.push_str(&format!("{indent}}}\n"));

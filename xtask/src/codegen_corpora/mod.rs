@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 use groups::Group;
 
 use crate::console::{note, step};
-use crate::protoc_compare::corpora;
+use crate::protoc_compare::corpora::{self, Corpus};
 use crate::protoc_compare::tools::{Tools, google_protos};
 use crate::{process, project};
 
@@ -25,27 +25,41 @@ const GENERATE_LIMIT: Duration = Duration::from_secs(600);
 
 const FAILURES: &str = "crates/codegen/tests/corpora-failures.txt";
 
+/// What `carom-codegen` says of files that the compiler refuses.
+const DOES_NOT_COMPILE: &str = "the .proto files do not compile";
+
 /// The size of the sample.
 const SAMPLE: usize = 300;
+/// So many of them are generated with JSON, text and views as well.
+const WITH_ALL_OPTIONS: usize = 40;
 
 /// The options of `cargo xtask codegen-corpora`.
-pub(crate) struct Options {
-    all: bool,
+pub(crate) enum Options {
+    Sample,
+    /// All corpora, or the one of that name.
+    Whole(Option<String>),
 }
 
 impl Options {
     pub(crate) fn parse(words: &[String]) -> Result<Self, String> {
         match words {
-            [] => Ok(Self { all: false }),
-            [word] if word == "--all" => Ok(Self { all: true }),
-            _ => Err(format!("codegen-corpora takes nothing but --all, not {}", words.join(" "))),
+            [] => Ok(Self::Sample),
+            [all] if all == "--all" => Ok(Self::Whole(None)),
+            [option, name] if option == "--corpus" => Ok(Self::Whole(Some(name.clone()))),
+            _ => Err(format!(
+                "codegen-corpora takes nothing but --all or --corpus NAME, not {}",
+                words.join(" ")
+            )),
         }
     }
 }
 
 /// `cargo xtask codegen-corpora`.
 pub(crate) fn run(options: Options) -> Result<(), String> {
-    let summary = if options.all { all() } else { sample() };
+    let summary = match options {
+        Options::Sample => sample(),
+        Options::Whole(corpus) => whole(corpus.as_deref()),
+    };
     summary.map(|summary| note(&summary))
 }
 
@@ -56,60 +70,90 @@ pub(crate) fn sample() -> Result<String, String> {
     let files = groups::google_files(&root)?;
     let sample = groups::sample(&files, &failing, &root, SAMPLE)?;
     let workshop = Workshop::open("dev")?;
-    // Two crates, because rustc checks a crate on one core.
-    let halves = groups::halves(&sample, &root)?;
-    let crates: Vec<(String, &[String])> =
-        halves.iter().enumerate().map(|(i, files)| (format!("sample-{i}"), files.as_slice())).collect();
-    for (name, files) in &crates {
-        workshop.generate(name, std::slice::from_ref(&root), files)?;
+    // More than one crate, because rustc checks a crate on one core.
+    let [one, other] = groups::halves(&sample, &root)?;
+    let with_all = sample.get(..WITH_ALL_OPTIONS).unwrap_or(&sample);
+    let crates = [
+        ("sample-one", one.as_slice(), [].as_slice()),
+        ("sample-other", &other, &[]),
+        ("sample-options", with_all, &["--json", "--text", "--views"]),
+    ];
+    for (name, files, options) in &crates {
+        workshop.generate(name, std::slice::from_ref(&root), files, options)?;
     }
-    workshop.check(&crates.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>())?;
-    Ok(format!("the code of {} files builds without a warning", sample.len()))
+    workshop.check(&crates.map(|(name, ..)| name))?;
+    Ok(format!(
+        "the code of {} files builds without a warning, of {} with JSON, text and views too",
+        sample.len(),
+        with_all.len()
+    ))
 }
 
-/// All files of all corpora.
-fn all() -> Result<String, String> {
+/// What was found of the corpora so far.
+#[derive(Default)]
+struct Tally {
+    files: usize,
+    /// Files that are no protobuf for protoc either, such as those whose imports lie elsewhere.
+    refused: usize,
+    wrong: Vec<String>,
+}
+
+/// All files of all corpora, or of one.
+fn whole(only: Option<&str>) -> Result<String, String> {
     let tools = Tools::ensure(false)?;
     let failing = listed()?;
     let workshop = Workshop::open("release")?;
-    let (mut files, mut wrong) = (0, Vec::new());
-    for corpus in corpora::all(&tools, false)? {
-        let groups = groups::of_corpus(&corpus, &failing)?;
-        step(&format!("{}: {} crates", corpus.name, groups.len()));
-        for (i, Group { files: members, with_imports }) in groups.iter().enumerate() {
-            let start = Instant::now();
-            let name = format!("group-{i}");
-            let outcome =
-                workshop.generate(&name, &corpus.includes, members).and_then(|()| workshop.check(&[&name]));
-            let title = format!("{} … ({} files, {with_imports} with imports)", members[0], members.len());
-            note(&format!("{title}: {:.0} s", start.elapsed().as_secs_f64()));
-            match outcome {
-                Ok(()) => files += members.len(),
-                Err(reason) => {
-                    note(&process::last_lines(&reason, 20));
-                    wrong.push(format!("{}: {title}", corpus.name));
-                }
-            }
-            workshop.forget(&name)?;
-        }
-        for file in
-            corpus.batches.iter().flat_map(|batch| &batch.files).filter(|file| failing.contains(*file))
-        {
-            let made = workshop.generate("listed", &corpus.includes, std::slice::from_ref(file));
-            if made.and_then(|()| workshop.check(&["listed"])).is_ok() {
-                wrong.push(format!("{file} is listed in {FAILURES} and builds: take it out"));
-            }
-            workshop.forget("listed")?;
-        }
+    let corpora = corpora::all(&tools, false)?;
+    if let Some(name) = only.filter(|name| corpora.iter().all(|corpus| corpus.name != *name)) {
+        let names: Vec<&str> = corpora.iter().map(|corpus| corpus.name).collect();
+        return Err(format!("there is no corpus {name:?}, but {}", names.join(", ")));
     }
+    let mut tally = Tally::default();
+    for corpus in corpora.iter().filter(|corpus| only.is_none_or(|only| only == corpus.name)) {
+        build_corpus(corpus, &failing, &workshop, &mut tally)?;
+    }
+    let Tally { files, refused, wrong } = tally;
+    let summary = format!("the code of {files} files builds without a warning, {refused} do not compile");
     if wrong.is_empty() {
-        Ok(format!(
-            "the code of {files} files builds without a warning; {} are listed as failing",
-            failing.len()
-        ))
+        Ok(format!("{summary}, {} are listed as failing", failing.len()))
     } else {
-        Err(format!("{} groups do not build, {files} files do:\n{}", wrong.len(), wrong.join("\n")))
+        Err(format!("{summary}, {} crates fail:\n{}", wrong.len(), wrong.join("\n")))
     }
+}
+
+fn build_corpus(
+    corpus: &Corpus,
+    failing: &BTreeSet<String>,
+    workshop: &Workshop,
+    tally: &mut Tally,
+) -> Result<(), String> {
+    let groups = groups::of_corpus(corpus, failing)?;
+    step(&format!("{}: {} crates", corpus.name, groups.len()));
+    for (i, Group { files: members, with_imports }) in groups.iter().enumerate() {
+        let start = Instant::now();
+        let name = format!("group-{i}");
+        let outcome =
+            workshop.generate(&name, &corpus.includes, members, &[]).and_then(|()| workshop.check(&[&name]));
+        let title = format!("{} … ({} files, {with_imports} with imports)", members[0], members.len());
+        note(&format!("{title}: {:.0} s", start.elapsed().as_secs_f64()));
+        match outcome {
+            Ok(()) => tally.files += members.len(),
+            Err(reason) if members.len() == 1 && reason.contains(DOES_NOT_COMPILE) => tally.refused += 1,
+            Err(reason) => {
+                note(&process::last_lines(&reason, 20));
+                tally.wrong.push(format!("{}: {title}", corpus.name));
+            }
+        }
+        workshop.forget(&name)?;
+    }
+    for file in corpus.batches.iter().flat_map(|batch| &batch.files).filter(|file| failing.contains(*file)) {
+        let made = workshop.generate("listed", &corpus.includes, std::slice::from_ref(file), &[]);
+        if made.and_then(|()| workshop.check(&["listed"])).is_ok() {
+            tally.wrong.push(format!("{file} is listed in {FAILURES} and builds: take it out"));
+        }
+        workshop.forget("listed")?;
+    }
+    Ok(())
 }
 
 /// The files that cannot be built: `FILE # reason` a line.
@@ -166,7 +210,13 @@ impl Workshop {
     }
 
     /// Makes a crate of the code of some files and all that they import.
-    fn generate(&self, name: &str, includes: &[PathBuf], files: &[String]) -> Result<(), String> {
+    fn generate(
+        &self,
+        name: &str,
+        includes: &[PathBuf],
+        files: &[String],
+        options: &[&str],
+    ) -> Result<(), String> {
         let folder = self.member(name);
         fs::create_dir_all(folder.join("src"))
             .map_err(|error| format!("cannot make {}: {error}", folder.display()))?;
@@ -177,7 +227,7 @@ impl Workshop {
         write(&folder.join("src/lib.rs"), "#![deny(warnings)]\ninclude!(\"../protos/protos.rs\");\n")?;
         write(&folder.join("files.txt"), &files.join("\n"))?;
         let mut generate = Command::new(&self.generator);
-        generate.arg(folder.join("protos"));
+        generate.arg(folder.join("protos")).args(options);
         for include in includes {
             generate.arg("-I").arg(include);
         }
@@ -212,11 +262,18 @@ fn dependencies() -> Result<String, String> {
         "[dependencies]\ncarom = {{ path = {:?}, default-features = false, features = [\"buffa\"] }}\n",
         carom.display().to_string()
     );
-    for name in ["buffa", "buffa-descriptor", "buffa-types"] {
-        let start = format!("{name} = ");
-        let line = manifest.lines().find(|line| line.starts_with(&start));
-        out.push_str(line.ok_or_else(|| format!("{}: there is no {name}", path.display()))?);
-        out.push('\n');
+    let needed = [
+        ("buffa", "\"json\", \"text\""),
+        ("buffa-descriptor", "\"json\""),
+        ("buffa-types", "\"json\""),
+        ("serde", "\"derive\""),
+        ("serde_json", ""),
+    ];
+    for (name, features) in needed {
+        let start = format!("{name} = \"");
+        let version = manifest.lines().find_map(|line| line.strip_prefix(&start)?.split('"').next());
+        let version = version.ok_or_else(|| format!("{}: there is no {name}", path.display()))?;
+        out.push_str(&format!("{name} = {{ version = \"{version}\", features = [{features}] }}\n"));
     }
     Ok(out)
 }

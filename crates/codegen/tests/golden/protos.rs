@@ -2,20 +2,20 @@
 
 include!("_.rs");
 /// The package `kinds`.
-#[allow(clippy::all, unreachable_pub)]
+#[allow(clippy::all, non_snake_case, unreachable_pub)]
 pub mod kinds {
     include!("kinds.rs");
     /// The package `kinds.places`.
-    #[allow(clippy::all, unreachable_pub)]
+    #[allow(clippy::all, non_snake_case, unreachable_pub)]
     pub mod places {
         include!("kinds.places.rs");
     }
 }
 /// Packages.
-#[allow(clippy::all, unreachable_pub)]
+#[allow(clippy::all, non_snake_case, unreachable_pub)]
 pub mod units {
     /// The package `units.type`.
-    #[allow(clippy::all, unreachable_pub)]
+    #[allow(clippy::all, non_snake_case, unreachable_pub)]
     pub mod r#type {
         include!("units.type.rs");
     }
