@@ -26,6 +26,15 @@
 //! A crate that includes the code depends on `carom` and `buffa`; on `buffa-types` if the files use Google's
 //! well-known types (`google/protobuf/timestamp.proto` and the like); on `buffa-descriptor` if they declare options.
 //!
+//! # What can be chosen
+//! [`Builder`] has options for everything (JSON, text, views, one side of services alone) and options by path: attributes,
+//! types of fields, packages of other crates.
+//!
+//! Messages can be those of [prost](https://docs.rs/prost), which tonic's users have, instead of buffa's: with the feature
+//! `prost`, by `Builder::messages(Messages::Prost)`. The crate then depends on `carom` with its feature `prost`, on `prost`,
+//! and on `prost-types` for Google's well-known types. prost knows no editions.
+//!
+//! # Names
 //! A method whose name is one that its client has anyway (`New`, `Connect`, `Channel`, …) gets an underscore there:
 //! `new_`. Keywords are escaped (`r#type`, and `self_` where there is no raw form).
 

@@ -17,9 +17,11 @@ use prost_build::{Config, Module, Service, ServiceGenerator};
 use crate::error::Error;
 use crate::messages::{Generated, Types};
 
+type Change = dyn Fn(&mut Config) + Send + Sync;
+
 /// What a user changes of prost-build's configuration, which itself cannot be cloned.
 #[derive(Clone, Default)]
-pub(crate) struct Changes(Vec<Arc<dyn Fn(&mut Config) + Send + Sync>>);
+pub(crate) struct Changes(Vec<Arc<Change>>);
 
 impl Changes {
     pub(crate) fn add(&mut self, change: impl Fn(&mut Config) + Send + Sync + 'static) {

@@ -23,9 +23,12 @@ impl Peer for Tonic {
 
     fn install(&self, _kit: &Kit) -> Result<String, String> {
         let folder = project::root().join("interop/peers/tonic");
-        let mut cargo = project::cargo(&["build", "--quiet", "--locked", "--target-dir"]);
-        cargo.current_dir(&folder).arg(project::target().join("tonic-peer"));
-        process::quietly(&mut cargo, INSTALL_LIMIT)?;
+        // Its tests have tonic and Carom serve and call one set of prost messages.
+        for action in ["build", "test"] {
+            let mut cargo = project::cargo(&[action, "--quiet", "--locked", "--target-dir"]);
+            cargo.current_dir(&folder).arg(project::target().join("tonic-peer"));
+            process::quietly(&mut cargo, INSTALL_LIMIT)?;
+        }
         let lock = folder.join("Cargo.lock");
         let lock = std::fs::read_to_string(&lock).map_err(|error| format!("{}: {error}", lock.display()))?;
         let version =
