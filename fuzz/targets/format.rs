@@ -18,7 +18,8 @@ fuzz_target!(|input: &[u8]| {
     let twice = twice.unwrap_or_else(|found| panic!("what was formatted is refused:\n{found}"));
     assert!(once == twice, "{}\n--- formats to ---\n{}", shown(&once), shown(&twice));
     let Some(before) = descriptor(input) else { return };
-    let after = descriptor(&once).unwrap_or_else(|| panic!("what was formatted does not compile:\n{}", shown(&once)));
+    let after =
+        descriptor(&once).unwrap_or_else(|| panic!("what was formatted does not compile:\n{}", shown(&once)));
     assert!(before == after, "another descriptor:\n{}", shown(&once));
 });
 

@@ -105,7 +105,6 @@ each file.
 
 const HELP: &str = "\
 Usage: carom-protoc [OPTION] PROTO_FILES
-       carom-protoc fmt [OPTION] FILES (format .proto files; carom-protoc fmt --help tells more)
 Parse PROTO_FILES and generate output based on the options given:
   -IPATH, --proto_path=PATH   Directory in which to search for imports. May be given more than once; directories
                               are searched in order. VIRTUAL=PATH maps an import prefix. Default: the current one.
