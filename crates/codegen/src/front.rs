@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use buffa_codegen::{decode_failure, tooling_decode_options};
 use buffa_descriptor::generated::descriptor::FileDescriptorSet;
-use carom_protoc::{Diagnostics, IncludePaths, VirtualName};
+use carom_protoc::{Diagnostics, IncludePaths, Severity, VirtualName};
 
 use crate::error::Error;
 
@@ -76,8 +76,9 @@ fn real_name(file: &Path, includes: &[PathBuf]) -> Option<String> {
     })
 }
 
-/// The compiler's messages, each with the source line that it is about.
+/// The compiler's errors, each with the source line that it is about. What it warns of besides would hide them.
 fn render(diagnostics: &Diagnostics) -> String {
-    let rendered: Vec<String> = diagnostics.iter().map(|found| found.render_with_source()).collect();
+    let errors = diagnostics.iter().filter(|found| found.severity == Severity::Error);
+    let rendered: Vec<String> = errors.map(|found| found.render_with_source()).collect();
     rendered.join("\n")
 }

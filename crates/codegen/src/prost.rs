@@ -145,7 +145,9 @@ fn text(panic: &(dyn Any + Send)) -> &str {
 struct TypesOfServices(Rc<RefCell<HashMap<(String, String), String>>>);
 
 impl ServiceGenerator for TypesOfServices {
-    fn generate(&mut self, service: Service, _code: &mut String) {
+    fn generate(&mut self, service: Service, code: &mut String) {
+        // prost-build expects that there is something, even where a package has no messages.
+        code.push('\n');
         let mut types = self.0.borrow_mut();
         for method in service.methods {
             types.insert((service.package.clone(), method.input_proto_type), method.input_type);

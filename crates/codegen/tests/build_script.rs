@@ -71,6 +71,20 @@ fn errors_are_the_compilers() {
 }
 
 #[test]
+fn warnings_do_not_hide_errors() {
+    let directory = directory();
+    let write =
+        |name: &str, text: &str| fs::write(directory.path().join(name), text).expect("it can be written");
+    write("a.proto", "syntax = \"proto3\"; import \"google/protobuf/any.proto\";");
+    write("b.proto", "syntax = \"proto3\"; message M { X x = 1; }");
+    let builder = configure().out_dir(directory.path()).emit_rerun_if_changed(false);
+    let outcome = builder.compile_protos(&["a.proto", "b.proto"], &[directory.path()]);
+    let message = outcome.expect_err("X is nowhere").to_string();
+    assert!(message.contains("\"X\" is not defined"), "{message}");
+    assert!(!message.contains("warning"), "{message}");
+}
+
+#[test]
 fn a_file_outside_of_the_includes_is_named() {
     let (out, include) = (directory(), directory());
     let file = Path::new(PROTOS).join("units.proto");

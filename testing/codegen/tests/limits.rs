@@ -1,4 +1,4 @@
-//! What prost cannot do is said, not done by halves.
+//! What prost can do and what it cannot, which is said and not done by halves.
 
 use std::fs;
 
@@ -29,6 +29,18 @@ fn options_that_prost_has_not_are_named() {
     assert!(error.contains("a type for strings is for messages by buffa"), "{error}");
     let error = refused(PLAIN, |builder| builder.bytes_type(".", "crate::Key"));
     assert!(error.contains("another type for bytes"), "{error}");
+}
+
+#[test]
+fn a_package_may_have_services_alone() {
+    let folder = tempfile::tempdir().expect("a directory");
+    let text = "syntax = \"proto3\"; package a; import \"google/protobuf/empty.proto\";
+        service S { rpc Call(google.protobuf.Empty) returns (google.protobuf.Empty); }";
+    fs::write(folder.path().join("a.proto"), text).expect("it can be written");
+    let builder = configure().messages(Messages::Prost).out_dir(folder.path()).emit_rerun_if_changed(false);
+    builder.compile_protos(&["a.proto"], &[folder.path()]).expect("there is code for it");
+    let code = fs::read_to_string(folder.path().join("a.rs")).expect("it is there");
+    assert!(code.contains("pub trait S") && code.contains("ProstCodec::<(), ()>"), "{code}");
 }
 
 #[test]
