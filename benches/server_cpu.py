@@ -4,8 +4,9 @@
     server_cpu.py SCENARIOS NAME=COMMAND...
 
 SCENARIOS is a list like 10x10,1000x1,1x100 (connections x streams in flight on each). In COMMAND, {port} is replaced.
-A NAME that ends with `-tls` is asked by https. The server is pinned to core 0 and the load (h2load, one thread) to core 1;
-each figure is the median of RUNS (3) runs of SECONDS (3) after a warm-up of one second, the servers in turn.
+A NAME that ends with `-tls` is asked by https. The server is pinned to core SERVER_CORES (0) and the load (h2load, one
+thread) to LOAD_CORES (1); each figure is the median of RUNS (3) runs of SECONDS (3) after a warm-up of one second, the
+servers in turn.
 """
 import os
 import re
@@ -19,6 +20,7 @@ import tempfile
 import time
 
 RUNS, SECONDS = int(os.environ.get("RUNS", "3")), int(os.environ.get("SECONDS", "3"))
+SERVER_CORES, LOAD_CORES = os.environ.get("SERVER_CORES", "0"), os.environ.get("LOAD_CORES", "1")
 TICKS = os.sysconf("SC_CLK_TCK")
 PATH = "/helloworld.Greeter/SayHello"
 
@@ -41,7 +43,7 @@ def cpu_seconds(pid):
 
 
 def load(port, tls, connections, streams, seconds, data):
-    command = ["taskset", "-c", "1", "h2load", "-t1", f"-c{connections}", f"-m{streams}", "-D", str(seconds), "-d", data]
+    command = ["taskset", "-c", LOAD_CORES, "h2load", "-t1", f"-c{connections}", f"-m{streams}", "-D", str(seconds), "-d", data]
     command += ["-H", "content-type: application/grpc", "-H", "te: trailers"]
     command.append(f"{'https' if tls else 'http'}://127.0.0.1:{port}{PATH}")
     said = subprocess.run(command, capture_output=True, text=True, timeout=seconds + 120, check=True).stdout
@@ -53,7 +55,7 @@ def load(port, tls, connections, streams, seconds, data):
 
 def figure(command, tls, connections, streams, data):
     port = free_port()
-    words = ["taskset", "-c", "0"] + shlex.split(command.replace("{port}", str(port)))
+    words = ["taskset", "-c", SERVER_CORES] + shlex.split(command.replace("{port}", str(port)))
     server = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         for _ in range(200):

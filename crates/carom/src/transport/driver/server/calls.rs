@@ -225,8 +225,10 @@ impl Calls {
         }
     }
 
-    /// Gives back what an idle connection does not need. All of it is made again with the next call.
-    pub(super) fn shrink(&mut self) {
+    /// Gives back what an idle connection does not need. All of it is made again with the next call. Says whether calls had
+    /// used it.
+    pub(super) fn shrink(&mut self) -> bool {
+        let used = !self.slots.is_empty();
         self.conn.hibernate();
         self.buffer = BytesMut::new();
         self.deadlines.clear();
@@ -237,6 +239,7 @@ impl Calls {
         self.slots = Vec::new();
         self.heads = HeadCache::default();
         self.plans = Plans::default();
+        used
     }
 
     /// Gives the read buffer back while nothing is under way: it is the largest piece, and many connections are idle

@@ -48,8 +48,10 @@ const OUTPUT_LIMIT: usize = 1024 * 1024;
 /// The smallest read buffer, for connections with little to say, and the largest.
 const MIN_READ: usize = 4 * 1024;
 const MAX_READ: usize = 128 * 1024;
-/// How long a connection is idle before it gives its memory back.
-const IDLE_AFTER: Duration = Duration::from_millis(40);
+/// How long a connection is idle before it gives its memory back: at first, and once calls came back within the second time
+/// after it had. With a call now and then on each of many connections, building all up again would double what a call costs.
+const IDLE_AFTER: Duration = Duration::from_millis(10);
+const IDLE_AFTER_RETURN: Duration = Duration::from_secs(2);
 /// How long the peer may take nothing of the last words, if it is allowed any time otherwise.
 const LAST_WORDS_LIMIT: Duration = Duration::from_secs(60);
 /// How long the peer's end of a closed connection is waited for, so that it gets to read our last words.
@@ -71,6 +73,10 @@ pub(crate) struct ServerConnection {
     last_active: Instant,
     /// Memory was given back since the last activity.
     shrunk: bool,
+    /// It had been used by calls.
+    shrunk_after_calls: bool,
+    /// How long to be idle before that.
+    patience: Duration,
     timer: Option<Pin<Box<Sleep>>>,
     timer_at: Option<Instant>,
 }
@@ -104,6 +110,8 @@ impl ServerConnection {
             unflushed: false,
             last_active: now,
             shrunk: false,
+            shrunk_after_calls: false,
+            patience: IDLE_AFTER,
             timer: None,
             timer_at: None,
         }
@@ -145,8 +153,7 @@ impl ServerConnection {
             }
             progress |= self.write(cx, now)?;
             if progress {
-                self.last_active = now;
-                self.shrunk = false;
+                self.be_active(now);
             }
             if self.phase != Phase::Open {
                 return self.finish(cx, now);
@@ -173,6 +180,15 @@ impl ServerConnection {
                 now = clock::now();
             }
         }
+    }
+
+    fn be_active(&mut self, now: Instant) {
+        if self.shrunk {
+            self.shrunk = false;
+            let soon = self.shrunk_after_calls && now < self.last_active + IDLE_AFTER_RETURN;
+            self.patience = if soon { IDLE_AFTER_RETURN } else { IDLE_AFTER };
+        }
+        self.last_active = now;
     }
 
     /// Reads what the socket has, once. How many bytes came, 0 at their end; `None` if nothing did.
@@ -293,7 +309,7 @@ impl ServerConnection {
 
     fn next_timeout(&mut self) -> Option<Instant> {
         let idle = self.phase == Phase::Open && self.calls.is_idle() && !self.shrunk;
-        let idle = idle.then(|| self.last_active + IDLE_AFTER);
+        let idle = idle.then(|| self.last_active + self.patience);
         let stalled = self.stalled_until();
         let own = match self.phase {
             Phase::Open => self.calls.next_timeout(),
@@ -317,10 +333,10 @@ impl ServerConnection {
         if self.stalled_until().is_some_and(|until| until <= now) {
             return Err(reads_nothing());
         }
-        if self.calls.is_idle() && !self.shrunk && self.last_active + IDLE_AFTER <= now {
+        if self.calls.is_idle() && !self.shrunk && self.last_active + self.patience <= now {
             self.shrunk = true;
             self.read_size = MIN_READ;
-            self.calls.shrink();
+            self.shrunk_after_calls = self.calls.shrink();
         }
         if self.phase == Phase::Open {
             self.calls.run_timers();
