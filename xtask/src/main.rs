@@ -13,6 +13,7 @@ mod packages;
 mod process;
 mod programs;
 mod project;
+mod protoc;
 mod protoc_compare;
 mod python;
 mod rules;
@@ -35,6 +36,7 @@ usage: cargo xtask COMMAND
            --short       what the test command runs: Carom, grpcio, h2spec
   python   builds the wheel, optimised, and installs it into .venv
            --dev         the quick build instead, into .cache/venv-dev, which `test` uses
+  protoc   builds carom-protoc, optimised, as one program that needs no shared library, and says where it is
   instructions
            counts what a call costs the engine, under callgrind, and compares with what is written down
            --refresh     writes the figures down
@@ -64,6 +66,7 @@ fn main() -> ExitCode {
         "test" => test::Options::parse(options).map(test::run),
         "interop" => official::Options::parse(options).map(official::run),
         "python" => python::Options::parse(options).map(python::run),
+        "protoc" => protoc::Options::parse(options).map(protoc::run),
         "instructions" => instructions::Options::parse(options).map(instructions::run),
         "protoc-compare" => protoc_compare::Options::parse(options).map(protoc_compare::run),
         "codegen-corpora" => codegen_corpora::Options::parse(options).map(codegen_corpora::run),

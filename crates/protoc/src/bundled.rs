@@ -1,8 +1,15 @@
 //! The well-known `.proto` files that every protoc installation has.
 
+use crate::source::Source;
+
 /// The bundled file of that import name, if it is one of the well-known ones.
 pub fn bundled(name: &str) -> Option<&'static [u8]> {
     FILES.iter().find(|(file, _)| *file == name).map(|(_, text)| *text)
+}
+
+/// Whether it is a bundled file, to the letter.
+pub(crate) fn contains(source: &Source) -> bool {
+    bundled(source.name()).is_some_and(|text| text == source.text())
 }
 
 /// The import names of all bundled files.

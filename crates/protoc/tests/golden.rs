@@ -13,7 +13,7 @@ use std::{
     process::Command,
 };
 
-use carom_protoc::{Compilation, IncludePaths, bundled, compile, driver};
+use carom_protoc::{Compilation, IncludePaths, MemoryFiles, bundled, compile, driver};
 
 fn tests() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests")
@@ -210,4 +210,22 @@ fn descriptors_are_read_and_written_by_the_descriptor_types() {
             assert!(position(import) < position(file.name()), "{import} comes before {}", file.name());
         }
     }
+}
+
+/// The checks are left out for a bundled file that stands by itself: they are made here, of a text that is not quite it.
+#[test]
+fn bundled_files_pass_every_check() {
+    let mut compared = 0;
+    for name in bundled::names() {
+        let text = bundled::bundled(name).expect("a bundled file");
+        let mut files = MemoryFiles::default();
+        files.insert(name, text);
+        let own = compile([name], &files).expect("a bundled file compiles");
+        files.insert(name, [text, b"\n"].concat());
+        let changed = compile([name], &files).expect("a bundled file passes the checks");
+        assert!(changed.warnings().is_empty(), "{name}: {:?}", changed.warnings());
+        assert_eq!(own.file_descriptor_set(false), changed.file_descriptor_set(false), "{name}");
+        compared += 1;
+    }
+    assert!(compared >= 20, "{compared} files");
 }

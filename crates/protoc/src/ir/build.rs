@@ -7,7 +7,7 @@ use super::{
     Enum, EnumId, EnumValue, Extendee, Features, Field, FieldTokens, File, FileId, Import, Message,
     MessageId, Method, MethodType, Oneof, OptionMessage, Options, Pool, Range, Service, Type, check,
     check_numbers::{self, NumberHints},
-    declarations, declare, features, lifetimes, link, naming,
+    declarations, declare, features, join, lifetimes, link, naming,
     options::{self, Phase},
     settle, visibility,
 };
@@ -15,6 +15,7 @@ use crate::{
     ast::{
         self, Edition, FileItem, ImportKind, Label, MessageItem, OneofItem, OptionAssign, RangeEnd, TypeName,
     },
+    bundled,
     diagnostics::Diagnostics,
     raw,
     source::Source,
@@ -60,6 +61,9 @@ const MAP_ENTRY: u32 = 7;
 /// Builds, links and checks a file. Where it was asked for, and is not only imported, imports that it does not need are
 /// reported, and what is to be reported of it once all files are built is added to `late`. On errors, which are added to
 /// `diagnostics`, the file stays in the pool but must not be used.
+///
+/// A bundled file that depends on no other is known to be right. Every run reads one, descriptor.proto, and most runs are of
+/// small files.
 pub(crate) fn build(
     pool: &mut Pool,
     parsed: ParsedFile,
@@ -71,6 +75,7 @@ pub(crate) fn build(
     let id = FileId(pool.files.len() as u32);
     let first_message = pool.messages.len() as u32;
     let first_enum = pool.enums.len() as u32;
+    let is_known = parsed.imports.is_empty() && bundled::contains(&parsed.source);
     let places = Builder { pool, id, diagnostics: &mut own }.file(parsed);
     let mut hints = NumberHints::default();
     declare::declare(pool, id, &mut hints, &mut own);
@@ -87,14 +92,14 @@ pub(crate) fn build(
         options::interpret(pool, &scope, Phase::Custom, &mut visible, &mut own);
         options::mark_source_only(pool, &scope);
     }
-    if !own.has_errors() {
+    if !own.has_errors() && !is_known {
         check::check(pool, &scope, &mut own);
     }
-    if !own.has_errors() {
+    if !own.has_errors() && !is_known {
         naming::check(pool, id, &mut own);
         visibility::check(pool, id, &mut own);
     }
-    if !own.has_errors() {
+    if !own.has_errors() && !is_known {
         // Nobody wrote the imports of a descriptor.
         if asked_for && !pool.file(id).source.is_placeless() {
             visible.report_unused(pool, &mut own);
@@ -159,10 +164,6 @@ struct Content {
     messages: Vec<MessageId>,
     enums: Vec<EnumId>,
     extensions: Vec<Field>,
-}
-
-fn join(scope: &str, name: &str) -> String {
-    if scope.is_empty() { name.to_owned() } else { [scope, ".", name].concat() }
 }
 
 impl Builder<'_> {

@@ -275,7 +275,7 @@ impl Checker<'_> {
         }
         let mut seen = std::collections::HashMap::new();
         for value in &definition.values {
-            let full_name = self.value_name(definition, &value.name);
+            let full_name = definition.value_name(&value.name);
             let Some(other) = seen.insert(value.number, full_name.clone()) else { continue };
             let highest = definition.values.iter().map(|value| value.number).max().unwrap_or(0);
             let next = highest
@@ -287,13 +287,6 @@ impl Checker<'_> {
             );
             seen.insert(value.number, other);
             self.error(value.number_token, text);
-        }
-    }
-
-    fn value_name(&self, definition: &Enum, value: &str) -> String {
-        match definition.full_name.rsplit_once('.') {
-            Some((scope, _)) => format!("{scope}.{value}"),
-            None => value.to_owned(),
         }
     }
 }

@@ -6,6 +6,7 @@ use super::{
     Enum, EnumId, Field, FileId, Message, MessageId, Pool, Range, Symbol,
     build::MAX_FIELD_NUMBER,
     check_numbers::{NumberHints, fault, fault_token, is_for_implementation},
+    join,
 };
 use crate::{ast::Label, diagnostics::Diagnostics, text};
 
@@ -18,7 +19,7 @@ pub(super) fn declare(pool: &mut Pool, id: FileId, hints: &mut NumberHints, diag
     file.enums.iter().for_each(|definition| declarer.enumeration(*definition));
     for service in &file.services {
         for method in &service.methods {
-            let name = format!("{}.{}", service.full_name, method.name);
+            let name = join(&service.full_name, &method.name);
             declarer.add(name, Symbol::Method, method.name_token);
         }
         declarer.add(service.full_name.as_str(), Symbol::Service, service.name_token);
@@ -64,7 +65,7 @@ impl Declarer<'_> {
     fn message(&mut self, id: MessageId) {
         let message = self.pool.message(id);
         for oneof in &message.oneofs {
-            self.add(format!("{}.{}", message.full_name, oneof.name), Symbol::Oneof, oneof.name_token);
+            self.add(join(&message.full_name, &oneof.name), Symbol::Oneof, oneof.name_token);
         }
         for field in &message.fields {
             if let Some(text) = fault(field.number, false) {
@@ -219,7 +220,7 @@ impl Declarer<'_> {
         let scope = definition.full_name.rsplit_once('.').map_or("", |(scope, _)| scope);
         for value in &definition.values {
             let name = &value.name;
-            let full_name = if scope.is_empty() { name.to_string() } else { format!("{scope}.{name}") };
+            let full_name = join(scope, name);
             if self.add(full_name, Symbol::EnumValue, value.name_token) {
                 continue;
             }

@@ -1,7 +1,7 @@
 //! Options and features that an edition does not have yet or no longer has, and those that an element cannot have.
 
 use super::{
-    Enum, EnumValue, Field, FileId, MessageId, OptionMessage, OptionScalar, Pool, Type,
+    Enum, Field, FileId, MessageId, OptionMessage, OptionScalar, Pool, Type,
     elements::{self, Element},
     options::{field_by_number, message_named},
 };
@@ -37,10 +37,9 @@ pub(super) fn check(pool: &Pool, id: FileId, diagnostics: &mut Diagnostics) {
         };
         match element {
             Element::Field(field, _) => check(&field.options.value, FIELD_SUPPORT, &field.full_name),
-            Element::Enum(definition) => definition
-                .values
-                .iter()
-                .for_each(|value| check(&value.options.value, VALUE_SUPPORT, &value_name(definition, value))),
+            Element::Enum(definition) => definition.values.iter().for_each(|value| {
+                check(&value.options.value, VALUE_SUPPORT, &definition.value_name(&value.name));
+            }),
             _ => {}
         }
         let options = element.options();
@@ -77,14 +76,6 @@ fn supported(options: &OptionMessage, number: u32) -> Option<&OptionMessage> {
     match options.fields.get(&number)?.values.last()? {
         OptionScalar::Message(support) => Some(support),
         _ => None,
-    }
-}
-
-/// The full name of an enum value, which is a sibling of its enum.
-fn value_name(definition: &Enum, value: &EnumValue) -> String {
-    match definition.full_name.rsplit_once('.') {
-        Some((scope, _)) => format!("{scope}.{}", value.name),
-        None => value.name.to_string(),
     }
 }
 
@@ -147,7 +138,7 @@ impl Lifetimes<'_> {
 
     fn value(&mut self, definition: &Enum, number: i32) {
         let Some(value) = definition.values.iter().find(|value| value.number == number) else { return };
-        self.support(&value.options.value, VALUE_SUPPORT, &value_name(definition, value));
+        self.support(&value.options.value, VALUE_SUPPORT, &definition.value_name(&value.name));
     }
 
     fn support(&mut self, options: &OptionMessage, number: u32, name: &str) {

@@ -5,7 +5,7 @@ use foldhash::{HashMap, HashMapExt, HashSet, HashSetExt};
 use super::{
     EnumId, Field, FileId, Import, MessageId, Pool, Range, Symbol, Type,
     build::BuiltFile,
-    check_numbers,
+    check_numbers, join,
     symbols::{Entry, ExtensionAt},
     visibility,
 };
@@ -95,7 +95,7 @@ impl Visible {
                 let found = self.find(pool, name, &mut missing);
                 return found.map(|entry| (name.to_owned(), entry)).ok_or(missing);
             }
-            let candidate = format!("{outer}.{first}");
+            let candidate = join(outer, first);
             if let Some(entry) = self.find(pool, &candidate, &mut missing) {
                 if first.len() < name.len() {
                     if entry.symbol.is_aggregate() {
@@ -250,14 +250,14 @@ impl Linker<'_> {
                         self.error(token, fault);
                         return None;
                     }
-                    return Some((Found::Message(id), format!(".{full}")));
+                    return Some((Found::Message(id), [".", &full].concat()));
                 }
                 Symbol::Enum(id) if !messages_only => {
                     if let Some(fault) = visibility::enum_fault(self.pool, id, self.visible.file) {
                         self.error(token, fault);
                         return None;
                     }
-                    return Some((Found::Enum(id), format!(".{full}")));
+                    return Some((Found::Enum(id), [".", &full].concat()));
                 }
                 _ if messages_only => format!("\"{name}\" is not a message type."),
                 _ => format!("\"{name}\" is not a type."),
@@ -355,7 +355,7 @@ impl Linker<'_> {
         let mut linked = Vec::new();
         for service in &file.services {
             for method in &service.methods {
-                let from = format!("{}.{}", service.full_name, method.name);
+                let from = join(&service.full_name, &method.name);
                 let mut resolve = |side: &super::MethodType| {
                     self.find_type(&side.name, &from, side.token, true, "").map(|(_, name)| name)
                 };

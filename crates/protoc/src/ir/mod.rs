@@ -413,6 +413,13 @@ pub(crate) struct Enum {
     pub(crate) options: Options,
 }
 
+impl Enum {
+    /// The full name of a value, which is a sibling of its enum.
+    pub(crate) fn value_name(&self, value: &str) -> String {
+        join(self.full_name.rsplit_once('.').map_or("", |(scope, _)| scope), value)
+    }
+}
+
 #[derive(Debug)]
 pub(crate) struct EnumValue {
     pub(crate) name: CompactString,
@@ -420,6 +427,11 @@ pub(crate) struct EnumValue {
     pub(crate) name_token: u32,
     pub(crate) number_token: u32,
     pub(crate) options: Options,
+}
+
+/// The full name of `name` in a scope, which is empty outside of packages and messages.
+fn join(scope: &str, name: &str) -> String {
+    if scope.is_empty() { name.to_owned() } else { [scope, ".", name].concat() }
 }
 
 #[derive(Debug)]

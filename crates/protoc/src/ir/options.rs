@@ -5,6 +5,7 @@ use foldhash::{HashMap, HashMapExt};
 use super::{
     Field, Message, MessageId, OptionMessage, OptionScalar, Options, Pool, Symbol, Type, aggregate,
     build::BuiltFile,
+    join,
     link::{Missing, Visible},
     symbols::ExtensionAt,
 };
@@ -99,7 +100,7 @@ fn each(pool: &Pool, built: &BuiltFile, visit: &mut dyn FnMut(&'static str, &str
             visit(base::FIELD, &field.full_name, &field.options);
         }
         for oneof in &message.oneofs {
-            visit(base::ONEOF, &format!("{}.{}", message.full_name, oneof.name), &oneof.options);
+            visit(base::ONEOF, &join(&message.full_name, &oneof.name), &oneof.options);
         }
         for range in &message.extension_ranges {
             visit(base::RANGE, &message.full_name, &range.options);
@@ -118,7 +119,7 @@ fn each(pool: &Pool, built: &BuiltFile, visit: &mut dyn FnMut(&'static str, &str
     for service in &file.services {
         visit(base::SERVICE, &service.full_name, &service.options);
         for method in &service.methods {
-            visit(base::METHOD, &format!("{}.{}", service.full_name, method.name), &method.options);
+            visit(base::METHOD, &join(&service.full_name, &method.name), &method.options);
         }
     }
     visit(base::FILE, &format!("{}.", file.package), &file.options);
@@ -538,7 +539,7 @@ impl<'a> Interpreter<'a> {
                 let found = definition.values.iter().find(|value| value.name == *name);
                 let number = found.map(|value| value.number).ok_or_else(|| {
                     let scope = definition.full_name.rsplit_once('.').map_or("", |(scope, _)| scope);
-                    let sibling = if scope.is_empty() { name.clone() } else { format!("{scope}.{name}") };
+                    let sibling = join(scope, name);
                     let is_value = |entry: super::symbols::Entry| entry.symbol == Symbol::EnumValue;
                     let hint = if self.pool.symbols.get(&sibling).is_some_and(is_value) {
                         " This appears to be a value from a sibling type."
