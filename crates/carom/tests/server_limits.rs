@@ -12,6 +12,7 @@ use carom::codec::BytesCodec;
 use carom::server::{Method, Server};
 use carom::{Code, Request, Response, Status, Streaming};
 use carom_wire::frame::ErrorCode;
+use carom_wire::message::PREFIX_LEN;
 use tokio::sync::{Notify, oneshot};
 
 use support::{Client, Head, TestService, drop_signal, soon, start};
@@ -199,6 +200,22 @@ async fn over_the_memory_quota_the_greedy_give_back_and_the_modest_go_on() {
     // The greedy one goes, and all is as before.
     drop(greedy);
     soon(async { while modest.unary("Echo", b"x").await.status.code() != Code::Ok {} }).await;
+}
+
+#[tokio::test]
+async fn empty_messages_count_in_the_memory_quota() {
+    const MESSAGES: usize = 10_000;
+    let (method, _dropped) = deaf();
+    let builder = Server::builder().add_service(TestService(vec![method])).memory_quota(Some(4 << 20));
+    let (_server, addr) = start(builder);
+    let mut greedy = Client::connect(addr).await;
+    // Prefixes of 1 MB in all, a quarter of the quota; what keeps the messages is far more.
+    for _ in 0..20 {
+        let key = greedy.open("Deaf", Head::default());
+        greedy.conn.send_data(key, Bytes::from_static(&[0; PREFIX_LEN * MESSAGES]), false);
+    }
+    let reply = greedy.any_reply().await;
+    assert_eq!(reply.status.code(), Code::ResourceExhausted, "{}", reply.status);
 }
 
 #[tokio::test]

@@ -47,7 +47,8 @@ pub enum Malformed {
     /// A name is empty or holds an upper case letter, a control, a space, a byte above 0x7E, or a colon
     /// elsewhere than in front.
     Name,
-    /// A value holds NUL, CR or LF.
+    /// A value holds NUL, CR or LF. Space around a value, which RFC 9113 section 8.2.1 forbids as well, is let through: gRPC
+    /// over HTTP/2 expects it in metadata of other implementations ("ASCII-Value") and treats no call as malformed for it.
     Value,
     /// A pseudo-header field comes after a regular one (RFC 9113 section 8.3).
     PseudoAfterRegular,

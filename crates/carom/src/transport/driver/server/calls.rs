@@ -60,7 +60,7 @@ pub(super) struct Calls {
     buffer: BytesMut,
     /// Cloned by work that may outlive its call.
     occupied: Occupied,
-    /// Received bytes that no handler has taken yet.
+    /// Bytes of received messages that no handler has taken yet, and what keeping them costs.
     held: usize,
     share: Share,
     now: Instant,
@@ -406,7 +406,11 @@ impl Calls {
             Work::Running { inbox: Some(inbox), .. } | Work::Detached { inbox: Some(inbox), .. } => {
                 loop {
                     match call.machine.next_message() {
-                        Ok(Some(message)) => inbox.push(message, self.arrival),
+                        Ok(Some(message)) => {
+                            call.held += memory::MESSAGE_COST;
+                            self.held += memory::MESSAGE_COST;
+                            inbox.push(message, self.arrival);
+                        }
                         Ok(None) => break,
                         Err(status) => return self.fail(index, status),
                     }
@@ -573,7 +577,7 @@ impl Calls {
             if let Some(inbox) = inbox {
                 let taken = inbox.taken();
                 self.held -= call.let_go(taken);
-                self.conn.release(call.key, taken);
+                self.conn.release(call.key, taken.bytes);
             }
             match step {
                 None => return self.fail(index, panicked()),

@@ -27,10 +27,18 @@ struct State {
     /// How it ends after the messages.
     end: Option<Result<(), Status>>,
     reader: Option<Waker>,
-    /// Bytes that the reader took and the connection does not know of.
-    taken: usize,
+    /// What the reader took and the connection does not know of.
+    taken: Taken,
     /// The connection is polling the reader and will ask for `taken` by itself, or has a command that makes it ask.
     attended: bool,
+}
+
+/// Messages that a reader has taken.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Taken {
+    pub(crate) messages: usize,
+    /// With their prefixes: so much credit the peer gets back.
+    pub(crate) bytes: usize,
 }
 
 impl Inbox {
@@ -89,8 +97,8 @@ impl Inbox {
         self.lock().attended = true;
     }
 
-    /// The bytes taken since this was last asked.
-    pub(crate) fn taken(&self) -> usize {
+    /// What was taken since this was last asked.
+    pub(crate) fn taken(&self) -> Taken {
         let mut state = self.lock();
         state.attended = false;
         std::mem::take(&mut state.taken)
@@ -111,7 +119,8 @@ impl Inbox {
                     }
                 };
             };
-            state.taken += PREFIX_LEN + message.payload.len();
+            state.taken.messages += 1;
+            state.taken.bytes += PREFIX_LEN + message.payload.len();
             if std::mem::replace(&mut state.attended, true) {
                 return Poll::Ready(Ok(Some(message)));
             }

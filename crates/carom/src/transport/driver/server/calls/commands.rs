@@ -52,7 +52,7 @@ impl Calls {
                 {
                     let taken = inbox.taken();
                     self.held -= call.let_go(taken);
-                    conn.release(key, taken);
+                    conn.release(key, taken.bytes);
                 }
             }
             Command::Fail { status, .. } => self.fail(index, status),

@@ -4,6 +4,7 @@ use bytes::Bytes;
 use carom_wire::Status;
 use carom_wire::message::Message;
 
+use super::super::inbox::Taken;
 use super::{Call, Calls};
 use crate::cancellation::Cancelled;
 
@@ -28,10 +29,13 @@ pub(super) fn detached(message: Message) -> Message {
     Message { payload: Bytes::copy_from_slice(&message.payload), ..message }
 }
 
+/// What a message takes that waits for its handler, beside its bytes: of empty ones a window holds thousands.
+pub(super) const MESSAGE_COST: usize = 64;
+
 impl Call {
-    /// The handler took `n` bytes. Returns how many of them were held.
-    pub(super) fn let_go(&mut self, n: usize) -> usize {
-        let n = n.min(self.held);
+    /// The handler took messages. Returns what they made of what is held.
+    pub(super) fn let_go(&mut self, taken: Taken) -> usize {
+        let n = (taken.bytes + taken.messages * MESSAGE_COST).min(self.held);
         self.held -= n;
         n
     }

@@ -5,7 +5,7 @@ use bytes::Bytes;
 use carom_wire::message::{Message, PREFIX_LEN};
 use carom_wire::{Code, Status};
 
-use super::{Command, Inbox, Mailbox};
+use super::{Command, Inbox, Mailbox, Taken};
 use crate::transport::driver::server::test_keys;
 
 fn inbox() -> (Inbox, Arc<Mailbox>) {
@@ -64,11 +64,11 @@ fn credit_is_asked_for_once_until_it_is_given() {
     inbox.attend();
     assert!(poll(&inbox).is_ready());
     assert!(commands(&mailbox).is_empty());
-    assert_eq!(inbox.taken(), PREFIX_LEN + 3);
+    assert_eq!(inbox.taken(), Taken { messages: 1, bytes: PREFIX_LEN + 3 });
     // Elsewhere: one word for many messages.
     assert!(poll(&inbox).is_ready());
     assert!(poll(&inbox).is_ready());
     assert!(matches!(commands(&mailbox)[..], [Command::Release { .. }]));
-    assert_eq!(inbox.taken(), 2 * PREFIX_LEN + 8);
-    assert_eq!(inbox.taken(), 0);
+    assert_eq!(inbox.taken(), Taken { messages: 2, bytes: 2 * PREFIX_LEN + 8 });
+    assert_eq!(inbox.taken(), Taken::default());
 }
