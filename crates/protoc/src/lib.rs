@@ -5,7 +5,8 @@
 //! ```
 //!
 //! [`compile`] reads files and what they import; [`driver::run`] is protoc's command line, [`commands::run`] that with
-//! the commands beside it, and [`fmt::format`] formats a file.
+//! the commands beside it, and [`fmt::format`] formats a file. These are behind the feature `command-line`, which is on by
+//! default.
 //!
 //! ```
 //! use carom_protoc::{MemoryFiles, compile};
@@ -17,18 +18,28 @@
 //! # Ok::<(), carom_protoc::Diagnostics>(())
 //! ```
 
+// What only the commands use of the rooms that all share is not worth a mark at each place.
+#![cfg_attr(not(feature = "command-line"), allow(dead_code, unused_imports))]
+
 mod ast;
+#[cfg(feature = "command-line")]
 mod breaking;
 pub mod bundled;
+#[cfg(feature = "command-line")]
 mod check;
+#[cfg(feature = "command-line")]
 pub mod commands;
 mod descriptor;
 pub mod diagnostics;
+#[cfg(feature = "command-line")]
 pub mod driver;
 mod encoded;
+#[cfg(feature = "command-line")]
 pub mod fmt;
+#[cfg(feature = "command-line")]
 pub mod generate;
 mod ir;
+#[cfg(feature = "command-line")]
 mod lint;
 mod loader;
 mod message;

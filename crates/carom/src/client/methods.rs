@@ -245,9 +245,12 @@ impl MessageSource for Received {
             ready!(slot.poll_batch(cx, &mut self.batch));
             next = self.batch.next(slot);
         }
-        if let Some((message, encoding)) = next {
+        if let Some(message) = next {
             self.compressed = message.compressed;
-            let payload = inflate(message, encoding.map(|name| &name[..]), self.call.limits.max_recv);
+            if !message.compressed {
+                return Poll::Ready(Ok(Some(message.payload)));
+            }
+            let payload = inflate(message, self.batch.encoding(), self.call.limits.max_recv);
             return Poll::Ready(payload.map(Some).inspect_err(|status| slot.fail(status.clone())));
         }
         slot.poll_end(cx, |end| match end.status.code() {

@@ -135,14 +135,20 @@ pub(crate) struct Batch {
 const BATCH_CREDIT: usize = 16 * 1024;
 
 impl Batch {
-    /// The next message of the batch with the encoding of compressed ones.
-    pub(crate) fn next(&mut self, call: &Arc<CallSlot>) -> Option<(Message, Option<&Bytes>)> {
+    /// The next message of the batch.
+    #[inline]
+    pub(crate) fn next(&mut self, call: &Arc<CallSlot>) -> Option<Message> {
         let message = self.messages.pop_front()?;
         self.taken += size(&message);
         if self.taken >= BATCH_CREDIT {
             call.release(std::mem::take(&mut self.taken));
         }
-        Some((message, self.encoding.as_ref()))
+        Some(message)
+    }
+
+    /// What compressed messages are encoded in, as the response names it.
+    pub(crate) fn encoding(&self) -> Option<&[u8]> {
+        self.encoding.as_deref()
     }
 }
 
