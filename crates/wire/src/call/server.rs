@@ -118,7 +118,9 @@ impl ServerCall {
         key: StreamKey,
         framed: impl Into<Payload<'a>>,
     ) {
-        self.send_headers(conn, key, &MetadataMap::new(), None);
+        if !self.is_head_sent() {
+            self.send_headers(conn, key, &MetadataMap::new(), None);
+        }
         if self.outbound == Outbound::Answering {
             conn.send_data(key, framed, false);
         }

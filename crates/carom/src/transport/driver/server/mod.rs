@@ -43,6 +43,8 @@ const READ_BUDGET: usize = MAX_READ;
 const TRANSMIT_BUDGET: usize = 128 * 1024;
 /// Bytes written in one turn.
 const WRITE_BUDGET: usize = 1024 * 1024;
+/// How long messages that are made one after another may wait for each other.
+const GATHER: Duration = Duration::from_micros(50);
 /// Unwritten output above which nothing is read: a peer that does not read shall not make more of it.
 const OUTPUT_LIMIT: usize = 1024 * 1024;
 /// The smallest read buffer, for connections with little to say, and the largest.
@@ -147,6 +149,9 @@ impl ServerConnection {
                 progress |= self.calls.run_events(&mut budget);
                 self.behind = budget == 0;
                 progress |= self.calls.run_ready(&mut budget);
+                if self.calls.has_ready() {
+                    self.go_on(&mut budget);
+                }
                 if self.calls.closed.is_some() {
                     self.phase = Phase::Closing;
                 }
@@ -179,6 +184,15 @@ impl ServerConnection {
                 }
                 now = clock::now();
             }
+        }
+    }
+
+    /// Lets handlers that have more to say go on for a little before anything is written: what they send is often so small
+    /// that a write for each few messages would cost more than making them.
+    fn go_on(&mut self, budget: &mut usize) {
+        let until = clock::now() + GATHER;
+        while *budget > 0 && self.calls.has_ready() && clock::now() < until {
+            self.calls.run_ready(budget);
         }
     }
 
