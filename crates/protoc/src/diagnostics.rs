@@ -116,6 +116,11 @@ impl Diagnostics {
         self.list.iter()
     }
 
+    /// Each, with its file by the name that `shown` gives it.
+    pub(crate) fn with_files(&self, shown: impl Fn(&str) -> String) -> impl Iterator<Item = Diagnostic> {
+        self.iter().map(move |diagnostic| Diagnostic { file: shown(&diagnostic.file), ..diagnostic.clone() })
+    }
+
     /// Whether nothing was reported.
     pub fn is_empty(&self) -> bool {
         self.list.is_empty()

@@ -44,6 +44,8 @@ mod lint;
 mod loader;
 mod message;
 mod parse;
+#[cfg(feature = "command-line")]
+mod protos_below;
 mod raw;
 mod session;
 pub mod source;

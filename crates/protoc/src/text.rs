@@ -23,6 +23,26 @@ pub(crate) fn c_escape(bytes: &[u8]) -> String {
     out
 }
 
+/// A JSON string with its quotation marks.
+pub(crate) fn json_string(text: &str) -> String {
+    let mut out = String::with_capacity(text.len() + 2);
+    out.push('"');
+    for ch in text.chars() {
+        match ch {
+            '"' => out.push_str("\\\""),
+            '\\' => out.push_str("\\\\"),
+            '\n' => out.push_str("\\n"),
+            ch if ch.is_control() => {
+                // Writing to a String cannot fail.
+                let _infallible = write!(out, "\\u{:04x}", u32::from(ch));
+            }
+            ch => out.push(ch),
+        }
+    }
+    out.push('"');
+    out
+}
+
 /// A double as C's `%g` with 15 digits, or with 17 where those do not read back as the same value.
 pub(crate) fn double_text(value: f64) -> String {
     not_finite(value).unwrap_or_else(|| {

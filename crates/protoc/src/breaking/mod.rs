@@ -18,7 +18,13 @@ use pairs::{Context, Version};
 use previous::Previous;
 
 use crate::{
-    check::{Command, arguments::Flags, inputs::Inputs, rule::Report, view::FileView},
+    check::{
+        Command,
+        arguments::Flags,
+        inputs::Inputs,
+        rule::{self, Report},
+        view::FileView,
+    },
     driver::Options,
     ir::FileId,
     session::Compilation,
@@ -79,13 +85,7 @@ pub(crate) fn run(
             old: version(&old, old.requested_ids(), &|name| name.to_owned()),
             new: version(&new, new.all_ids(), &|name| inputs.shown(name)),
         };
-        let mut findings = Vec::new();
-        for rule in rules {
-            let mut report = Report::new(rule.name, None);
-            (rule.check)(&context, &mut report);
-            findings.extend(report.into_findings());
-        }
-        output.findings(findings)
+        output.findings(rule::apply(rules, None, |check, report| check(&context, report)))
     })
 }
 

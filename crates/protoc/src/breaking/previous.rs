@@ -70,21 +70,12 @@ impl Previous {
             Files::Set(set) => set,
             Files::Revision(files) => files,
         };
-        compile(&self.names, loader).map_err(|diagnostics| {
-            let shown = |diagnostic: &Diagnostic| {
-                let mut diagnostic = diagnostic.clone();
-                diagnostic.file = self.shown(&diagnostic.file);
-                diagnostic
-            };
-            diagnostics.iter().map(shown).collect()
-        })
+        compile(&self.names, loader).map_err(|found| found.with_files(|file| self.shown(file)).collect())
     }
 
     fn shown(&self, file: &str) -> String {
         match &self.files {
-            Files::Directory(paths) => {
-                paths.disk_path(file).map_or_else(|| file.to_owned(), |path| driver::shown(&path))
-            }
+            Files::Directory(paths) => driver::shown_import(paths, file),
             Files::Set(_) | Files::Revision(_) => format!("{}:{file}", self.name),
         }
     }

@@ -6,6 +6,7 @@ use crate::{
     check::view::Place,
     diagnostics::{Diagnostic, Severity},
     source::Source,
+    text::json_string,
 };
 
 /// The form of the output.
@@ -80,37 +81,18 @@ impl Finding {
         let Self { file, place, rule, message, suggestion, .. } = self;
         let mut out = String::from("{");
         if !file.is_empty() {
-            let _infallible = write!(out, "\"path\":{},", quoted(file));
+            let _infallible = write!(out, "\"path\":{},", json_string(file));
         }
         let Place { line, column, end_line, end_column } = place;
         let _infallible = write!(
             out,
             "\"start_line\":{line},\"start_column\":{column},\"end_line\":{end_line},\"end_column\":{end_column},\
              \"type\":\"{rule}\",\"message\":{},\"suggestion\":{}}}",
-            quoted(message),
-            quoted(suggestion),
+            json_string(message),
+            json_string(suggestion),
         );
         out
     }
-}
-
-/// A JSON string.
-fn quoted(text: &str) -> String {
-    let mut out = String::with_capacity(text.len() + 2);
-    out.push('"');
-    for ch in text.chars() {
-        match ch {
-            '"' => out.push_str("\\\""),
-            '\\' => out.push_str("\\\\"),
-            '\n' => out.push_str("\\n"),
-            ch if u32::from(ch) < 0x20 || ch == '\u{7f}' => {
-                let _infallible = write!(out, "\\u{:04x}", u32::from(ch));
-            }
-            ch => out.push(ch),
-        }
-    }
-    out.push('"');
-    out
 }
 
 /// Prints findings in the order of their places, each once. An error is one of writing.

@@ -1,19 +1,14 @@
 //! Files and directories of a command line to compiled files.
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
 use crate::{
-    diagnostics::{Diagnostic, Diagnostics},
+    diagnostics::Diagnostic,
     driver,
     loader::{IncludePaths, Mapping},
+    protos_below::{Hidden, protos_below},
     session::{Compilation, compile},
 };
-
-/// How deep directories of sources may nest.
-const MAX_DEPTH: usize = 64;
 
 /// Files to compile and where they are found.
 #[derive(Debug)]
@@ -45,11 +40,8 @@ impl Inputs {
         for input in inputs {
             let mut files = vec![input.clone()];
             if Path::new(input).is_dir() {
-                files = Vec::new();
-                protos_below(Path::new(input), MAX_DEPTH, &mut files)?;
-                if files.is_empty() {
-                    return Err(format!("{input}: There are no .proto files in this directory."));
-                }
+                let found = protos_below(Path::new(input), Hidden::Searched)?;
+                files = found.into_iter().map(utf8).collect::<Result<_, _>>()?;
             }
             for file in files {
                 names.push(driver::import_name(&paths, &file)?);
@@ -62,21 +54,12 @@ impl Inputs {
 
     /// Compiles all of them. Errors name files as the user would open them.
     pub(crate) fn compile(&self) -> Result<Compilation, Vec<Diagnostic>> {
-        compile(&self.names, &self.paths).map_err(|diagnostics| self.with_shown_files(&diagnostics))
-    }
-
-    fn with_shown_files(&self, diagnostics: &Diagnostics) -> Vec<Diagnostic> {
-        let shown = |diagnostic: &Diagnostic| {
-            let mut diagnostic = diagnostic.clone();
-            diagnostic.file = self.shown(&diagnostic.file);
-            diagnostic
-        };
-        diagnostics.iter().map(shown).collect()
+        compile(&self.names, &self.paths).map_err(|found| found.with_files(|file| self.shown(file)).collect())
     }
 
     /// A file as the user would open it, by its import name.
     pub(crate) fn shown(&self, name: &str) -> String {
-        self.paths.disk_path(name).map_or_else(|| name.to_owned(), |path| driver::shown(&path))
+        driver::shown_import(&self.paths, name)
     }
 }
 
@@ -85,21 +68,7 @@ pub(crate) fn below(path: &str, rest: &str) -> String {
     if rest.is_empty() { path.to_owned() } else { format!("{}/{rest}", path.trim_end_matches('/')) }
 }
 
-/// All `.proto` files below a directory. Links to directories are not followed: they may lead round in circles.
-pub(crate) fn protos_below(directory: &Path, depth: usize, out: &mut Vec<String>) -> Result<(), String> {
-    let fail = |error: std::io::Error| format!("{}: {}", directory.display(), driver::reason(&error));
-    if depth == 0 {
-        return Err(format!("{}: Directories are nested too deep.", directory.display()));
-    }
-    for entry in fs::read_dir(directory).map_err(fail)? {
-        let entry = entry.map_err(fail)?;
-        let path = entry.path();
-        if entry.file_type().map_err(fail)?.is_dir() {
-            protos_below(&path, depth - 1, out)?;
-        } else if path.extension().is_some_and(|extension| extension == "proto") {
-            let name = path.to_str().ok_or_else(|| format!("{}: The name is not UTF-8.", path.display()))?;
-            out.push(name.to_owned());
-        }
-    }
-    Ok(())
+fn utf8(path: PathBuf) -> Result<String, String> {
+    let path = path.into_os_string().into_string();
+    path.map_err(|path| format!("{}: The name is not UTF-8.", Path::new(&path).display()))
 }

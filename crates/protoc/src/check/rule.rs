@@ -57,6 +57,21 @@ pub(crate) fn select<'a, Check>(
     Ok(table.iter().filter(chosen).collect())
 }
 
+/// What the rules find. `ignore_prefix` is that of [`Report::new`].
+pub(crate) fn apply<Check>(
+    rules: &[&Rule<Check>],
+    ignore_prefix: Option<&str>,
+    run: impl Fn(&Check, &mut Report),
+) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for rule in rules {
+        let mut report = Report::new(rule.name, ignore_prefix);
+        run(&rule.check, &mut report);
+        findings.extend(report.findings);
+    }
+    findings
+}
+
 /// All rules for `--list-rules`: name, categories and purpose.
 pub(crate) fn list<Check>(table: &[Rule<Check>]) -> String {
     let name_width = table.iter().map(|rule| rule.name.len()).max().unwrap_or_default();
@@ -82,7 +97,7 @@ pub(crate) struct Report {
 impl Report {
     /// For the findings of the named rule. A comment that starts with `ignore_prefix` and the name of the rule lets
     /// what it stands above pass.
-    pub(crate) fn new(rule: &'static str, ignore_prefix: Option<&str>) -> Self {
+    fn new(rule: &'static str, ignore_prefix: Option<&str>) -> Self {
         let ignore = ignore_prefix.map(|prefix| format!("{prefix} {rule}"));
         Self { rule, ignore, findings: Vec::new() }
     }
@@ -125,9 +140,5 @@ impl Report {
 
     fn push(&mut self, file: String, place: Place, message: String, suggestion: String) {
         self.findings.push(Finding { file, place, rule: self.rule, message, suggestion });
-    }
-
-    pub(crate) fn into_findings(self) -> Vec<Finding> {
-        self.findings
     }
 }

@@ -285,11 +285,7 @@ impl Run<'_> {
 
     /// Prints what was found, with the paths on disk in place of import names.
     fn report(&mut self, diagnostics: &Diagnostics, paths: &IncludePaths) {
-        for diagnostic in diagnostics.iter() {
-            let mut diagnostic = diagnostic.clone();
-            if let Some(path) = paths.disk_path(&diagnostic.file) {
-                diagnostic.file = shown(&path);
-            }
+        for diagnostic in diagnostics.with_files(|file| shown_import(paths, file)) {
             let text = if self.args.msvs {
                 msvs(&diagnostic)
             } else if self.options.source_lines {
@@ -341,6 +337,11 @@ impl Run<'_> {
         })?;
         outputs.add(&directive.location, files, self.args.out_dir_escape)
     }
+}
+
+/// A file as the user would open it, by its import name.
+pub(crate) fn shown_import(paths: &IncludePaths, name: &str) -> String {
+    paths.disk_path(name).map_or_else(|| name.to_owned(), |path| shown(&path))
 }
 
 /// A path without `.` parts.

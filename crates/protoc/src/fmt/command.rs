@@ -10,7 +10,10 @@ use super::{
     files,
     report::{self, Finished},
 };
-use crate::driver::{self, reason};
+use crate::{
+    driver::{self, reason},
+    protos_below::{Hidden, protos_below},
+};
 
 const HELP: &str = "\
 Usage: carom-protoc fmt [OPTION] [FILES|DIRECTORIES|-]
@@ -98,11 +101,7 @@ impl Arguments {
         let mut found = Vec::new();
         for input in inputs.iter().map(Path::new) {
             if input.is_dir() {
-                let before = found.len();
-                files::protos_below(input, &mut found)?;
-                if found.len() == before {
-                    return Err(format!("{}: There are no .proto files in this directory.", input.display()));
-                }
+                found.extend(protos_below(input, Hidden::PassedBy)?);
             } else {
                 found.push(PathBuf::from(input));
             }

@@ -1,4 +1,4 @@
-//! The files of a run: found below directories, formatted side by side, replaced as a whole.
+//! The files of a run: formatted side by side, replaced as a whole.
 
 use std::{
     fs::{self, File, OpenOptions},
@@ -11,34 +11,7 @@ use std::{
     thread,
 };
 
-use crate::{driver::reason, source::MAX_SOURCE_BYTES};
-
-/// How deep directories of sources may nest.
-const MAX_DEPTH: usize = 64;
-
-/// Adds all `.proto` files below a directory. Hidden directories are passed by, and links to directories are not
-/// followed: they may lead round in circles.
-pub(super) fn protos_below(directory: &Path, out: &mut Vec<PathBuf>) -> Result<(), String> {
-    let mut directories = vec![(directory.to_owned(), 0)];
-    while let Some((directory, depth)) = directories.pop() {
-        let fail = |error: io::Error| format!("{}: {}", directory.display(), reason(&error));
-        if depth > MAX_DEPTH {
-            return Err(format!("{}: Directories are nested too deep.", directory.display()));
-        }
-        for entry in fs::read_dir(&directory).map_err(fail)? {
-            let entry = entry.map_err(fail)?;
-            let path = entry.path();
-            if entry.file_type().map_err(fail)?.is_dir() {
-                if !entry.file_name().as_encoded_bytes().starts_with(b".") {
-                    directories.push((path, depth + 1));
-                }
-            } else if path.extension().is_some_and(|extension| extension == "proto") {
-                out.push(path);
-            }
-        }
-    }
-    Ok(())
-}
+use crate::source::MAX_SOURCE_BYTES;
 
 /// Does the same with each file, on as many threads as there are cores; the results are in the order of the files.
 pub(super) fn each<T: Send + Sync>(paths: &[PathBuf], work: impl Fn(&Path) -> T + Sync) -> Vec<T> {

@@ -1,11 +1,11 @@
 //! What there is to tell of a file, for people and for machines.
 
-use std::{
-    fmt::Write as _,
-    io::{self, Write},
-};
+use std::io::{self, Write};
 
-use crate::diagnostics::{Diagnostics, Severity};
+use crate::{
+    diagnostics::{Diagnostics, Severity},
+    text::json_string,
+};
 
 /// A file that has been dealt with.
 #[derive(Debug, Default)]
@@ -63,35 +63,15 @@ pub(super) fn print_json(finished: &Finished, with_diff: bool, stdout: &mut dyn 
     let errors: Vec<String> = errors
         .map(|error| {
             let place = error.position.map(|at| format!("\"line\":{},\"column\":{},", at.line, at.column));
-            format!("{{{}\"message\":{}}}", place.unwrap_or_default(), quoted(&error.message))
+            format!("{{{}\"message\":{}}}", place.unwrap_or_default(), json_string(&error.message))
         })
         .collect();
-    let diff = if with_diff { format!(",\"diff\":{}", quoted(&finished.diff)) } else { String::new() };
+    let diff = if with_diff { format!(",\"diff\":{}", json_string(&finished.diff)) } else { String::new() };
     writeln!(
         stdout,
         "{{\"path\":{},\"changed\":{},\"errors\":[{}]{diff}}}",
-        quoted(&finished.name),
+        json_string(&finished.name),
         finished.changed,
         errors.join(",")
     )
-}
-
-/// A JSON string.
-fn quoted(text: &str) -> String {
-    let mut out = String::with_capacity(text.len() + 2);
-    out.push('"');
-    for ch in text.chars() {
-        match ch {
-            '"' => out.push_str("\\\""),
-            '\\' => out.push_str("\\\\"),
-            '\n' => out.push_str("\\n"),
-            ch if ch.is_control() => {
-                // Writing to a String cannot fail.
-                let _infallible = write!(out, "\\u{:04x}", u32::from(ch));
-            }
-            ch => out.push(ch),
-        }
-    }
-    out.push('"');
-    out
 }

@@ -7,7 +7,9 @@ use super::{
     Enum, EnumId, EnumValue, Extendee, Features, Field, FieldTokens, File, FileId, Import, Message,
     MessageId, Method, MethodType, Oneof, OptionMessage, Options, Pool, Range, Service, Type, check,
     check_numbers::{self, NumberHints},
-    declarations, declare, features, join, lifetimes, link, naming,
+    declarations, declare, features, join, lifetimes,
+    link::{self, Visible},
+    naming,
     options::{self, Phase},
     settle, visibility,
 };
@@ -92,19 +94,8 @@ pub(crate) fn build(
         options::interpret(pool, &scope, Phase::Custom, &mut visible, &mut own);
         options::mark_source_only(pool, &scope);
     }
-    if !own.has_errors() && !is_known {
-        check::check(pool, &scope, &mut own);
-    }
-    if !own.has_errors() && !is_known {
-        naming::check(pool, id, &mut own);
-        visibility::check(pool, id, &mut own);
-    }
-    if !own.has_errors() && !is_known {
-        // Nobody wrote the imports of a descriptor.
-        if asked_for && !pool.file(id).source.is_placeless() {
-            visible.report_unused(pool, &mut own);
-        }
-        lifetimes::check(pool, id, &mut own);
+    if !is_known {
+        check_linked(pool, &scope, &visible, asked_for, &mut own);
     }
     let failed = own.has_errors();
     if failed {
@@ -131,6 +122,30 @@ pub(crate) fn build(
     };
     settle::settle(pool, &scope);
     Some(id)
+}
+
+/// All rules for a linked file, kind by kind up to the first that is broken.
+fn check_linked(
+    pool: &mut Pool,
+    scope: &BuiltFile,
+    visible: &Visible,
+    asked_for: bool,
+    diagnostics: &mut Diagnostics,
+) {
+    if !diagnostics.has_errors() {
+        check::check(pool, scope, diagnostics);
+    }
+    if !diagnostics.has_errors() {
+        naming::check(pool, scope.id, diagnostics);
+        visibility::check(pool, scope.id, diagnostics);
+    }
+    if !diagnostics.has_errors() {
+        // Nobody wrote the imports of a descriptor.
+        if asked_for && !pool.file(scope.id).source.is_placeless() {
+            visible.report_unused(pool, diagnostics);
+        }
+        lifetimes::check(pool, scope.id, diagnostics);
+    }
 }
 
 /// A file with the ranges of its messages and enums in the pool.

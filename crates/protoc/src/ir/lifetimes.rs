@@ -31,7 +31,7 @@ pub(super) fn check(pool: &Pool, id: FileId, diagnostics: &mut Diagnostics) {
     let file = pool.file(id);
     elements::visit(pool, id, &mut |element, _| {
         let mut check = |options: &OptionMessage, number, name: &str| {
-            if let Some(what) = supported(options, number).and_then(contradiction) {
+            if let Some(what) = options.message(number).and_then(contradiction) {
                 diagnostics.about_file(true, file.source.name(), format!("{name} {what}"));
             }
         };
@@ -69,14 +69,6 @@ pub(super) fn check(pool: &Pool, id: FileId, diagnostics: &mut Diagnostics) {
             say(found.warnings, false);
         }
     });
-}
-
-/// The `feature_support` in the options of a field or an enum value.
-fn supported(options: &OptionMessage, number: u32) -> Option<&OptionMessage> {
-    match options.fields.get(&number)?.values.last()? {
-        OptionScalar::Message(support) => Some(support),
-        _ => None,
-    }
 }
 
 /// What makes no sense in the order of introduction, deprecation and removal.
@@ -142,11 +134,8 @@ impl Lifetimes<'_> {
     }
 
     fn support(&mut self, options: &OptionMessage, number: u32, name: &str) {
-        let Some(support) = supported(options, number) else { return };
-        let text = |number| match support.fields.get(&number).and_then(|field| field.values.last()) {
-            Some(OptionScalar::Bytes(text)) => String::from_utf8_lossy(text).into_owned(),
-            _ => String::new(),
-        };
+        let Some(support) = options.message(number) else { return };
+        let text = |number| String::from_utf8_lossy(support.bytes(number).unwrap_or_default());
         let edition = self.edition as u64;
         if let Some(first) = support.varint(INTRODUCED).filter(|first| edition < *first) {
             self.found.errors.push(format!(
@@ -157,7 +146,7 @@ impl Lifetimes<'_> {
         }
         if let Some(removed) = support.varint(REMOVED).filter(|removed| edition >= *removed) {
             let reason = text(REMOVAL);
-            let reason = if reason.is_empty() { reason } else { format!(": {reason}") };
+            let reason = if reason.is_empty() { String::new() } else { format!(": {reason}") };
             self.found
                 .errors
                 .push(format!("{name} has been removed in edition {}{reason}", edition_name(removed)));

@@ -538,8 +538,7 @@ impl<'a> Interpreter<'a> {
                 let definition = self.pool.enumeration(id);
                 let found = definition.values.iter().find(|value| value.name == *name);
                 let number = found.map(|value| value.number).ok_or_else(|| {
-                    let scope = definition.full_name.rsplit_once('.').map_or("", |(scope, _)| scope);
-                    let sibling = join(scope, name);
+                    let sibling = definition.value_name(name);
                     let is_value = |entry: super::symbols::Entry| entry.symbol == Symbol::EnumValue;
                     let hint = if self.pool.symbols.get(&sibling).is_some_and(is_value) {
                         " This appears to be a value from a sibling type."

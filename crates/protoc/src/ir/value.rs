@@ -129,6 +129,14 @@ impl OptionMessage {
         }
     }
 
+    /// The value of a field with a message.
+    pub(crate) fn message(&self, number: u32) -> Option<&OptionMessage> {
+        match self.fields.get(&number)?.values.last()? {
+            OptionScalar::Message(inner) => Some(inner),
+            _ => None,
+        }
+    }
+
     /// Whether a boolean field is set to true.
     pub(crate) fn is_true(&self, number: u32) -> bool {
         self.varint(number) == Some(1)

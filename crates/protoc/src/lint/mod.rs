@@ -11,7 +11,7 @@ use crate::{
         Command,
         arguments::{Arguments, Flags},
         inputs::Inputs,
-        rule::Report,
+        rule::{self, Report},
         view::FileView,
     },
     driver::Options,
@@ -103,13 +103,7 @@ pub(crate) fn run(
         let files: Vec<FileView<'_>> = compilation.requested_ids().iter().map(view).collect();
         let context = Context { pool, files: &files, settings: &settings(arguments) };
         let ignore = (!arguments.is_set("--disallow_comment_ignores")).then_some(IGNORE);
-        let mut findings = Vec::new();
-        for rule in rules {
-            let mut report = Report::new(rule.name, ignore);
-            (rule.check)(&context, &mut report);
-            findings.extend(report.into_findings());
-        }
-        output.findings(findings)
+        output.findings(rule::apply(rules, ignore, |check, report| check(&context, report)))
     })
 }
 

@@ -1,5 +1,6 @@
 //! Rules about enums and their values.
 
+use super::check_name;
 use crate::{
     check::{
         names,
@@ -73,14 +74,7 @@ pub(super) fn pascal_case(context: &Context<'_>, report: &mut Report) {
         for view in &file.enums {
             let name = &view.definition.name;
             let expected = names::pascal_case(name);
-            if *name != expected {
-                report.at(
-                    file,
-                    &join(&view.path, &[number::NAME]),
-                    format!("the enum name \"{name}\" is not PascalCase"),
-                    format!("write \"{expected}\""),
-                );
-            }
+            check_name(report, file, &view.path, "enum", name, "PascalCase", &expected);
         }
     }
 }
@@ -88,14 +82,7 @@ pub(super) fn pascal_case(context: &Context<'_>, report: &mut Report) {
 pub(super) fn value_upper_snake_case(context: &Context<'_>, report: &mut Report) {
     for Value { file, value, path, .. } in values(context) {
         let expected = names::upper_snake_case(&value.name);
-        if value.name != expected {
-            report.at(
-                file,
-                &join(&path, &[number::NAME]),
-                format!("the enum value name \"{}\" is not UPPER_SNAKE_CASE", value.name),
-                format!("write \"{expected}\""),
-            );
-        }
+        check_name(report, file, &path, "enum value", &value.name, "UPPER_SNAKE_CASE", &expected);
     }
 }
 

@@ -1,5 +1,6 @@
 //! Rules about fields and extensions.
 
+use super::check_name;
 use crate::{
     check::{
         names,
@@ -24,14 +25,7 @@ pub(super) fn lower_snake_case(context: &Context<'_>, report: &mut Report) {
     for (file, view) in written(context) {
         let name = &view.field.name;
         let expected = names::lower_snake_case(name);
-        if *name != expected {
-            report.at(
-                file,
-                &join(&view.path, &[number::NAME]),
-                format!("the field name \"{name}\" is not lower_snake_case"),
-                format!("write \"{expected}\""),
-            );
-        }
+        check_name(report, file, &view.path, "field", name, "lower_snake_case", &expected);
     }
 }
 

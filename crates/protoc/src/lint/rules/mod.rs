@@ -11,7 +11,10 @@ mod rpcs;
 mod services;
 
 use super::Check;
-use crate::check::rule::rule_table;
+use crate::check::{
+    rule::{Report, rule_table},
+    view::{FileView, join, number},
+};
 
 const MINIMAL: &[&str] = &["MINIMAL", "BASIC", "STANDARD"];
 const BASIC: &[&str] = &["BASIC", "STANDARD"];
@@ -69,4 +72,24 @@ rule_table! {
     UNARY_RPC "RPC_NO_SERVER_STREAMING" rpcs::no_server_streaming, "Methods have no streams of responses.";
     BY_NAME "STABLE_PACKAGE_NO_IMPORT_UNSTABLE" packages::stable_no_import_unstable, "Packages of a stable version do not import from alpha, beta or test ones.";
     BY_NAME "IMPORT_NO_WEAK" imports::no_weak, "Imports are not weak.";
+}
+
+/// Reports the name of an element, whose path is given, unless it is the expected one. `kind` and `style` are for the message.
+fn check_name(
+    report: &mut Report,
+    file: &FileView<'_>,
+    path: &[u32],
+    kind: &str,
+    name: &str,
+    style: &str,
+    expected: &str,
+) {
+    if name != expected {
+        report.at(
+            file,
+            &join(path, &[number::NAME]),
+            format!("the {kind} name \"{name}\" is not {style}"),
+            format!("write \"{expected}\""),
+        );
+    }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::check_name;
 use crate::{
     check::{
         names,
@@ -54,14 +55,7 @@ pub(super) fn pascal_case(context: &Context<'_>, report: &mut Report) {
     for rpc in all(context) {
         let name = &rpc.method.name;
         let expected = names::pascal_case(name);
-        if *name != expected {
-            report.at(
-                rpc.file,
-                &join(&rpc.path, &[number::NAME]),
-                format!("the method name \"{name}\" is not PascalCase"),
-                format!("write \"{expected}\""),
-            );
-        }
+        check_name(report, rpc.file, &rpc.path, "method", name, "PascalCase", &expected);
     }
 }
 

@@ -1,5 +1,6 @@
 //! Rules about services.
 
+use super::check_name;
 use crate::{
     check::{
         names,
@@ -14,14 +15,7 @@ pub(super) fn pascal_case(context: &Context<'_>, report: &mut Report) {
         for view in &file.services {
             let name = &view.service.name;
             let expected = names::pascal_case(name);
-            if *name != expected {
-                report.at(
-                    file,
-                    &join(&view.path, &[number::NAME]),
-                    format!("the service name \"{name}\" is not PascalCase"),
-                    format!("write \"{expected}\""),
-                );
-            }
+            check_name(report, file, &view.path, "service", name, "PascalCase", &expected);
         }
     }
 }
