@@ -75,9 +75,7 @@ pub(crate) struct ServerConnection {
     last_active: Instant,
     /// Memory was given back since the last activity.
     shrunk: bool,
-    /// It had been used by calls.
-    shrunk_after_calls: bool,
-    /// How long to be idle before that.
+    /// How long to be idle before that is done again.
     patience: Duration,
     timer: Option<Pin<Box<Sleep>>>,
     timer_at: Option<Instant>,
@@ -112,7 +110,6 @@ impl ServerConnection {
             unflushed: false,
             last_active: now,
             shrunk: false,
-            shrunk_after_calls: false,
             patience: IDLE_AFTER,
             timer: None,
             timer_at: None,
@@ -149,9 +146,7 @@ impl ServerConnection {
                 progress |= self.calls.run_events(&mut budget);
                 self.behind = budget == 0;
                 progress |= self.calls.run_ready(&mut budget);
-                if self.calls.has_ready() {
-                    self.go_on(&mut budget);
-                }
+                self.go_on(&mut budget);
                 if self.calls.closed.is_some() {
                     self.phase = Phase::Closing;
                 }
@@ -190,6 +185,9 @@ impl ServerConnection {
     /// Lets handlers that have more to say go on for a little before anything is written: what they send is often so small
     /// that a write for each few messages would cost more than making them.
     fn go_on(&mut self, budget: &mut usize) {
+        if !self.calls.has_ready() {
+            return;
+        }
         let until = clock::now() + GATHER;
         while *budget > 0 && self.calls.has_ready() && clock::now() < until {
             self.calls.run_ready(budget);
@@ -197,10 +195,8 @@ impl ServerConnection {
     }
 
     fn be_active(&mut self, now: Instant) {
-        if self.shrunk {
-            self.shrunk = false;
-            let soon = self.shrunk_after_calls && now < self.last_active + IDLE_AFTER_RETURN;
-            self.patience = if soon { IDLE_AFTER_RETURN } else { IDLE_AFTER };
+        if std::mem::take(&mut self.shrunk) && now >= self.last_active + IDLE_AFTER_RETURN {
+            self.patience = IDLE_AFTER;
         }
         self.last_active = now;
     }
@@ -350,7 +346,8 @@ impl ServerConnection {
         if self.calls.is_idle() && !self.shrunk && self.last_active + self.patience <= now {
             self.shrunk = true;
             self.read_size = MIN_READ;
-            self.shrunk_after_calls = self.calls.shrink();
+            // What calls made may be wanted again soon; what the handshake left is not.
+            self.patience = if self.calls.shrink() { IDLE_AFTER_RETURN } else { IDLE_AFTER };
         }
         if self.phase == Phase::Open {
             self.calls.run_timers();
