@@ -83,22 +83,22 @@ def main():
     names = accepted(programs[0][1], root, include)
     small = os.path.join(include, "google/protobuf/empty.proto")
     with tempfile.TemporaryDirectory() as folder:
-        cases = [("one small file", os.path.dirname(small), [os.path.basename(small)])]
+        cases = [("one small file", os.path.dirname(small), [os.path.basename(small)], SMALL_RUNS)]
         for count in (10, 100, 1_000, len(names)):
-            cases.append((f"{count} files", root, sample(names, count)))
+            cases.append((f"{count} files", root, sample(names, count), SMALL_RUNS if count == 10 else RUNS))
         for fields in (FIELDS // 10, FIELDS):
             path = wide_file(folder, fields)
-            cases.append((f"{fields} fields", folder, [os.path.basename(path)]))
+            cases.append((f"{fields} fields", folder, [os.path.basename(path)], RUNS))
         floor = 1.1 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
         print(f"{'case':16} {'program':12} {'wall s':>8} {'CPU s':>8} {'MB':>7}   output MB, × of output and sources")
-        for case, directory, files in cases:
+        for case, directory, files, times in cases:
             listed = os.path.join(folder, "files")
             with open(listed, "w") as out:
                 out.write("\n".join(files))
             figures = {name: [] for name, _ in programs}
             output = os.path.join(folder, "out")
             os.chdir(directory)
-            for _ in range(SMALL_RUNS if len(files) <= 10 and directory != folder else RUNS):
+            for _ in range(times):
                 for name, program in programs:
                     command = [program, "-I.", f"-I{include}", "--include_source_info", "--include_imports"]
                     figures[name].append(run([*command, f"-o{output}", f"@{listed}"]))
@@ -108,8 +108,8 @@ def main():
                 wall, cpu, memory = (statistics.median(column) for column in zip(*runs))
                 # A process starts with the memory of the one that made it.
                 shown = f"{memory / 1e6:7.1f}" if memory > floor else f"< {floor / 1e6:.0f}"
-                times = f"{memory / (written + sources):.2f} ×" if memory > floor else ""
-                print(f"{case:16} {name:12} {wall:8.4f} {cpu:8.4f} {shown:>7}   {written / 1e6:.1f} {times}", flush=True)
+                ratio = f"{memory / (written + sources):.2f} ×" if memory > floor else ""
+                print(f"{case:16} {name:12} {wall:8.4f} {cpu:8.4f} {shown:>7}   {written / 1e6:.1f} {ratio}", flush=True)
 
 
 if __name__ == "__main__":

@@ -66,11 +66,11 @@ fn main() -> ExitCode {
         "test" => test::Options::parse(options).map(test::run),
         "interop" => official::Options::parse(options).map(official::run),
         "python" => python::Options::parse(options).map(python::run),
-        "protoc" => protoc::Options::parse(options).map(protoc::run),
+        "protoc" => no_options(command, options).map(|()| protoc::run()),
         "instructions" => instructions::Options::parse(options).map(instructions::run),
         "protoc-compare" => protoc_compare::Options::parse(options).map(protoc_compare::run),
         "codegen-corpora" => codegen_corpora::Options::parse(options).map(codegen_corpora::run),
-        "conformance" => conformance::Options::parse(options).map(conformance::run),
+        "conformance" => no_options(command, options).map(|()| conformance::run()),
         "bench" => bench::Options::parse(options).map(bench::run),
         "help" | "--help" | "-h" => {
             println!("{USAGE}");
@@ -85,6 +85,13 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
         Err(message) => usage(&message),
+    }
+}
+
+fn no_options(command: &str, words: &[String]) -> Result<(), String> {
+    match words {
+        [] => Ok(()),
+        _ => Err(format!("{command} takes no options, not {}", words.join(" "))),
     }
 }
 

@@ -1,5 +1,6 @@
 //! Where things lie in the repository.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -78,6 +79,19 @@ pub(crate) fn files_below(folder: &Path) -> Result<Vec<PathBuf>, String> {
         }
     }
     Ok(found)
+}
+
+/// The entries of a list below the root, `ENTRY # REASON` a line, without their reasons. A line that starts with `#` is none.
+pub(crate) fn entries_with_reasons(list: &str) -> Result<BTreeSet<String>, String> {
+    let text =
+        std::fs::read_to_string(root().join(list)).map_err(|error| format!("cannot read {list}: {error}"))?;
+    let lines = text.lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
+    lines
+        .map(|line| match line.split_once(" # ") {
+            Some((entry, _)) => Ok(entry.trim().to_owned()),
+            None => Err(format!("{list}: no reason is given: {line}")),
+        })
+        .collect()
 }
 
 /// The triple of this machine, as rustc names it.

@@ -9,20 +9,8 @@ use crate::{process, project};
 
 const LIMIT: Duration = Duration::from_secs(1800);
 
-/// The options of `cargo xtask protoc`: there are none.
-pub(crate) struct Options;
-
-impl Options {
-    pub(crate) fn parse(words: &[String]) -> Result<Self, String> {
-        match words {
-            [] => Ok(Self),
-            _ => Err(format!("protoc takes no options, not {}", words.join(" "))),
-        }
-    }
-}
-
 /// `cargo xtask protoc`.
-pub(crate) fn run(_: Options) -> Result<(), String> {
+pub(crate) fn run() -> Result<(), String> {
     let program = build()?;
     println!("{}", program.display());
     Ok(())

@@ -23,6 +23,7 @@ use crate::{process, project};
 const BUILD_LIMIT: Duration = Duration::from_secs(1800);
 const GENERATE_LIMIT: Duration = Duration::from_secs(600);
 
+/// The files that cannot be built: `FILE # REASON` a line.
 const FAILURES: &str = "crates/codegen/tests/corpora-failures.txt";
 
 /// What `carom-codegen` says of files that the compiler refuses.
@@ -66,7 +67,7 @@ pub(crate) fn run(options: Options) -> Result<(), String> {
 /// The sample, which `cargo xtask test` builds: files of many packages with all that they import.
 pub(crate) fn sample() -> Result<String, String> {
     let root = google_protos()?;
-    let failing = listed()?;
+    let failing = project::entries_with_reasons(FAILURES)?;
     let files = groups::google_files(&root)?;
     let sample = groups::sample(&files, &failing, &root, SAMPLE)?;
     let workshop = Workshop::open("dev")?;
@@ -101,7 +102,7 @@ struct Tally {
 /// All files of all corpora, or of one.
 fn whole(only: Option<&str>) -> Result<String, String> {
     let tools = Tools::ensure(false)?;
-    let failing = listed()?;
+    let failing = project::entries_with_reasons(FAILURES)?;
     let workshop = Workshop::open("release")?;
     let corpora = corpora::all(&tools, false)?;
     if let Some(name) = only.filter(|name| corpora.iter().all(|corpus| corpus.name != *name)) {
@@ -154,19 +155,6 @@ fn build_corpus(
         workshop.forget("listed")?;
     }
     Ok(())
-}
-
-/// The files that cannot be built: `FILE # reason` a line.
-fn listed() -> Result<BTreeSet<String>, String> {
-    let path = project::root().join(FAILURES);
-    let text = fs::read_to_string(&path).map_err(|error| format!("cannot read {FAILURES}: {error}"))?;
-    let lines = text.lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
-    lines
-        .map(|line| match line.split_once(" # ") {
-            Some((file, _)) => Ok(file.trim().to_owned()),
-            None => Err(format!("{FAILURES}: no reason is given: {line}")),
-        })
-        .collect()
 }
 
 /// Where crates are made and built: a workspace of its own, because its members come and go.

@@ -25,20 +25,8 @@ const EDITION: &str = "2024";
 /// Fewer cases mean that a part of the suite did not run.
 const AT_LEAST: u32 = 6_000;
 
-/// The options of `cargo xtask conformance`: none.
-pub(crate) struct Options;
-
-impl Options {
-    pub(crate) fn parse(words: &[String]) -> Result<Self, String> {
-        match words {
-            [] => Ok(Self),
-            _ => Err(format!("conformance takes no options, not {}", words.join(" "))),
-        }
-    }
-}
-
 /// `cargo xtask conformance`.
-pub(crate) fn run(_: Options) -> Result<(), String> {
+pub(crate) fn run() -> Result<(), String> {
     Suite::obtain()?.run().map(|summary| note(&summary))
 }
 

@@ -23,6 +23,9 @@ use tools::Tools;
 use crate::console::{note, step};
 use crate::{process, project};
 
+/// The differences that are known: `corpus: file: what # REASON` a line.
+const DIFFERENCES: &str = "crates/protoc/tests/differences.txt";
+
 const RUN_LIMIT: Duration = Duration::from_secs(600);
 
 /// What is compared with: protoc 36 and grpcio-tools, what plugins make of our requests, buf.
@@ -110,7 +113,8 @@ fn compare(options: &Options) -> Result<String, String> {
     let tools = Tools::ensure(short)?;
     let scratch = project::cache().join("protoc-compare/out");
     let corpora = corpora::all(&tools, short)?;
-    let mut tally = Tally { listed: expected()?, compared: 0, wrong: Vec::new() };
+    let mut tally =
+        Tally { listed: project::entries_with_reasons(DIFFERENCES)?, compared: 0, wrong: Vec::new() };
     if options.wants("protoc") {
         step("Comparing with protoc and grpcio-tools");
         for corpus in &corpora {
@@ -153,20 +157,6 @@ fn compare(options: &Options) -> Result<String, String> {
     } else {
         Err(format!("{} of {compared} comparisons differ:\n{}", wrong.len(), wrong.join("\n")))
     }
-}
-
-/// The differences that are known, without their reasons: `corpus: file: what # reason`.
-fn expected() -> Result<BTreeSet<String>, String> {
-    let path = project::root().join("crates/protoc/tests/differences.txt");
-    let text =
-        fs::read_to_string(&path).map_err(|error| format!("cannot read {}: {error}", path.display()))?;
-    let lines = text.lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
-    lines
-        .map(|line| match line.split_once(" # ") {
-            Some((difference, _)) => Ok(difference.trim().to_owned()),
-            None => Err(format!("{}: no reason is given: {line}", path.display())),
-        })
-        .collect()
 }
 
 /// Everything that is compared of a batch, with what differs, if anything does.
