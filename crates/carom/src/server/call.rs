@@ -18,7 +18,7 @@ use crate::cancellation::{CancelCell, Cancelled};
 use crate::codec::{CompressionEncoding, decompress};
 use crate::streaming::MessageSource;
 use crate::transport::ConnectionInfo;
-use crate::transport::driver::server::inbox::Inbox;
+use crate::transport::driver::server::inbox::{Inbox, InboxReader};
 use crate::transport::driver::server::mailbox::{Command, Mailbox, UnaryAnswer};
 
 /// Takes calls of methods that no service has. It answers them from wherever it likes.
@@ -84,7 +84,7 @@ pub struct MessageReceiver {
 enum Source {
     /// The one message of a unary request, already decompressed.
     Whole(Option<Bytes>),
-    Inbox(Arc<Inbox>),
+    Inbox(InboxReader),
 }
 
 impl MessageReceiver {
@@ -103,6 +103,7 @@ impl MessageReceiver {
         encoding: Option<CompressionEncoding>,
         max_message_size: usize,
     ) -> Self {
+        let inbox = InboxReader::new(inbox);
         Self { source: Source::Inbox(inbox), encoding, max_message_size, compressed: false }
     }
 

@@ -155,22 +155,30 @@ async fn deeply_nested_messages() {
     siege.end(&Bounds { memory: 16 * MIB, cpu: Duration::from_secs(5) }).await;
 }
 
-/// Small messages for a stream that is not read, each in a buffer of its own with much that is read at once: a slice of
-/// each buffer must not keep the whole of it.
+/// Small messages for streams that are not read, each in a buffer of its own with much that is read at once: a slice of
+/// each buffer must not keep the whole of it, neither when many wait for one stream nor when one waits for each of many.
 #[tokio::test]
 async fn small_messages_that_hold_on_to_large_buffers() {
     let siege = Siege::begin().await;
     let mut attacker = Attacker::connect(siege.addr).await;
-    let deaf = [attacker.open("Deaf").await, attacker.open("Deaf").await];
-    let sum = attacker.open("Sum").await;
-    let mut batch = BytesMut::new();
-    put_frame(&mut batch, kind::DATA, 0, deaf[0], &message(0, b"1"));
-    put_frame(&mut batch, kind::DATA, 0, deaf[1], b"\0\0\0");
-    put_frame(&mut batch, kind::DATA, 0, deaf[1], b"\0\x01x");
-    for _ in 0..7 {
-        put_frame(&mut batch, kind::DATA, 0, sum, &message(0, &[9; 16_384 - 5]));
+    let mut deaf = Vec::new();
+    for _ in 0..80 {
+        deaf.push(attacker.open("Deaf").await);
     }
-    for _ in 0..400 {
+    let sum = attacker.open("Sum").await;
+    let mut much = BytesMut::new();
+    for _ in 0..7 {
+        put_frame(&mut much, kind::DATA, 0, sum, &message(0, &[9; 16_384 - 5]));
+    }
+    for i in 0..400 {
+        let mut batch = BytesMut::new();
+        put_frame(&mut batch, kind::DATA, 0, deaf[0], &message(0, b"1"));
+        put_frame(&mut batch, kind::DATA, 0, deaf[1], b"\0\0\0");
+        put_frame(&mut batch, kind::DATA, 0, deaf[1], b"\0\x01x");
+        if let Some(&other) = deaf[2..].get(i) {
+            put_frame(&mut batch, kind::DATA, 0, other, &message(0, b"1"));
+        }
+        batch.extend_from_slice(&much);
         assert!(attacker.write(&batch).await);
         // The windows are open again, and the next read is another one.
         let flowed = attacker.call("Say", b"done?").await;

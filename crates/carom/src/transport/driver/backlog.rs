@@ -1,4 +1,4 @@
-//! Messages that wait for a reader who is behind.
+//! Messages that wait for their reader.
 
 use std::collections::VecDeque;
 
@@ -8,39 +8,69 @@ use carom_wire::message::Message;
 /// Messages up to this size lie in the buffer that they were read into, with what came before and after them.
 const SLICES: usize = 16 * 1024;
 
-/// Watches over a queue of received messages. A message is a slice of what the socket gave at once, so a small one that
-/// stays holds on to a large buffer; a peer could make it hold many such buffers by a few bytes each. Messages that have
-/// to wait for longer than the next arrival are therefore copied, together. A reader who keeps up never causes a copy.
+/// Received messages of one call, in order.
+///
+/// A message is a slice of what the socket gave at once, so a small one that stays holds on to a large buffer; a peer could
+/// make it hold many such buffers by a few bytes each. Messages that are still here when more has been read are therefore
+/// copied, together. A reader who keeps up never causes a copy.
 #[derive(Debug, Default)]
 pub(crate) struct Backlog {
-    /// When the last messages came.
-    arrival: u64,
-    /// How many came then. Some of them may have been taken.
+    /// Most calls have one message: those need no queue.
+    first: Option<Message>,
+    more: VecDeque<Message>,
+    /// How many came since [`copy_out`](Self::copy_out). Some of them may have been taken.
     recent: usize,
 }
 
 impl Backlog {
-    /// A message is about to join `waiting` that was read as part of `arrival`.
-    pub(crate) fn on_message(&mut self, waiting: &mut VecDeque<Message>, arrival: u64) {
-        if self.arrival != arrival {
-            self.arrival = arrival;
-            let recent = self.recent.min(waiting.len());
-            self.recent = 0;
-            copy_together(waiting, recent);
-        }
+    pub(crate) fn push(&mut self, message: Message) {
         self.recent += 1;
+        if self.is_empty() {
+            self.first = Some(message);
+        } else {
+            self.more.push_back(message);
+        }
     }
-}
 
-/// Moves the last `count` messages, as far as they are small, into one allocation of their own.
-fn copy_together(waiting: &mut VecDeque<Message>, count: usize) {
-    let from = waiting.len() - count;
-    let small = |message: &&mut Message| (1..=SLICES).contains(&message.payload.len());
-    let total = waiting.iter_mut().skip(from).filter(small).map(|message| message.payload.len()).sum();
-    let mut own = BytesMut::with_capacity(total);
-    for message in waiting.iter_mut().skip(from).filter(small) {
-        own.extend_from_slice(&message.payload);
-        message.payload = own.split().freeze();
+    pub(crate) fn pop(&mut self) -> Option<Message> {
+        self.first.take().or_else(|| self.more.pop_front())
+    }
+
+    /// The message that [`pop`](Self::pop) would give if it is the only one, or was when it came.
+    pub(crate) fn first(&self) -> Option<&Message> {
+        self.first.as_ref()
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        usize::from(self.first.is_some()) + self.more.len()
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.first.is_none() && self.more.is_empty()
+    }
+
+    /// Moves all there is to `batch`, which is empty.
+    pub(crate) fn take_all(&mut self, batch: &mut VecDeque<Message>) {
+        debug_assert!(batch.is_empty(), "what was there before would come after");
+        std::mem::swap(&mut self.more, batch);
+        if let Some(first) = self.first.take() {
+            batch.push_front(first);
+        }
+    }
+
+    /// Gives small messages that came since this was last called, and are still here, an allocation of their own. To be
+    /// called when more has been read.
+    pub(crate) fn copy_out(&mut self) {
+        let older = self.len().saturating_sub(std::mem::take(&mut self.recent));
+        let small = |message: &Message| (1..=SLICES).contains(&message.payload.len());
+        let sizes = self.first.iter().chain(&self.more).skip(older).filter(|message| small(message));
+        let mut own = BytesMut::with_capacity(sizes.map(|message| message.payload.len()).sum());
+        for message in
+            self.first.iter_mut().chain(&mut self.more).skip(older).filter(|message| small(message))
+        {
+            own.extend_from_slice(&message.payload);
+            message.payload = own.split().freeze();
+        }
     }
 }
 

@@ -82,8 +82,8 @@ pub(crate) struct Driver<R: FnMut(ConnectionEvent)> {
     /// The inbox was seen and is left to fill for one round of the run queue.
     gathering: bool,
     read_size: usize,
-    /// Counts what the socket gave.
-    arrival: u64,
+    /// Calls that go on and whose messages had not been taken when they came.
+    unread: Vec<StreamKey>,
     /// Why reading or writing failed.
     broken: Option<io::Error>,
     report: R,
@@ -115,7 +115,7 @@ impl<R: FnMut(ConnectionEvent)> Driver<R> {
             spare: Vec::new(),
             gathering: false,
             read_size: MIN_READ,
-            arrival: 0,
+            unread: Vec::new(),
             unflushed: false,
             broken: None,
             report,
@@ -155,8 +155,9 @@ impl<R: FnMut(ConnectionEvent)> Driver<R> {
                     return true;
                 }
                 Poll::Ready(Ok(n)) => {
-                    progress = true;
-                    self.arrival += 1;
+                    if !std::mem::replace(&mut progress, true) {
+                        self.copy_out_unread();
+                    }
                     *budget = budget.saturating_sub(n);
                     if n == room {
                         self.read_size = (self.read_size * 2).min(MAX_READ);
@@ -253,7 +254,7 @@ impl<R: FnMut(ConnectionEvent)> Driver<R> {
         let mut state = open.call.lock();
         loop {
             match open.wire.next_message() {
-                Ok(Some(message)) => self.wakers.extend(state.receive_message(message, self.arrival)),
+                Ok(Some(message)) => self.wakers.extend(state.receive_message(message)),
                 Ok(None) => break,
                 Err(status) => {
                     drop(state);
@@ -265,6 +266,9 @@ impl<R: FnMut(ConnectionEvent)> Driver<R> {
             let awaited = !state.has_messages();
             let credit = state.take_credit();
             drop(state);
+            if !awaited && self.unread.last() != Some(&key) {
+                self.unread.push(key);
+            }
             if credit > 0 {
                 self.conn.release(key, credit);
             }
@@ -282,6 +286,15 @@ impl<R: FnMut(ConnectionEvent)> Driver<R> {
             self.conn.reset(key, ErrorCode::NO_ERROR);
         }
         self.forget(key);
+    }
+
+    /// What callers have not taken since the last turn shall not hold on to what was read then.
+    fn copy_out_unread(&mut self) {
+        for key in self.unread.drain(..) {
+            if let Some(open) = open_call(&mut self.open, key) {
+                open.call.lock().copy_out_messages();
+            }
+        }
     }
 
     /// Ends a call that cannot go on, and its stream.

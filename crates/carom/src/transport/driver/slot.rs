@@ -57,7 +57,8 @@ pub(crate) struct CallState {
     /// The slot is in its connection's inbox already.
     poked: bool,
     head: Option<ResponseHead>,
-    messages: Messages,
+    /// Came, and was not taken.
+    messages: Backlog,
     /// Bytes that the caller took and the peer may send again, not yet told to the connection.
     credit: usize,
     /// The caller waits for the end of the call alone, and takes its one message then.
@@ -97,14 +98,6 @@ struct Outgoing {
     /// What was sent is not kept any more.
     committed: bool,
     retried: bool,
-}
-
-/// Messages that came and were not taken. One is the common number.
-#[derive(Default)]
-struct Messages {
-    first: Option<Message>,
-    more: VecDeque<Message>,
-    backlog: Backlog,
 }
 
 #[derive(Default)]
@@ -188,7 +181,7 @@ impl CallSlot {
             place: Place::Unplaced,
             poked: false,
             head: None,
-            messages: Messages::default(),
+            messages: Backlog::default(),
             credit: 0,
             awaits_end: false,
             over: false,
@@ -265,7 +258,7 @@ impl CallSlot {
             let mut state = self.lock();
             let over = std::mem::take(&mut state.over);
             let wakers = state.finish(ended(status));
-            state.messages = Messages::default();
+            state.messages = Backlog::default();
             (wakers, if over { None } else { state.poke() })
         };
         wakers.into_iter().for_each(Waker::wake);
@@ -340,8 +333,7 @@ impl CallSlot {
         let _old;
         let mut state = self.lock();
         let connection = state.give_credit(std::mem::take(&mut batch.taken));
-        batch.messages.extend(state.messages.first.take());
-        batch.messages.append(&mut state.messages.more);
+        state.messages.take_all(&mut batch.messages);
         if batch.encoding.is_none()
             && let Some(head) = &state.head
         {
@@ -433,7 +425,7 @@ impl CallState {
 
     /// Whether messages wait for the caller.
     pub(super) fn has_messages(&self) -> bool {
-        self.messages.first.is_some() || !self.messages.more.is_empty()
+        !self.messages.is_empty()
     }
 
     /// The caller took `n` bytes. The connection to poke, if that is worth it.
@@ -453,7 +445,7 @@ impl CallState {
         if std::mem::replace(&mut self.awaits_end, true) {
             return None;
         }
-        let n = self.messages.first.as_ref().map(size)?;
+        let n = self.messages.first().map(size)?;
         self.give_credit(n)
     }
 
@@ -588,13 +580,17 @@ impl CallState {
         self.wakers.head.take()
     }
 
-    /// Adds a message that was read as part of `arrival`.
-    pub(super) fn receive_message(&mut self, message: Message, arrival: u64) -> Option<Waker> {
+    pub(super) fn receive_message(&mut self, message: Message) -> Option<Waker> {
         if self.awaits_end && !self.has_messages() {
             self.credit += size(&message);
         }
-        self.messages.push(message, arrival);
+        self.messages.push(message);
         self.wakers.message.take()
+    }
+
+    /// More was read: see [`Backlog::copy_out`].
+    pub(super) fn copy_out_messages(&mut self) {
+        self.messages.copy_out();
     }
 
     pub(super) fn take_credit(&mut self) -> usize {
@@ -622,21 +618,6 @@ impl Outgoing {
             return;
         }
         self.sent = 0;
-    }
-}
-
-impl Messages {
-    fn push(&mut self, message: Message, arrival: u64) {
-        if self.first.is_none() && self.more.is_empty() {
-            self.first = Some(message);
-        } else {
-            self.backlog.on_message(&mut self.more, arrival);
-            self.more.push_back(message);
-        }
-    }
-
-    fn pop(&mut self) -> Option<Message> {
-        self.first.take().or_else(|| self.more.pop_front())
     }
 }
 

@@ -64,8 +64,8 @@ pub(super) struct Calls {
     held: usize,
     share: Share,
     now: Instant,
-    /// Counts what the socket gave.
-    arrival: u64,
+    /// Calls that got messages for their inboxes since more was last read.
+    unread: Vec<StreamKey>,
     aborted: bool,
 }
 
@@ -139,7 +139,7 @@ impl Calls {
             held: 0,
             share,
             now,
-            arrival: 0,
+            unread: Vec::new(),
             aborted: false,
         }
     }
@@ -163,10 +163,23 @@ impl Calls {
         !self.ready.is_empty()
     }
 
+    /// More was read: what is still in inboxes shall not hold on to what was read before.
+    pub(super) fn copy_out_unread(&mut self) {
+        for key in self.unread.drain(..) {
+            if is_live(&self.slots, key)
+                && let Some(Call {
+                    work: Work::Running { inbox: Some(inbox), .. } | Work::Detached { inbox: Some(inbox), .. },
+                    ..
+                }) = &self.slots[key.index()].call
+            {
+                inbox.copy_out();
+            }
+        }
+    }
+
     /// Handles events until there are none or `budget` is used up. Says whether there were any.
     pub(super) fn run_events(&mut self, budget: &mut usize) -> bool {
         let mut any = false;
-        self.arrival += 1;
         while *budget > 0 {
             let Some(event) = self.conn.next_event(self.now) else { break };
             *budget -= 1;
@@ -236,6 +249,7 @@ impl Calls {
         self.ready = VecDeque::new();
         self.commands = Vec::new();
         self.woken = Vec::new();
+        self.unread = Vec::new();
         self.slots = Vec::new();
         self.heads = HeadCache::default();
         self.plans = Plans::default();
@@ -404,16 +418,14 @@ impl Calls {
         match &call.work {
             Work::Collecting(_) => self.collect(index),
             Work::Running { inbox: Some(inbox), .. } | Work::Detached { inbox: Some(inbox), .. } => {
-                loop {
-                    match call.machine.next_message() {
-                        Ok(Some(message)) => {
-                            call.held += memory::MESSAGE_COST;
-                            self.held += memory::MESSAGE_COST;
-                            inbox.push(message, self.arrival);
-                        }
-                        Ok(None) => break,
-                        Err(status) => return self.fail(index, status),
-                    }
+                let (count, result) = inbox.fill(|| call.machine.next_message());
+                call.held += count * memory::MESSAGE_COST;
+                self.held += count * memory::MESSAGE_COST;
+                if let Err(status) = result {
+                    return self.fail(index, status);
+                }
+                if count > 0 && self.unread.last() != Some(&call.key) {
+                    self.unread.push(call.key);
                 }
                 if call.machine.at_end() {
                     inbox.end();

@@ -12,7 +12,7 @@ use super::mailbox::{Command, Mailbox};
 use crate::transport::driver::backlog::Backlog;
 
 /// Received messages, still compressed, in order. What is not taken holds back flow-control credit, so at most a stream
-/// window (or one message, if larger) is in here.
+/// window (or one message, if larger) is in here and in the reader's hands.
 #[derive(Debug)]
 pub(crate) struct Inbox {
     key: StreamKey,
@@ -22,8 +22,7 @@ pub(crate) struct Inbox {
 
 #[derive(Debug, Default)]
 struct State {
-    messages: VecDeque<Message>,
-    backlog: Backlog,
+    messages: Backlog,
     /// How it ends after the messages.
     end: Option<Result<(), Status>>,
     reader: Option<Waker>,
@@ -41,6 +40,13 @@ pub(crate) struct Taken {
     pub(crate) bytes: usize,
 }
 
+impl Taken {
+    fn add(&mut self, message: &Message) {
+        self.messages += 1;
+        self.bytes += PREFIX_LEN + message.payload.len();
+    }
+}
+
 impl Inbox {
     pub(crate) fn new(key: StreamKey, mailbox: Arc<Mailbox>) -> Self {
         Self { key, mailbox, state: Mutex::default() }
@@ -50,23 +56,38 @@ impl Inbox {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn change(&self, change: impl FnOnce(&mut State)) {
-        let reader = {
+    fn change<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
+        let (result, reader) = {
             let mut state = self.lock();
-            change(&mut state);
-            state.reader.take()
+            (change(&mut state), state.reader.take())
         };
         if let Some(reader) = reader {
             reader.wake();
         }
+        result
     }
 
-    /// Adds a message that was read as part of `arrival`.
-    pub(crate) fn push(&self, message: Message, arrival: u64) {
+    /// Adds the messages that `next` gives, until it gives none. Returns how many, and the error that ended them.
+    pub(crate) fn fill(
+        &self,
+        mut next: impl FnMut() -> Result<Option<Message>, Status>,
+    ) -> (usize, Result<(), Status>) {
         self.change(|state| {
-            state.backlog.on_message(&mut state.messages, arrival);
-            state.messages.push_back(message);
-        });
+            let before = state.messages.len();
+            let result = loop {
+                match next() {
+                    Ok(Some(message)) => state.messages.push(message),
+                    Ok(None) => break Ok(()),
+                    Err(status) => break Err(status),
+                }
+            };
+            (state.messages.len() - before, result)
+        })
+    }
+
+    /// More was read: see [`Backlog::copy_out`].
+    pub(crate) fn copy_out(&self) {
+        self.lock().messages.copy_out();
     }
 
     /// Whether the reader has taken all that came.
@@ -86,7 +107,7 @@ impl Inbox {
         self.change(|state| {
             let complete = matches!(state.end, Some(Ok(())));
             if !(complete && state.messages.is_empty()) {
-                state.messages.clear();
+                state.messages = Backlog::default();
                 state.end = Some(Err(status));
             }
         });
@@ -104,37 +125,91 @@ impl Inbox {
         std::mem::take(&mut state.taken)
     }
 
-    /// The next message, by the reader. `None` after the last one.
-    pub(crate) fn poll_message(&self, cx: &mut Context<'_>) -> Poll<Result<Option<Message>, Status>> {
-        let message = {
-            let mut state = self.lock();
-            let Some(message) = state.messages.pop_front() else {
-                return match &state.end {
-                    Some(end) => Poll::Ready(end.clone().map(|()| None)),
-                    None => {
-                        if !state.reader.as_ref().is_some_and(|reader| reader.will_wake(cx.waker())) {
-                            state.reader = Some(cx.waker().clone());
-                        }
-                        Poll::Pending
-                    }
-                };
-            };
-            state.taken.messages += 1;
-            state.taken.bytes += PREFIX_LEN + message.payload.len();
-            if std::mem::replace(&mut state.attended, true) {
-                return Poll::Ready(Ok(Some(message)));
-            }
-            message
-        };
+    /// Sends word to the connection if there is news of what was taken, and it does not ask by itself.
+    fn tell(&self, mut state: MutexGuard<'_, State>) {
+        if state.taken == Taken::default() || std::mem::replace(&mut state.attended, true) {
+            return;
+        }
+        drop(state);
         // If the connection has ended there is nobody to give credit to.
         let _ = self.mailbox.push(Command::Release { key: self.key });
+    }
+
+    fn reject(&self, status: Status) {
+        self.fail(status.clone());
+        let _ = self.mailbox.push(Command::Fail { key: self.key, status });
+    }
+}
+
+impl State {
+    /// The reader took so much.
+    fn take(&mut self, taken: &mut Taken) {
+        let Taken { messages, bytes } = std::mem::take(taken);
+        self.taken.messages += messages;
+        self.taken.bytes += bytes;
+    }
+}
+
+/// The reading end of an inbox. Takes many small messages at once: their price is the lock.
+#[derive(Debug)]
+pub(crate) struct InboxReader {
+    inbox: Arc<Inbox>,
+    batch: VecDeque<Message>,
+    /// Messages of the batch that were given out and not told to the inbox.
+    taken: Taken,
+}
+
+impl InboxReader {
+    /// Fewer are taken one by one. A batch holds on to the buffer that it was read into, however slow the reader is, and so
+    /// many messages count for about as much as such a buffer.
+    const LEAST_BATCH: usize = 256;
+    /// The inbox is told of taken bytes in portions of this: a quarter of the smallest window that leaves room for it.
+    const PORTION: usize = 16 * 1024;
+
+    pub(crate) fn new(inbox: Arc<Inbox>) -> Self {
+        Self { inbox, batch: VecDeque::new(), taken: Taken::default() }
+    }
+
+    /// The next message. `None` after the last one.
+    #[inline]
+    pub(crate) fn poll_message(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Message>, Status>> {
+        let Some(message) = self.batch.pop_front() else { return self.poll_inbox(cx) };
+        self.taken.add(&message);
+        if self.taken.bytes >= Self::PORTION {
+            let mut state = self.inbox.lock();
+            state.take(&mut self.taken);
+            self.inbox.tell(state);
+        }
         Poll::Ready(Ok(Some(message)))
     }
 
-    /// Ends the call for a fault that the reader found in a message.
+    fn poll_inbox(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Message>, Status>> {
+        let mut state = self.inbox.lock();
+        if state.messages.len() >= Self::LEAST_BATCH {
+            state.messages.take_all(&mut self.batch);
+        }
+        let next = self.batch.pop_front().or_else(|| state.messages.pop());
+        if let Some(message) = &next {
+            self.taken.add(message);
+        }
+        state.take(&mut self.taken);
+        let result = match (next, &state.end) {
+            (Some(message), _) => Poll::Ready(Ok(Some(message))),
+            (None, Some(end)) => Poll::Ready(end.clone().map(|()| None)),
+            (None, None) => {
+                if !state.reader.as_ref().is_some_and(|reader| reader.will_wake(cx.waker())) {
+                    state.reader = Some(cx.waker().clone());
+                }
+                Poll::Pending
+            }
+        };
+        self.inbox.tell(state);
+        result
+    }
+
+    /// Ends the call for a fault that was found in a message.
     pub(crate) fn reject(&self, status: Status) {
-        self.fail(status.clone());
-        let _ = self.mailbox.push(Command::Fail { key: self.key, status });
+        self.inbox.reject(status);
     }
 }
 

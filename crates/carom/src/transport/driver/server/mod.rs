@@ -37,6 +37,8 @@ use crate::transport::io::IoStream;
 
 /// Events and handlers of one turn: some hundred microseconds of work at most, then other connections go on.
 const TURN_BUDGET: usize = 512;
+/// Events handled before handlers run.
+const EVENTS_AT_ONCE: usize = 128;
 /// Bytes read in one turn: frames that make no event are work too.
 const READ_BUDGET: usize = MAX_READ;
 /// Bytes that streams may move into the output before it is written.
@@ -136,16 +138,14 @@ impl ServerConnection {
             self.calls.set_now(now);
             let mut progress = false;
             if self.phase == Phase::Open {
-                progress |= self.calls.run_mailbox();
                 if std::mem::take(&mut self.behind) {
                     progress = true;
                 } else if let Some(read) = self.read(cx)? {
                     progress = true;
                     read_budget = read_budget.saturating_sub(read);
+                    self.calls.copy_out_unread();
                 }
-                progress |= self.calls.run_events(&mut budget);
-                self.behind = budget == 0;
-                progress |= self.calls.run_ready(&mut budget);
+                progress |= self.work(&mut budget);
                 self.go_on(&mut budget);
                 if self.calls.closed.is_some() {
                     self.phase = Phase::Closing;
@@ -178,6 +178,24 @@ impl ServerConnection {
                     return Poll::Pending;
                 }
                 now = clock::now();
+            }
+        }
+    }
+
+    /// Handles events, and lets the handlers that they wake run after each few of them: what a handler takes at once need
+    /// not be kept. Says whether there was anything to do.
+    fn work(&mut self, budget: &mut usize) -> bool {
+        let mut any = false;
+        loop {
+            let share = EVENTS_AT_ONCE.min(*budget);
+            let mut left = share;
+            any |= self.calls.run_events(&mut left);
+            *budget -= share - left;
+            self.behind = left == 0;
+            any |= self.calls.run_mailbox();
+            any |= self.calls.run_ready(budget);
+            if !self.behind || *budget == 0 {
+                return any;
             }
         }
     }
