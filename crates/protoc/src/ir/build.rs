@@ -1,7 +1,7 @@
 //! Syntax tree to linked form, first step: elements, numbers and names; nothing is looked up yet.
 
-use compact_str::{CompactString, format_compact};
 use foldhash::{HashSet, HashSetExt};
+use smol_str::{SmolStr, format_smolstr};
 
 use super::{
     Enum, EnumId, EnumValue, Extendee, Features, Field, FieldTokens, File, FileId, Import, Message,
@@ -624,13 +624,13 @@ fn add_synthetic_oneofs(fields: &mut [Field], oneofs: &mut Vec<Oneof>) {
     if !fields.iter().any(|field| field.proto3_optional) {
         return;
     }
-    let mut taken: HashSet<CompactString> = fields.iter().map(|field| field.name.clone()).collect();
+    let mut taken: HashSet<SmolStr> = fields.iter().map(|field| field.name.clone()).collect();
     taken.extend(oneofs.iter().map(|oneof| oneof.name.clone()));
     for field in fields.iter_mut().filter(|field| field.proto3_optional) {
         let mut name =
-            if field.name.starts_with('_') { field.name.clone() } else { format_compact!("_{}", field.name) };
+            if field.name.starts_with('_') { field.name.clone() } else { format_smolstr!("_{}", field.name) };
         while !taken.insert(name.clone()) {
-            name.insert(0, 'X');
+            name = format_smolstr!("X{name}");
         }
         field.oneof = Some(oneofs.len() as u32);
         oneofs.push(Oneof { name, name_token: field.at.name, options: Options::default() });

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use compact_str::CompactString;
+use smol_str::SmolStr;
 
 use super::{
     Field, FileId, Message, OptionMessage, OptionScalar, Pool, Range, Type, check::Checker,
@@ -162,7 +162,7 @@ pub(super) fn map_conflicts(pool: &Pool, file: FileId) -> Vec<(u32, String)> {
                 conflict(&inner.name, "nested message type");
             }
         }
-        let is_entry = |name: &&CompactString| entries.contains(&name.as_str());
+        let is_entry = |name: &&SmolStr| entries.contains(&name.as_str());
         message.fields.iter().map(|field| &field.name).filter(is_entry).for_each(|name| {
             conflict(name, "field");
         });

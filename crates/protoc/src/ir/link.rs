@@ -310,7 +310,7 @@ impl Linker<'_> {
                 let name = String::from_utf8_lossy(default);
                 if !default.first().is_some_and(|b| b.is_ascii_alphabetic() || *b == b'_') {
                     "Default value for an enum field must be an identifier.".to_owned()
-                } else if definition.values.iter().any(|value| value.name == name) {
+                } else if definition.values.iter().any(|value| value.name == *name) {
                     return;
                 } else {
                     format!("Enum type \"{}\" has no value named \"{name}\".", definition.full_name)

@@ -33,7 +33,7 @@ use std::{
     sync::{Arc, LazyLock},
 };
 
-use compact_str::CompactString;
+use smol_str::SmolStr;
 
 use crate::{
     ast::{Edition, ImportKind, Label, OptionAssign, OptionValue, Scalar, Span, Visibility},
@@ -258,7 +258,7 @@ const FIRST_CUSTOM: u32 = 1000;
 
 #[derive(Debug)]
 pub(crate) struct Message {
-    pub(crate) name: CompactString,
+    pub(crate) name: SmolStr,
     pub(crate) full_name: Arc<str>,
     pub(crate) name_token: u32,
     pub(crate) fields: Vec<Field>,
@@ -337,7 +337,7 @@ impl Type {
 
 #[derive(Debug)]
 pub(crate) struct Field {
-    pub(crate) name: CompactString,
+    pub(crate) name: SmolStr,
     pub(crate) full_name: Arc<str>,
     pub(crate) number: i32,
     pub(crate) label: Label,
@@ -392,7 +392,7 @@ pub(crate) struct Extendee {
 
 #[derive(Debug)]
 pub(crate) struct Oneof {
-    pub(crate) name: CompactString,
+    pub(crate) name: SmolStr,
     pub(crate) name_token: u32,
     pub(crate) options: Options,
 }
@@ -404,7 +404,7 @@ pub(crate) struct Enum {
     pub(crate) features: Features,
     /// The message that it stands in.
     pub(crate) nested_in: Option<MessageId>,
-    pub(crate) name: CompactString,
+    pub(crate) name: SmolStr,
     pub(crate) full_name: Arc<str>,
     pub(crate) name_token: u32,
     pub(crate) values: Vec<EnumValue>,
@@ -422,7 +422,7 @@ impl Enum {
 
 #[derive(Debug)]
 pub(crate) struct EnumValue {
-    pub(crate) name: CompactString,
+    pub(crate) name: SmolStr,
     pub(crate) number: i32,
     pub(crate) name_token: u32,
     pub(crate) number_token: u32,
@@ -445,7 +445,7 @@ pub(crate) struct Service {
 
 #[derive(Debug)]
 pub(crate) struct Method {
-    pub(crate) name: CompactString,
+    pub(crate) name: SmolStr,
     pub(crate) name_token: u32,
     pub(crate) input: MethodType,
     pub(crate) output: MethodType,

@@ -43,7 +43,7 @@ impl Default {
             Type::Enum(id) => {
                 let values = &pool.enumeration(id).values;
                 let value = match written {
-                    Some(_) => values.iter().find(|value| value.name == text),
+                    Some(_) => values.iter().find(|value| value.name == *text),
                     None => values.first(),
                 };
                 Self::Integer(value.map_or(0, |value| i128::from(value.number)))
