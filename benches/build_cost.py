@@ -3,9 +3,9 @@
 
     build_cost.py [RUNS]
 
-Makes two crates with the same server, on Carom (of this repository) and on tonic, without and with TLS and gzip, and builds
-each in release mode from clean, in turn; the medians of RUNS (3) are printed. Sources are fetched before. tonic needs a
-protoc in the path.
+Makes crates with the same server on Carom (of this repository) and on tonic and builds each in release mode from clean, in
+turn; the medians of RUNS (3) are printed. Each library is built with its client too, with what a server needs alone, and
+with TLS and gzip beside that. Sources are fetched before. tonic needs a protoc in the path.
 """
 import os
 import pathlib
@@ -45,6 +45,12 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {{
 }}
 """
 
+BUILD = """\
+fn main() {{
+    {crate_}::configure().build_client(false).compile_protos(&["helloworld.proto"], &["."]).unwrap();
+}}
+"""
+
 CAROM = {
     "main": MAIN.format(
         include='carom::include_proto!("helloworld");',
@@ -53,9 +59,14 @@ CAROM = {
         rest=", ..Default::default()",
         serve="carom::server::Server::builder().add_service(GreeterServer::new(Hello)).bind(address).serve().await?;",
     ),
-    "build": 'fn main() {\n    carom_codegen::compile_protos(&["helloworld.proto"], &["."]).unwrap();\n}\n',
-    "dependencies": lambda tls: f"""\
-carom = {{ path = "{ROOT}/crates/carom", default-features = false, features = {'["buffa", "tls", "gzip"]' if tls else '["buffa"]'} }}
+    "build": BUILD.format(crate_="carom_codegen"),
+    "features": {
+        "": '"client", "server", "buffa"',
+        "-server": '"server", "buffa"',
+        "-server-tls": '"server", "buffa", "tls", "gzip"',
+    },
+    "dependencies": lambda features: f"""\
+carom = {{ path = "{ROOT}/crates/carom", default-features = false, features = [{features}] }}
 buffa = "0.9"
 tokio = {{ version = "1", features = ["rt-multi-thread", "macros"] }}
 
@@ -72,9 +83,14 @@ TONIC = {
         rest="",
         serve="tonic::transport::Server::builder().add_service(GreeterServer::new(Hello)).serve(address).await?;",
     ),
-    "build": 'fn main() {\n    tonic_prost_build::compile_protos("helloworld.proto").unwrap();\n}\n',
-    "dependencies": lambda tls: f"""\
-tonic = {{ version = "0.14.9", features = {'["tls-ring", "tls-native-roots", "gzip"]' if tls else "[]"} }}
+    "build": BUILD.format(crate_="tonic_prost_build"),
+    "features": {
+        "": '"codegen", "router", "server", "channel"',
+        "-server": '"codegen", "router", "server"',
+        "-server-tls": '"codegen", "router", "server", "tls-ring", "gzip"',
+    },
+    "dependencies": lambda features: f"""\
+tonic = {{ version = "0.14.9", default-features = false, features = [{features}] }}
 tonic-prost = "0.14.9"
 prost = "0.14"
 tokio = {{ version = "1", features = ["rt-multi-thread", "macros"] }}
@@ -85,13 +101,13 @@ tonic-prost-build = "0.14.9"
 }
 
 
-def write(folder, kind, tls):
+def write(folder, kind, features):
     (folder / "src").mkdir(parents=True)
     shutil.copy(PROTO, folder / "helloworld.proto")
     (folder / "src/main.rs").write_text(kind["main"])
     (folder / "build.rs").write_text(kind["build"])
     head = '[package]\nname = "greeter"\nversion = "0.0.0"\nedition = "2024"\n\n[workspace]\n\n[dependencies]\n'
-    (folder / "Cargo.toml").write_text(head + kind["dependencies"](tls))
+    (folder / "Cargo.toml").write_text(head + kind["dependencies"](features))
     subprocess.run(["cargo", "fetch", "--quiet"], cwd=folder, check=True)
 
 
@@ -115,17 +131,17 @@ def main():
     with tempfile.TemporaryDirectory() as work:
         cases = []
         for name, kind in (("carom", CAROM), ("tonic", TONIC)):
-            for tls in (False, True):
-                folder = pathlib.Path(work) / f"{name}{'-tls' if tls else ''}"
-                write(folder, kind, tls)
+            for suffix, features in kind["features"].items():
+                folder = pathlib.Path(work) / f"{name}{suffix}"
+                write(folder, kind, features)
                 cases.append((folder, []))
         for _ in range(runs):
             for folder, figures in cases:
                 figures.append(build(folder))
-        print(f"{'server':12} {'wall s':>7} {'CPU s':>7} {'MB':>6} {'stripped MB':>12}")
+        print(f"{'server':17} {'wall s':>7} {'CPU s':>7} {'MB':>6} {'stripped MB':>12}")
         for folder, figures in cases:
             wall, cpu, whole, stripped = (statistics.median(column) for column in zip(*figures))
-            print(f"{folder.name:12} {wall:7.1f} {cpu:7.1f} {whole / 1e6:6.2f} {stripped / 1e6:12.2f}")
+            print(f"{folder.name:17} {wall:7.1f} {cpu:7.1f} {whole / 1e6:6.2f} {stripped / 1e6:12.2f}")
 
 
 if __name__ == "__main__":

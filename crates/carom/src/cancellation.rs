@@ -44,6 +44,7 @@ impl CancelCell {
     }
 
     /// Notes the end and wakes all who wait; the first reason stays.
+    #[cfg(feature = "server")]
     pub(crate) fn set(&self, reason: Cancelled) {
         let waiting = {
             let mut state = self.lock();

@@ -16,11 +16,13 @@
 //! together. Nothing on that path takes a lock, sends over a channel or starts a task.
 //!
 //! # Features
-//! `tls` (rustls), `gzip` (the `gzip` and `deflate` message encodings) and `buffa` (the codec of generated code) are on by
-//! default. `zstd` (the `zstd` message encoding, by the C library, which is compiled along) and `prost` (the codec of
-//! messages by prost) are not.
+//! `client`, `server`, `tls` (rustls), `gzip` (the `gzip` and `deflate` message encodings) and `buffa` (the codec of
+//! generated code) are on by default; a program that only serves, or only calls, builds in less time without the other.
+//! `zstd` (the `zstd` message encoding, by the C library, which is compiled along) and `prost` (the codec of messages by
+//! prost) are not.
 
 mod cancellation;
+#[cfg(feature = "client")]
 pub mod client;
 mod clock;
 pub mod codec;
@@ -29,6 +31,7 @@ mod extensions;
 mod interceptor;
 mod request;
 mod response;
+#[cfg(feature = "server")]
 pub mod server;
 mod streaming;
 pub mod transport;
@@ -38,6 +41,7 @@ pub use carom_wire::{Code, MetadataMap, MetadataValue, Status};
 pub use futures_core::Stream;
 
 pub use cancellation::{Cancellation, Cancelled};
+#[cfg(feature = "client")]
 pub use client::Channel;
 pub use codec::{Codec, CompressionEncoding, CompressionSwitch};
 pub use extensions::Extensions;

@@ -7,6 +7,7 @@ use carom_wire::MetadataMap;
 use carom_wire::call::RequestHead;
 use carom_wire::stream::StreamKey;
 use futures_core::Stream;
+#[cfg(feature = "tls")]
 use rustls_pki_types::CertificateDer;
 
 use crate::cancellation::{CancelCell, CancelSource, Cancellation};
@@ -153,6 +154,7 @@ impl<T> Request<T> {
 /// What a client asks of the call.
 impl<T> Request<T> {
     /// Sets options that the request does not say itself.
+    #[cfg(feature = "client")]
     pub(crate) fn default_options(
         &mut self,
         max_recv_message_size: Option<usize>,
@@ -252,6 +254,7 @@ impl<T> Request<T> {
     }
 
     /// The certificate chain that the client proved to hold (mutual TLS), leaf first.
+    #[cfg(feature = "tls")]
     pub fn peer_certs(&self) -> Option<Arc<Vec<CertificateDer<'static>>>> {
         self.connection()?.peer_certs.clone()
     }
@@ -280,11 +283,13 @@ impl<T> Request<T> {
 }
 
 impl RequestContext {
+    #[cfg(feature = "server")]
     pub(crate) fn received(origin: Origin) -> Self {
         Self { origin: Some(origin), ..Self::default() }
     }
 
     /// The metadata to send, and the options, of a client's request.
+    #[cfg(feature = "client")]
     pub(crate) fn into_outgoing(self) -> (MetadataMap, RequestOptions, Extensions) {
         let metadata = self.metadata.unwrap_or_default();
         (metadata, self.options.map(|options| *options).unwrap_or_default(), self.extensions)

@@ -120,6 +120,7 @@ impl<T> Response<T> {
         self.message_compressed
     }
 
+    #[cfg(feature = "server")]
     pub(crate) fn into_answer(self) -> Answer<T> {
         Answer {
             message: self.message,
@@ -132,6 +133,7 @@ impl<T> Response<T> {
 }
 
 /// A response taken apart for sending.
+#[cfg(feature = "server")]
 pub(crate) struct Answer<T> {
     pub(crate) message: T,
     pub(crate) metadata: MetadataMap,

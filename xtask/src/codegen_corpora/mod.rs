@@ -247,7 +247,7 @@ fn dependencies() -> Result<String, String> {
         fs::read_to_string(&path).map_err(|error| format!("cannot read {}: {error}", path.display()))?;
     let carom = root.join("crates/carom");
     let mut out = format!(
-        "[dependencies]\ncarom = {{ path = {:?}, default-features = false, features = [\"buffa\"] }}\n",
+        "[dependencies]\ncarom = {{ path = {:?}, default-features = false, features = [\"client\", \"server\", \"buffa\"] }}\n",
         carom.display().to_string()
     );
     let needed = [

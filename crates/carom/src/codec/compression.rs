@@ -116,9 +116,11 @@ impl CompressionSwitch {
 }
 
 /// A set of encodings, as a peer lists them in `grpc-accept-encoding`.
+#[cfg(feature = "server")]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Encodings(u8);
 
+#[cfg(feature = "server")]
 impl Encodings {
     /// Reads a list such as `identity, gzip`; unknown names are skipped.
     pub(crate) fn parse(list: &[u8]) -> Self {

@@ -13,7 +13,9 @@ use carom_wire::Status;
 #[cfg(feature = "buffa")]
 pub use self::buffa::BuffaCodec;
 pub use self::bytes::BytesCodec;
-pub(crate) use self::compression::{ACCEPT_ENCODING, Encodings, compress, decompress};
+#[cfg(feature = "server")]
+pub(crate) use self::compression::Encodings;
+pub(crate) use self::compression::{ACCEPT_ENCODING, compress, decompress};
 pub use self::compression::{CompressionEncoding, CompressionSwitch};
 #[cfg(feature = "prost")]
 pub use self::prost::ProstCodec;

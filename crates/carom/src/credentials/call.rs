@@ -28,6 +28,7 @@ pub trait CallCredentials: Send + Sync + 'static {
     fn metadata<'a>(&'a self, call: CallContext<'a>) -> MetadataFuture<'a>;
 }
 
+#[cfg(feature = "client")]
 impl<'a> CallContext<'a> {
     pub(crate) fn new(service_url: &'a str, method: &'a str) -> Self {
         Self { service_url, method }
@@ -36,6 +37,7 @@ impl<'a> CallContext<'a> {
 
 /// Credentials among what is asked of a call. They are never printed.
 #[derive(Clone)]
+#[cfg_attr(not(feature = "client"), expect(dead_code, reason = "nothing is sent"))]
 pub(crate) struct SharedCallCredentials(pub(crate) Arc<dyn CallCredentials>);
 
 impl fmt::Debug for SharedCallCredentials {

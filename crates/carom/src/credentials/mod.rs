@@ -1,25 +1,25 @@
 //! Who this side is and whom it trusts: certificates, keys and TLS settings.
 
 pub(crate) mod call;
-#[cfg(feature = "tls")]
+#[cfg(all(feature = "client", feature = "tls"))]
 mod client;
 #[cfg(feature = "tls")]
 mod error;
 #[cfg(feature = "tls")]
 mod pem;
-#[cfg(feature = "tls")]
+#[cfg(all(feature = "server", feature = "tls"))]
 mod server;
 
 pub use call::{CallContext, CallCredentials, MetadataFuture};
-#[cfg(feature = "tls")]
+#[cfg(all(feature = "client", feature = "tls"))]
 pub(crate) use client::ClientTls;
-#[cfg(feature = "tls")]
+#[cfg(all(feature = "client", feature = "tls"))]
 pub use client::ClientTlsConfig;
 #[cfg(feature = "tls")]
 pub use error::CredentialsError;
 #[cfg(feature = "tls")]
 pub use pem::{Certificate, Identity};
-#[cfg(feature = "tls")]
+#[cfg(all(feature = "server", feature = "tls"))]
 pub use server::ServerTlsConfig;
 
 /// The application protocol of HTTP/2 under TLS (RFC 9113 §3.2).

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+#[cfg(feature = "tls")]
 use rustls_pki_types::CertificateDer;
 
 /// The address of one end of a connection.
@@ -73,12 +74,19 @@ pub struct ConnectionInfo {
     /// Whether the connection is under TLS.
     pub tls: bool,
     /// The certificate chain that the peer proved to hold, leaf first; `None` without TLS or if it showed none.
+    #[cfg(feature = "tls")]
     pub peer_certs: Option<Arc<Vec<CertificateDer<'static>>>>,
 }
 
 impl ConnectionInfo {
     /// Facts of a connection without TLS.
     pub fn new(peer: PeerAddr, local: PeerAddr) -> Self {
-        Self { peer, local, tls: false, peer_certs: None }
+        Self {
+            peer,
+            local,
+            tls: false,
+            #[cfg(feature = "tls")]
+            peer_certs: None,
+        }
     }
 }

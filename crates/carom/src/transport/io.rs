@@ -41,6 +41,7 @@ impl fmt::Debug for Socket {
 }
 
 impl Socket {
+    #[cfg(feature = "client")]
     pub(crate) fn peer_addr(&self) -> io::Result<PeerAddr> {
         match self {
             Self::Tcp(stream) => stream.peer_addr().map(PeerAddr::Tcp),
@@ -71,7 +72,7 @@ impl Socket {
     }
 
     /// The TCP socket, if it is one: the only kind whose bytes can be looked at without taking them.
-    #[cfg(feature = "tls")]
+    #[cfg(all(feature = "server", feature = "tls"))]
     pub(crate) fn tcp(&self) -> Option<&TcpStream> {
         match self {
             Self::Tcp(stream) => Some(stream),

@@ -37,6 +37,7 @@ impl Backlog {
     }
 
     /// The message that [`pop`](Self::pop) would give if it is the only one, or was when it came.
+    #[cfg(feature = "client")]
     pub(crate) fn first(&self) -> Option<&Message> {
         self.first.as_ref()
     }
