@@ -14,13 +14,17 @@ use crate::{
 };
 
 const CARGO_LIMIT: Duration = Duration::from_secs(1800);
+/// Parts of `carom` that have to do without the others.
+const FEATURES: [&str; 4] = ["client", "server", "client,tls", "server,tls"];
+
 const PYTEST_LIMIT: Duration = Duration::from_secs(900);
 
 type Step = fn(&mut State) -> Result<String, String>;
 
 /// The steps in their order: cheap ones first, so that a slip shows early.
-const STEPS: [(&str, Step); 13] = [
+const STEPS: [(&str, Step); 14] = [
     ("format", format),
+    ("locks", locks),
     ("rules", |_| rules::check()),
     ("clippy", clippy),
     ("docs", docs),
@@ -127,12 +131,29 @@ fn format(_: &mut State) -> Result<String, String> {
     Ok("all sources are formatted".to_owned())
 }
 
+/// The lock files of those packages are only looked at where they are built, which for a peer may be nowhere.
+fn locks(_: &mut State) -> Result<String, String> {
+    let manifests = excluded_manifests();
+    for manifest in &manifests {
+        let mut metadata =
+            cargo(&["metadata", "--quiet", "--format-version", "1", "--locked", "--manifest-path"]);
+        quietly(metadata.arg(manifest), CARGO_LIMIT).map_err(|reason| {
+            format!("{reason}\ncargo update --workspace in its folder mends a lock file")
+        })?;
+    }
+    Ok(format!("{} lock files of packages outside the workspace", manifests.len()))
+}
+
 fn clippy(_: &mut State) -> Result<String, String> {
     ensure_component("clippy", "clippy")?;
     show(
         &mut cargo(&["clippy", "--quiet", "--workspace", "--all-targets", "--", "-D", "warnings"]),
         CARGO_LIMIT,
     )?;
+    for features in FEATURES {
+        let mut alone = cargo(&["clippy", "--quiet", "--package", "carom", "--no-default-features"]);
+        show(alone.args(["--features", features, "--", "-D", "warnings"]), CARGO_LIMIT)?;
+    }
     Ok("no warnings".to_owned())
 }
 
