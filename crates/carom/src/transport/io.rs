@@ -182,6 +182,13 @@ impl IoStream {
     ) -> Poll<io::Result<usize>> {
         /// What one system call takes at most; far below the kernel's limit of 1024, to keep the array on the stack.
         const MAX_SLICES: usize = 64;
+        let first = buf.chunk();
+        if first.len() == buf.remaining() {
+            // The usual case. To write one slice costs the kernel less than to gather it.
+            let written = ready!(Pin::new(self).poll_write(cx, first))?;
+            buf.advance(written);
+            return Poll::Ready(Ok(written));
+        }
         let mut slices = [IoSlice::new(&[]); MAX_SLICES];
         let count = buf.chunks_vectored(&mut slices);
         let written = ready!(Pin::new(self).poll_write_vectored(cx, &slices[..count]))?;

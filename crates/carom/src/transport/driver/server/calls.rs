@@ -105,6 +105,34 @@ enum Work {
     Answered,
 }
 
+impl Call {
+    /// Ends someone's work on the call, if there is anyone.
+    fn dismiss(&mut self, reason: Cancelled) {
+        // The messages end first, so that whoever hears of the end finds it there too.
+        if let Work::Running { inbox: Some(inbox), .. } | Work::Detached { inbox: Some(inbox), .. } =
+            &self.work
+        {
+            inbox.fail(match reason {
+                Cancelled::DeadlineExceeded => deadline_exceeded(),
+                Cancelled::ByPeer => Status::cancelled("the client cancelled the call"),
+                Cancelled::ConnectionLost => Status::cancelled("the connection was lost"),
+                Cancelled::ServerShutdown => Status::unavailable("the server is shutting down"),
+                Cancelled::ResourceExhausted => Status::resource_exhausted(memory::TAKEN_BACK),
+                Cancelled::Finished => Status::cancelled("the call has ended"),
+            });
+        }
+        for watcher in self.watchers.drain(..) {
+            watcher.set(reason);
+        }
+        match std::mem::replace(&mut self.work, Work::Answered) {
+            // A handler's destructors are its own code.
+            Work::Running { task, .. } => drop(guard(&self.head, || drop(task))),
+            Work::Detached { responder, .. } => responder.ended(reason),
+            Work::Collecting(_) | Work::Answered => {}
+        }
+    }
+}
+
 impl Calls {
     /// Steps of one call before others get their turn.
     const STEPS_A_TURN: usize = 32;
@@ -650,17 +678,17 @@ impl Calls {
         let Some(call) = self.slots[index].call.as_mut() else { return };
         self.held -= std::mem::take(&mut call.held);
         call.admission = None;
-        let work = std::mem::replace(&mut call.work, Work::Answered);
-        let watchers = std::mem::take(&mut call.watchers);
-        dismiss(&call.head, work, watchers, reason);
+        call.dismiss(reason);
     }
 
     /// The stream is gone.
     fn remove(&mut self, index: usize, reason: Cancelled) {
-        if let Some(call) = self.slots[index].call.take() {
+        let slot = &mut self.slots[index];
+        if let Some(call) = &mut slot.call {
             self.live -= 1;
             self.held -= call.held;
-            dismiss(&call.head, call.work, call.watchers, reason);
+            call.dismiss(reason);
+            slot.call = None;
         }
     }
 
@@ -686,30 +714,6 @@ impl Calls {
 
 fn is_live(slots: &[Slot], key: StreamKey) -> bool {
     slots.get(key.index()).and_then(|slot| slot.call.as_ref()).is_some_and(|call| call.key == key)
-}
-
-/// Ends someone's work on a call.
-fn dismiss(head: &RequestHead, work: Work, watchers: Vec<Arc<CancelCell>>, reason: Cancelled) {
-    // The messages end first, so that whoever hears of the end finds it there too.
-    if let Work::Running { inbox: Some(inbox), .. } | Work::Detached { inbox: Some(inbox), .. } = &work {
-        inbox.fail(match reason {
-            Cancelled::DeadlineExceeded => deadline_exceeded(),
-            Cancelled::ByPeer => Status::cancelled("the client cancelled the call"),
-            Cancelled::ConnectionLost => Status::cancelled("the connection was lost"),
-            Cancelled::ServerShutdown => Status::unavailable("the server is shutting down"),
-            Cancelled::ResourceExhausted => Status::resource_exhausted(memory::TAKEN_BACK),
-            Cancelled::Finished => Status::cancelled("the call has ended"),
-        });
-    }
-    for watcher in watchers {
-        watcher.set(reason);
-    }
-    match work {
-        // A handler's destructors are its own code.
-        Work::Running { task, .. } => drop(guard(head, || drop(task))),
-        Work::Detached { responder, .. } => responder.ended(reason),
-        Work::Collecting(_) | Work::Answered => {}
-    }
 }
 
 /// A time, longer or shorter by up to a tenth. `random` is from 0 to 1.
