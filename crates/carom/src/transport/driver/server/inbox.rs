@@ -56,15 +56,15 @@ impl Inbox {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn change<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
-        let (result, reader) = {
+    fn change(&self, change: impl FnOnce(&mut State)) {
+        let reader = {
             let mut state = self.lock();
-            (change(&mut state), state.reader.take())
+            change(&mut state);
+            state.reader.take()
         };
         if let Some(reader) = reader {
             reader.wake();
         }
-        result
     }
 
     /// Adds the messages that `next` gives, until it gives none. Returns how many, and the error that ended them.
@@ -72,7 +72,8 @@ impl Inbox {
         &self,
         mut next: impl FnMut() -> Result<Option<Message>, Status>,
     ) -> (usize, Result<(), Status>) {
-        self.change(|state| {
+        let (count, result, reader) = {
+            let mut state = self.lock();
             let before = state.messages.len();
             let result = loop {
                 match next() {
@@ -81,8 +82,14 @@ impl Inbox {
                     Err(status) => break Err(status),
                 }
             };
-            (state.messages.len() - before, result)
-        })
+            let count = state.messages.len() - before;
+            // Most of a large message's data ends no message: a reader that is woken for it finds nothing.
+            (count, result, state.reader.take_if(|_| count > 0))
+        };
+        if let Some(reader) = reader {
+            reader.wake();
+        }
+        (count, result)
     }
 
     /// More was read: see [`Backlog::copy_out`].

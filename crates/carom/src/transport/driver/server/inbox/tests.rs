@@ -1,5 +1,6 @@
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll, Wake, Waker};
 
 use bytes::Bytes;
 use carom_wire::message::{Message, PREFIX_LEN};
@@ -100,6 +101,23 @@ fn many_small_messages_are_taken_together_and_told_of_by_and_by() {
     let rest = inbox.taken();
     assert_eq!((told.messages + rest.messages, told.bytes + rest.bytes), (2000, 2000 * 15));
     assert!(told.messages > rest.messages);
+}
+
+#[test]
+fn data_without_the_end_of_a_message_wakes_nobody() {
+    struct Woken(AtomicBool);
+    impl Wake for Woken {
+        fn wake(self: Arc<Self>) {
+            self.0.store(true, Ordering::Relaxed);
+        }
+    }
+    let (inbox, mut reader, _mailbox) = inbox();
+    let woken = Arc::new(Woken(AtomicBool::new(false)));
+    assert!(reader.poll_message(&mut Context::from_waker(&Waker::from(Arc::clone(&woken)))).is_pending());
+    fill(&inbox, &[]);
+    assert!(!woken.0.load(Ordering::Relaxed));
+    fill(&inbox, &["whole"]);
+    assert!(woken.0.load(Ordering::Relaxed));
 }
 
 #[test]
