@@ -1,5 +1,6 @@
-"""How a process ends while calls and servers are at work, and how it is interrupted."""
+"""How a process ends while calls and servers are at work, how it is interrupted, and what it costs the system."""
 
+import platform
 import subprocess
 import sys
 
@@ -61,3 +62,26 @@ os._exit(0)
 """
     )
     assert ended.stdout.strip() == "interrupted", ended.stderr
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="glibc's allocator is meant")
+def test_copies_of_large_messages_find_memory_that_is_there():
+    # As many copies as a handler, protobuf and the call path make of a message of 1 MiB, all given back together. Without
+    # what the package does at its start, the pages of all come from the system again each time, some 1,500 faults.
+    ended = run(
+        """
+import resource
+
+def faults(times):
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    for _ in range(times):
+        copies = [b"x" * (1024 * 1024) for _ in range(6)]
+        del copies
+    return (resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before) // times
+
+faults(20)
+print(faults(50))
+server.stop(0)
+"""
+    )
+    assert int(ended.stdout) < 150, ended.stderr
