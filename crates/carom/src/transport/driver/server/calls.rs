@@ -105,13 +105,21 @@ enum Work {
     Answered,
 }
 
+impl Work {
+    /// Where the messages of a stream are handed over.
+    fn inbox(&self) -> Option<&Arc<Inbox>> {
+        match self {
+            Self::Running { inbox, .. } | Self::Detached { inbox, .. } => inbox.as_ref(),
+            Self::Collecting(_) | Self::Answered => None,
+        }
+    }
+}
+
 impl Call {
     /// Ends someone's work on the call, if there is anyone.
     fn dismiss(&mut self, reason: Cancelled) {
         // The messages end first, so that whoever hears of the end finds it there too.
-        if let Work::Running { inbox: Some(inbox), .. } | Work::Detached { inbox: Some(inbox), .. } =
-            &self.work
-        {
+        if let Some(inbox) = self.work.inbox() {
             inbox.fail(match reason {
                 Cancelled::DeadlineExceeded => deadline_exceeded(),
                 Cancelled::ByPeer => Status::cancelled("the client cancelled the call"),
@@ -193,13 +201,9 @@ impl Calls {
 
     /// More was read: what is still in inboxes shall not hold on to what was read before.
     pub(super) fn copy_out_unread(&mut self) {
-        for key in self.unread.drain(..) {
-            if is_live(&self.slots, key)
-                && let Some(Call {
-                    work: Work::Running { inbox: Some(inbox), .. } | Work::Detached { inbox: Some(inbox), .. },
-                    ..
-                }) = &self.slots[key.index()].call
-            {
+        let live = self.unread.drain(..).filter(|&key| is_live(&self.slots, key));
+        for call in live.filter_map(|key| self.slots[key.index()].call.as_ref()) {
+            if let Some(inbox) = call.work.inbox() {
                 inbox.copy_out();
             }
         }
@@ -443,25 +447,23 @@ impl Calls {
         call.held += data.len();
         self.held += data.len();
         call.machine.on_data(data, end_stream);
-        match &call.work {
-            Work::Collecting(_) => self.collect(index),
-            Work::Running { inbox: Some(inbox), .. } | Work::Detached { inbox: Some(inbox), .. } => {
-                let (count, result) = inbox.fill(|| call.machine.next_message());
-                call.held += count * memory::MESSAGE_COST;
-                self.held += count * memory::MESSAGE_COST;
-                if let Err(status) = result {
-                    return self.fail(index, status);
-                }
-                if count > 0 && self.unread.last() != Some(&call.key) {
-                    self.unread.push(call.key);
-                }
-                if call.machine.at_end() {
-                    inbox.end();
-                } else {
-                    self.conn.expect(call.key, call.machine.wanted(), inbox.is_empty());
-                }
-            }
-            Work::Running { .. } | Work::Detached { .. } | Work::Answered => {}
+        if matches!(call.work, Work::Collecting(_)) {
+            return self.collect(index);
+        }
+        let Some(inbox) = call.work.inbox() else { return };
+        let (count, result) = inbox.fill(|| call.machine.next_message());
+        call.held += count * memory::MESSAGE_COST;
+        self.held += count * memory::MESSAGE_COST;
+        if let Err(status) = result {
+            return self.fail(index, status);
+        }
+        if count > 0 && self.unread.last() != Some(&call.key) {
+            self.unread.push(call.key);
+        }
+        if call.machine.at_end() {
+            inbox.end();
+        } else {
+            self.conn.expect(call.key, call.machine.wanted(), inbox.is_empty());
         }
     }
 
@@ -647,9 +649,7 @@ impl Calls {
     /// Ends a call with an error, and its work with it.
     fn fail(&mut self, index: usize, status: Status) {
         let Some(call) = self.slots[index].call.as_mut() else { return };
-        if let Work::Running { inbox: Some(inbox), .. } | Work::Detached { inbox: Some(inbox), .. } =
-            &call.work
-        {
+        if let Some(inbox) = call.work.inbox() {
             inbox.fail(status.clone());
         }
         call.machine.send_status(&mut self.conn, call.key, Some(status), MetadataMap::new());

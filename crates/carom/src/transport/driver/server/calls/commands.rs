@@ -47,9 +47,7 @@ impl Calls {
                 _ => call.watchers.push(cell),
             },
             Command::Release { .. } => {
-                if let Work::Running { inbox: Some(inbox), .. } | Work::Detached { inbox: Some(inbox), .. } =
-                    &call.work
-                {
+                if let Some(inbox) = call.work.inbox() {
                     let taken = inbox.taken();
                     self.held -= call.let_go(taken);
                     conn.release(key, taken.bytes);
