@@ -14,6 +14,7 @@
 //! * [`message`], [`metadata`], [`status`], [`timeout`] are gRPC's own wire forms.
 
 pub mod call;
+mod chunks;
 pub mod conn;
 pub mod frame;
 pub mod hpack;

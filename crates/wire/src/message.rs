@@ -1,10 +1,11 @@
 //! Length-prefixed messages in a stream of bytes (gRPC over HTTP/2, "Length-Prefixed-Message").
 
-use std::collections::VecDeque;
 use std::fmt;
 use std::mem;
 
 use bytes::{Buf, Bytes, BytesMut};
+
+use crate::chunks::Chunks;
 
 /// The bytes in front of each message: one of flags, four of length.
 pub const PREFIX_LEN: usize = 5;
@@ -64,11 +65,10 @@ impl std::error::Error for FramingError {}
 #[derive(Debug)]
 pub struct Deframer {
     max: usize,
-    /// The bytes that come next, then those after, then those that were too few to keep by reference.
+    /// The bytes that come next, then those after.
     front: Bytes,
-    rest: VecDeque<Bytes>,
-    tail: BytesMut,
-    /// Bytes in the three above.
+    rest: Chunks,
+    /// Bytes in the two above.
     queued: usize,
     state: State,
 }
@@ -92,8 +92,7 @@ impl Deframer {
         Self {
             max: max_message_size,
             front: Bytes::new(),
-            rest: VecDeque::new(),
-            tail: BytesMut::new(),
+            rest: Chunks::default(),
             queued: 0,
             state: State::Prefix,
         }
@@ -111,12 +110,9 @@ impl Deframer {
         }
         self.queued += data.len();
         if data.len() <= SMALL_CHUNK {
-            self.tail.extend_from_slice(&data);
+            self.rest.push_copy(&data);
         } else {
-            if !self.tail.is_empty() {
-                self.rest.push_back(self.tail.split().freeze());
-            }
-            self.rest.push_back(data);
+            self.rest.push(data);
         }
     }
 
@@ -241,10 +237,7 @@ impl Deframer {
     /// While anything is queued, the front chunk is not empty.
     fn refill(&mut self) {
         if self.front.is_empty() && self.queued > 0 {
-            self.front = match self.rest.pop_front() {
-                Some(chunk) => chunk,
-                None => self.tail.split().freeze(),
-            };
+            self.front = self.rest.take(usize::MAX);
         }
     }
 }

@@ -1,8 +1,7 @@
-use std::collections::VecDeque;
-
 use bytes::{Bytes, BytesMut};
 
 use super::{Fields, window::SendWindow};
+use crate::chunks::Chunks;
 
 /// Bytes to be sent: handed over, or lent by whoever wants to use their buffer again. What is lent is copied, and so is
 /// what is small; the rest is sent from where it lies.
@@ -72,10 +71,9 @@ impl<'a> From<&'a [u8]> for Payload<'a> {
 pub(crate) struct SendHalf {
     pub(crate) state: SendState,
     pub(crate) window: SendWindow,
-    /// Data not yet framed, in order: large pieces as they are, small ones together.
-    queue: VecDeque<Bytes>,
-    /// What comes after `queue`: small pieces still growing.
-    tail: BytesMut,
+    /// Data not yet framed.
+    queue: Chunks,
+    /// Bytes in `queue`.
     queued: usize,
     /// What ends the stream once the queue is empty.
     pub(crate) ending: Option<Ending>,
@@ -108,8 +106,7 @@ impl SendHalf {
         Self {
             state: SendState::Idle,
             window: SendWindow::new(window),
-            queue: VecDeque::new(),
-            tail: BytesMut::new(),
+            queue: Chunks::default(),
             queued: 0,
             ending: None,
             scheduled: false,
@@ -121,13 +118,8 @@ impl SendHalf {
     pub(crate) fn push(&mut self, data: Payload<'_>) {
         self.queued += data.len();
         match data.into_large() {
-            Ok(large) => {
-                if !self.tail.is_empty() {
-                    self.queue.push_back(self.tail.split().freeze());
-                }
-                self.queue.push_back(large);
-            }
-            Err(small) => self.tail.extend_from_slice(small.as_slice()),
+            Ok(large) => self.queue.push(large),
+            Err(small) => self.queue.push_copy(small.as_slice()),
         }
     }
 
@@ -148,12 +140,7 @@ impl SendHalf {
 
     /// Takes up to `n` bytes off the front piece.
     pub(crate) fn take(&mut self, n: usize) -> Bytes {
-        let piece = match self.queue.front_mut() {
-            Some(front) if front.len() <= n => self.queue.pop_front().unwrap_or_default(),
-            Some(front) => front.split_to(n),
-            None if self.tail.len() <= n => self.tail.split().freeze(),
-            None => self.tail.split_to(n).freeze(),
-        };
+        let piece = self.queue.take(n);
         self.queued -= piece.len();
         self.looks = 0;
         piece
@@ -161,8 +148,7 @@ impl SendHalf {
 
     /// Drops everything that has not been written.
     pub(crate) fn discard(&mut self) {
-        self.queue = VecDeque::new();
-        self.tail = BytesMut::new();
+        self.queue = Chunks::default();
         self.queued = 0;
         self.ending = None;
     }

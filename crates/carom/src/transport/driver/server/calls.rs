@@ -118,6 +118,9 @@ impl Work {
 impl Call {
     /// Ends someone's work on the call, if there is anyone.
     fn dismiss(&mut self, reason: Cancelled) {
+        if matches!(self.work, Work::Answered) {
+            return;
+        }
         // The messages end first, so that whoever hears of the end finds it there too.
         if let Some(inbox) = self.work.inbox() {
             inbox.fail(match reason {
@@ -129,7 +132,7 @@ impl Call {
                 Cancelled::Finished => Status::cancelled("the call has ended"),
             });
         }
-        for watcher in self.watchers.drain(..) {
+        for watcher in std::mem::take(&mut self.watchers) {
             watcher.set(reason);
         }
         match std::mem::replace(&mut self.work, Work::Answered) {
