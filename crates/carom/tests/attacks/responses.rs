@@ -147,26 +147,36 @@ async fn data_without_end_for_who_does_not_read() {
     siege.end(&Bounds { memory: 4 * MIB, cpu: Duration::from_secs(3) }).await;
 }
 
-/// Small messages, each of which lies in a buffer with much that is thrown away.
+/// Small messages, each of which lies in a buffer with much that is thrown away: many for one call that is not read, and one
+/// for each of many.
 #[tokio::test]
 async fn small_messages_that_hold_on_to_large_buffers() {
     let siege = Siege::begin().await;
     let (channel, mut peer, _listener) = meet(&siege).await;
-    let unread = stream_of_responses(&channel);
-    let unread_stream = peer.called().await;
-    peer.head(unread_stream).await;
+    let (mut unread, mut unread_streams) = (Vec::new(), Vec::new());
+    for _ in 0..60 {
+        unread.push(stream_of_responses(&channel));
+        let stream = peer.called().await;
+        peer.head(stream).await;
+        unread_streams.push(stream);
+    }
     // A call that has ended: what comes for it is dropped.
     drop(stream_of_responses(&channel));
     let ended = call(&channel);
     let ended_stream = peer.called().await;
     peer.frame(kind::RST_STREAM, 0, ended_stream, &ErrorCode::CANCEL.0.to_be_bytes()).await;
     assert_eq!(code(ended).await, Code::Cancelled);
-    let mut batch = BytesMut::new();
-    put_frame(&mut batch, kind::DATA, 0, unread_stream, &message(0, b"1"));
+    let mut much = BytesMut::new();
     for _ in 0..16 {
-        put_frame(&mut batch, kind::DATA, 0, ended_stream, &[0; 16_384]);
+        put_frame(&mut much, kind::DATA, 0, ended_stream, &[0; 16_384]);
     }
-    for _ in 0..200 {
+    for i in 0..200 {
+        let mut batch = BytesMut::new();
+        put_frame(&mut batch, kind::DATA, 0, unread_streams[0], &message(0, b"1"));
+        if let Some(&other) = unread_streams[1..].get(i) {
+            put_frame(&mut batch, kind::DATA, 0, other, &message(0, b"1"));
+        }
+        batch.extend_from_slice(&much);
         assert!(peer.write(&batch).await);
     }
     siege.hold(&Bounds { memory: 4 * MIB, cpu: Duration::from_secs(4) }).await;
