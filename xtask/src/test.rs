@@ -131,7 +131,7 @@ fn format(_: &mut State) -> Result<String, String> {
     Ok("all sources are formatted".to_owned())
 }
 
-/// The lock files of those packages are only looked at where they are built, which for a peer may be nowhere.
+/// The lock files of packages outside the workspace are only looked at where they are built, which for a peer may be nowhere.
 fn locks(_: &mut State) -> Result<String, String> {
     let manifests = excluded_manifests();
     for manifest in &manifests {

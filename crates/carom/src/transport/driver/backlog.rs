@@ -3,7 +3,16 @@
 use std::collections::VecDeque;
 
 use bytes::BytesMut;
-use carom_wire::message::Message;
+use carom_wire::message::{Message, PREFIX_LEN};
+
+/// A reader that has taken messages together tells of what it used of them in portions of this many bytes: a quarter of the
+/// smallest window that leaves room for it.
+pub(crate) const CREDIT_PORTION: usize = 16 * 1024;
+
+/// What a message took of the window.
+pub(crate) fn size(message: &Message) -> usize {
+    PREFIX_LEN + message.payload.len()
+}
 
 /// Messages up to this size lie in the buffer that they were read into, with what came before and after them.
 const SLICES: usize = 16 * 1024;

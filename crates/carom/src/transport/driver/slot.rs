@@ -12,12 +12,12 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use carom_wire::call::{Ended, ResponseHead};
-use carom_wire::message::{Message, PREFIX_LEN};
+use carom_wire::message::Message;
 use carom_wire::stream::StreamKey;
 use carom_wire::{MetadataMap, Status};
 use smallvec::SmallVec;
 
-use super::backlog::Backlog;
+use super::backlog::{Backlog, CREDIT_PORTION, size};
 use super::client::ClientConnection;
 
 /// What stays the same while a call lasts.
@@ -124,16 +124,13 @@ pub(crate) struct Batch {
     taken: usize,
 }
 
-/// A batch tells of taken bytes in portions of this: a quarter of the smallest window that leaves room for it.
-const BATCH_CREDIT: usize = 16 * 1024;
-
 impl Batch {
     /// The next message of the batch.
     #[inline]
     pub(crate) fn next(&mut self, call: &Arc<CallSlot>) -> Option<Message> {
         let message = self.messages.pop_front()?;
         self.taken += size(&message);
-        if self.taken >= BATCH_CREDIT {
+        if self.taken >= CREDIT_PORTION {
             call.release(std::mem::take(&mut self.taken));
         }
         Some(message)
@@ -619,11 +616,6 @@ impl Outgoing {
         }
         self.sent = 0;
     }
-}
-
-/// What a message took of the window.
-fn size(message: &Message) -> usize {
-    PREFIX_LEN + message.payload.len()
 }
 
 /// An end that this side decided on.

@@ -5,11 +5,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
 use carom_wire::Status;
-use carom_wire::message::{Message, PREFIX_LEN};
+use carom_wire::message::Message;
 use carom_wire::stream::StreamKey;
 
 use super::mailbox::{Command, Mailbox};
-use crate::transport::driver::backlog::Backlog;
+use crate::transport::driver::backlog::{Backlog, CREDIT_PORTION, size};
 
 /// Received messages, still compressed, in order. What is not taken holds back flow-control credit, so at most a stream
 /// window (or one message, if larger) is in here and in the reader's hands.
@@ -43,7 +43,7 @@ pub(crate) struct Taken {
 impl Taken {
     fn add(&mut self, message: &Message) {
         self.messages += 1;
-        self.bytes += PREFIX_LEN + message.payload.len();
+        self.bytes += size(message);
     }
 }
 
@@ -141,11 +141,6 @@ impl Inbox {
         // If the connection has ended there is nobody to give credit to.
         let _ = self.mailbox.push(Command::Release { key: self.key });
     }
-
-    fn reject(&self, status: Status) {
-        self.fail(status.clone());
-        let _ = self.mailbox.push(Command::Fail { key: self.key, status });
-    }
 }
 
 impl State {
@@ -170,8 +165,6 @@ impl InboxReader {
     /// Fewer are taken one by one. A batch holds on to the buffer that it was read into, however slow the reader is, and so
     /// many messages count for about as much as such a buffer.
     const LEAST_BATCH: usize = 256;
-    /// The inbox is told of taken bytes in portions of this: a quarter of the smallest window that leaves room for it.
-    const PORTION: usize = 16 * 1024;
 
     pub(crate) fn new(inbox: Arc<Inbox>) -> Self {
         Self { inbox, batch: VecDeque::new(), taken: Taken::default() }
@@ -182,7 +175,7 @@ impl InboxReader {
     pub(crate) fn poll_message(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Message>, Status>> {
         let Some(message) = self.batch.pop_front() else { return self.poll_inbox(cx) };
         self.taken.add(&message);
-        if self.taken.bytes >= Self::PORTION {
+        if self.taken.bytes >= CREDIT_PORTION {
             let mut state = self.inbox.lock();
             state.take(&mut self.taken);
             self.inbox.tell(state);
@@ -216,7 +209,8 @@ impl InboxReader {
 
     /// Ends the call for a fault that was found in a message.
     pub(crate) fn reject(&self, status: Status) {
-        self.inbox.reject(status);
+        self.inbox.fail(status.clone());
+        let _ = self.inbox.mailbox.push(Command::Fail { key: self.inbox.key, status });
     }
 }
 

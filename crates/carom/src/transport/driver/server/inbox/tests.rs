@@ -6,7 +6,7 @@ use bytes::Bytes;
 use carom_wire::message::{Message, PREFIX_LEN};
 use carom_wire::{Code, Status};
 
-use super::{Command, Inbox, InboxReader, Mailbox, Taken};
+use super::{CREDIT_PORTION, Command, Inbox, InboxReader, Mailbox, Taken};
 use crate::transport::driver::server::test_keys;
 
 fn inbox() -> (Arc<Inbox>, InboxReader, Arc<Mailbox>) {
@@ -92,7 +92,7 @@ fn many_small_messages_are_taken_together_and_told_of_by_and_by() {
         assert_eq!(poll(&mut reader), Poll::Ready(Ok(Some("0123456789".into()))));
         if let [Command::Release { .. }] = commands(&mailbox)[..] {
             let taken = inbox.taken();
-            assert!((InboxReader::PORTION..InboxReader::PORTION + 15).contains(&taken.bytes));
+            assert!((CREDIT_PORTION..CREDIT_PORTION + 15).contains(&taken.bytes));
             told = Taken { messages: told.messages + taken.messages, bytes: told.bytes + taken.bytes };
         }
     }
