@@ -9,7 +9,7 @@ use bytes::{Buf, Bytes, BytesMut};
 use carom_wire::call::{ClientCall, ClientEvent, HeadCache, RequestHead, ServerCall};
 use carom_wire::conn::{Config, Connection, Event, ResetBy, Side};
 use carom_wire::frame::ErrorCode;
-use carom_wire::hpack::{FieldWriter, Indexing};
+use carom_wire::fields::{FieldWriter, Indexing};
 use carom_wire::stream::StreamKey;
 use carom_wire::{Code, HeaderBlock, HeaderField, Status};
 use libfuzzer_sys::fuzz_target;
@@ -186,7 +186,7 @@ fn connect() -> (Connection, Connection, StreamKey, StreamKey) {
     let now = Instant::now();
     let mut client = Connection::new(Side::Client, config.clone(), now);
     let mut server = Connection::new(Side::Server, config, now);
-    let request = |w: &mut FieldWriter<'_>| {
+    let request = |w: &mut dyn FieldWriter| {
         w.field(b":method", b"POST", Indexing::Incremental);
         w.field(b":scheme", b"http", Indexing::Incremental);
         w.field(b":path", b"/a.B/C", Indexing::Incremental);

@@ -12,7 +12,7 @@ use bytes::{Buf, Bytes};
 use carom_wire::{
     conn::{Blame, Config, Connection, Event, Side},
     frame::ErrorCode,
-    hpack::{FieldWriter, Indexing},
+    fields::{FieldWriter, Indexing},
     stream::StreamKey,
 };
 use libfuzzer_sys::{
@@ -277,16 +277,16 @@ fn settle(ends: &mut [End; 2], now: Instant) {
     }
 }
 
-fn request(w: &mut FieldWriter<'_>) {
+fn request(w: &mut dyn FieldWriter) {
     w.field(b":method", b"POST", Indexing::Incremental);
     w.field(b":scheme", b"http", Indexing::Incremental);
     w.field(b":path", b"/a.B/C", Indexing::Incremental);
 }
 
-fn response(w: &mut FieldWriter<'_>) {
+fn response(w: &mut dyn FieldWriter) {
     w.field(b":status", b"200", Indexing::Incremental);
 }
 
-fn trailers(w: &mut FieldWriter<'_>) {
+fn trailers(w: &mut dyn FieldWriter) {
     w.field(b"grpc-status", b"0", Indexing::Incremental);
 }

@@ -8,7 +8,7 @@ use std::time::Instant;
 use bytes::{Buf, Bytes};
 use carom_wire::{
     conn::{Config, Connection, Event, Side},
-    hpack::{FieldWriter, Indexing},
+    fields::{FieldWriter, Indexing},
 };
 use libfuzzer_sys::fuzz_target;
 
@@ -108,16 +108,16 @@ fn answer(engine: &mut Connection, event: &Event) {
     }
 }
 
-fn request(w: &mut FieldWriter<'_>) {
+fn request(w: &mut dyn FieldWriter) {
     w.field(b":method", b"POST", Indexing::Incremental);
     w.field(b":scheme", b"http", Indexing::Incremental);
     w.field(b":path", b"/a.B/C", Indexing::Incremental);
 }
 
-fn response(w: &mut FieldWriter<'_>) {
+fn response(w: &mut dyn FieldWriter) {
     w.field(b":status", b"200", Indexing::Incremental);
 }
 
-fn trailers(w: &mut FieldWriter<'_>) {
+fn trailers(w: &mut dyn FieldWriter) {
     w.field(b"grpc-status", b"0", Indexing::Incremental);
 }

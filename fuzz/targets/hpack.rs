@@ -3,7 +3,8 @@
 #![no_main]
 
 use bytes::BytesMut;
-use carom_wire::hpack::{Decoder, Encoder, FIELD_OVERHEAD, HeaderBlock, Indexing};
+use carom_wire::fields::{FIELD_OVERHEAD, FieldWriter, HeaderBlock, Indexing};
+use carom_wire::hpack::{Decoder, Encoder};
 use libfuzzer_sys::{
     arbitrary::{Result, Unstructured},
     fuzz_target,

@@ -5,7 +5,8 @@
 use bytes::{Bytes, BytesMut};
 use carom_wire::{
     Code, HeaderBlock, HeaderField, MetadataMap, Status,
-    hpack::{Decoder, Encoder, FieldWriter},
+    fields::FieldWriter,
+    hpack::{Decoder, Encoder},
     status, timeout,
 };
 use libfuzzer_sys::fuzz_target;
@@ -96,7 +97,7 @@ fn texts(text: &[u8]) {
     }
 }
 
-fn sent(write: impl FnOnce(&mut FieldWriter<'_>)) -> HeaderBlock {
+fn sent(write: impl FnOnce(&mut dyn FieldWriter)) -> HeaderBlock {
     let (mut encoder, mut out) = (Encoder::new(), BytesMut::new());
     write(&mut encoder.begin(&mut out));
     Decoder::new(4096, 1 << 30).decode(&out).expect("what the encoder wrote")

@@ -40,9 +40,11 @@ const BANNED_IN_ENGINE: [&str; 8] = [
     "tokio",
 ];
 
-/// The engine's layers, lowest first: a layer uses those before it. `message` uses none of them.
-const LAYERS: [&str; 5] = ["hpack", "frame", "stream", "conn", "call"];
-const LEAF: &str = "message";
+/// The engine's layers, lowest first: a layer uses those before it.
+const LAYERS: [&str; 6] = ["fields", "hpack", "frame", "stream", "conn", "call"];
+/// Modules beside the layers, with the layers that each may use.
+const LEAVES: [(&str, &[&str]); 4] =
+    [("message", &[]), ("timeout", &[]), ("metadata", &["fields"]), ("status", &["fields"])];
 
 /// Folders whose packages are never published.
 const UNPUBLISHED: [&str; 7] = ["testing", "interop", "conformance", "benches", "fuzz", "examples", "xtask"];
@@ -142,8 +144,11 @@ fn engine(file: &Path, text: &str) -> Vec<String> {
             continue;
         }
         let rank = |name: &str| LAYERS.iter().position(|layer| *layer == name);
-        let wrong = match (own.as_str(), rank(own), rank(&used)) {
-            (LEAF, _, Some(_)) => Some("a leaf, which uses no layer"),
+        let leaf = LEAVES.iter().find(|(leaf, _)| leaf == own);
+        let wrong = match (leaf, rank(own), rank(&used)) {
+            (Some((_, layers)), _, Some(_)) if !layers.contains(&used.as_str()) => {
+                Some("a leaf, which may use of the layers no more than `fields`")
+            }
             (_, Some(own), Some(used)) if used > own => Some("below it"),
             _ => None,
         };

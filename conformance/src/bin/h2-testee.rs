@@ -16,7 +16,7 @@ use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 
 use carom_wire::conn::{Config, Connection, Event, Side};
-use carom_wire::hpack::{FieldWriter, Indexing};
+use carom_wire::fields::{FieldWriter, Indexing};
 
 /// More than one byte, so that windows of one byte cut it.
 const BODY: &[u8] = b"hello world";
@@ -30,7 +30,7 @@ const SILENCE: Duration = Duration::from_secs(10);
 /// How long the peer may take to read the last words.
 const LINGER: Duration = Duration::from_secs(1);
 
-fn head(fields: &mut FieldWriter<'_>) {
+fn head(fields: &mut dyn FieldWriter) {
     fields.field(b":status", b"200", Indexing::Incremental);
     fields.field(b"content-type", b"text/plain", Indexing::Incremental);
 }

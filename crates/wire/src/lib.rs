@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   socket ─▶ conn::Connection ─▶ Event ─▶ call::{ServerCall, ClientCall} ─▶ messages, status
-//!             frame ─ hpack ─ stream          message ─ metadata ─ status ─ timeout
+//!             fields ─ hpack ─ frame ─ stream          message ─ metadata ─ status ─ timeout
 //! ```
 //!
 //! Nothing here opens a socket, reads a clock or starts a task: time, bytes and limits are arguments. So the
@@ -10,12 +10,13 @@
 //!
 //! * [`conn::Connection`] is one HTTP/2 connection (RFC 9113), either side. Start there.
 //! * [`call`] is gRPC over its streams.
-//! * [`hpack`] (RFC 7541), [`frame`], [`stream`] are the layers below; each knows only those before it.
+//! * [`fields`], [`hpack`] (RFC 7541), [`frame`], [`stream`] are the layers below; each knows only those before it.
 //! * [`message`], [`metadata`], [`status`], [`timeout`] are gRPC's own wire forms.
 
 pub mod call;
 mod chunks;
 pub mod conn;
+pub mod fields;
 pub mod frame;
 pub mod hpack;
 pub mod message;
@@ -26,7 +27,7 @@ pub mod status;
 pub mod stream;
 pub mod timeout;
 
-pub use hpack::{HeaderBlock, HeaderField};
+pub use fields::{HeaderBlock, HeaderField};
 pub use message::{Deframer, FramingError, Message};
 pub use metadata::{InvalidMetadata, MetadataMap, MetadataValue};
 pub use status::{Code, Status};

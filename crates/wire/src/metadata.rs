@@ -8,7 +8,7 @@ use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use bytes::Bytes;
 use smallvec::SmallVec;
 
-use crate::hpack::{FIELD_OVERHEAD, FieldWriter, HeaderBlock, Indexing};
+use crate::fields::{FIELD_OVERHEAD, FieldWriter, HeaderBlock, Indexing};
 
 mod value;
 
@@ -160,7 +160,7 @@ impl MetadataMap {
 
     /// Writes the pairs as fields, `-bin` values in base64. Reserved names are passed over: they belong to the
     /// engine.
-    pub fn encode(&self, w: &mut FieldWriter<'_>) {
+    pub fn encode(&self, w: &mut dyn FieldWriter) {
         let mut text: SmallVec<[u8; 256]> = SmallVec::new();
         for (key, value) in self.sent() {
             if is_binary(key) {

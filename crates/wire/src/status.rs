@@ -7,7 +7,7 @@ use std::sync::Arc;
 use base64::Engine;
 use bytes::Bytes;
 
-use crate::hpack::{FieldWriter, HeaderBlock, Indexing};
+use crate::fields::{FieldWriter, HeaderBlock, Indexing};
 use crate::metadata::{BASE64, MetadataMap};
 
 mod code;
@@ -198,7 +198,7 @@ impl Status {
     }
 
     /// Writes the fields that end a call: code, message and details where there are any, and the metadata.
-    pub fn encode(&self, w: &mut FieldWriter<'_>) {
+    pub fn encode(&self, w: &mut dyn FieldWriter) {
         let Inner { code, message, details, metadata, .. } = &*self.0;
         w.field(b"grpc-status", code.as_str().as_bytes(), Indexing::Incremental);
         if !message.is_empty() {

@@ -7,9 +7,8 @@ use carom::client::{CallOptions, Channel};
 use carom::codec::BytesCodec;
 use carom::{Code, MetadataMap, Response, Status};
 use carom_wire::conn::{Config, Event};
+use carom_wire::fields::{FieldWriter, Fields, Indexing};
 use carom_wire::frame::ErrorCode;
-use carom_wire::hpack::{FieldWriter, Indexing};
-use carom_wire::stream::Fields;
 use futures_util::future::poll_fn;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
@@ -20,7 +19,7 @@ use crate::support::{Peer, bytes, framed, listen, soon};
 struct Raw(&'static [(&'static str, &'static str)]);
 
 impl Fields for Raw {
-    fn encode(&self, w: &mut FieldWriter<'_>) {
+    fn encode(&self, w: &mut dyn FieldWriter) {
         for (name, value) in self.0 {
             w.field(name.as_bytes(), value.as_bytes(), Indexing::Without);
         }

@@ -3,8 +3,8 @@ use bytes::Bytes;
 use super::{Inbound, is_grpc};
 use crate::{
     conn::ResetBy,
+    fields::HeaderBlock,
     frame::ErrorCode,
-    hpack::HeaderBlock,
     message::Message,
     metadata::MetadataMap,
     status::{Code, Status},

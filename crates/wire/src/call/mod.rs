@@ -19,9 +19,17 @@ pub use request::{HeadCache, Refusal, RequestFields, RequestHead};
 pub use server::ServerCall;
 
 use crate::{
+    fields::Group,
     message::{Deframer, FramingError, Message},
     status::{Code, Status},
 };
+
+/// What requests begin with, responses begin with, and a response ends with if all went well: see [`FieldWriter::group`].
+///
+/// [`FieldWriter::group`]: crate::fields::FieldWriter::group
+const REQUEST: Group = Group(0);
+const RESPONSE: Group = Group(1);
+const OK: Group = Group(2);
 
 /// The content type of every gRPC message stream.
 const CONTENT_TYPE: &[u8] = b"application/grpc";

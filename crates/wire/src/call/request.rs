@@ -5,12 +5,11 @@ use std::{
 
 use bytes::Bytes;
 
-use super::{CONTENT_TYPE, is_grpc};
+use super::{CONTENT_TYPE, REQUEST, is_grpc};
 use crate::{
-    hpack::{FieldWriter, Group, HeaderBlock, Indexing},
+    fields::{FieldWriter, Fields, HeaderBlock, Indexing},
     metadata::MetadataMap,
     status::{Code, Status},
-    stream::Fields,
     timeout,
 };
 
@@ -186,7 +185,7 @@ impl Refusal {
 }
 
 impl Fields for Refusal {
-    fn encode(&self, w: &mut FieldWriter<'_>) {
+    fn encode(&self, w: &mut dyn FieldWriter) {
         match self {
             Self::Http { status } => {
                 w.field(b":status", status.to_string().as_bytes(), Indexing::Without);
@@ -225,25 +224,29 @@ pub struct RequestFields<'a> {
 }
 
 impl Fields for RequestFields<'_> {
-    fn encode(&self, w: &mut FieldWriter<'_>) {
+    fn encode(&self, w: &mut dyn FieldWriter) {
         let (encoding, accept) = (self.encoding.unwrap_or(""), self.accept_encoding.unwrap_or(""));
         let texts = [self.scheme, self.authority, self.user_agent, encoding, accept].map(str::as_bytes);
         let [scheme, authority, user_agent, encoding, accept] = texts;
-        w.group(Group::Request, &[self.path, scheme, authority, user_agent, encoding, accept], |w| {
-            w.field(b":method", b"POST", Indexing::Incremental);
-            w.field(b":scheme", scheme, Indexing::Incremental);
-            w.field(b":path", self.path, Indexing::Incremental);
-            w.field(b":authority", authority, Indexing::Incremental);
-            w.field(b"te", b"trailers", Indexing::Incremental);
-            w.field(b"content-type", CONTENT_TYPE, Indexing::Incremental);
-            w.field(b"user-agent", user_agent, Indexing::Incremental);
-            if !encoding.is_empty() {
-                w.field(b"grpc-encoding", encoding, Indexing::Incremental);
-            }
-            if !accept.is_empty() {
-                w.field(b"grpc-accept-encoding", accept, Indexing::Incremental);
-            }
-        });
+        w.group(
+            REQUEST,
+            &[self.path, scheme, authority, user_agent, encoding, accept],
+            &|w: &mut dyn FieldWriter| {
+                w.field(b":method", b"POST", Indexing::Incremental);
+                w.field(b":scheme", scheme, Indexing::Incremental);
+                w.field(b":path", self.path, Indexing::Incremental);
+                w.field(b":authority", authority, Indexing::Incremental);
+                w.field(b"te", b"trailers", Indexing::Incremental);
+                w.field(b"content-type", CONTENT_TYPE, Indexing::Incremental);
+                w.field(b"user-agent", user_agent, Indexing::Incremental);
+                if !encoding.is_empty() {
+                    w.field(b"grpc-encoding", encoding, Indexing::Incremental);
+                }
+                if !accept.is_empty() {
+                    w.field(b"grpc-accept-encoding", accept, Indexing::Incremental);
+                }
+            },
+        );
         if let Some(timeout) = self.timeout {
             // It differs from call to call: not worth a place in the table.
             w.field(b"grpc-timeout", timeout::encode(timeout).as_bytes(), Indexing::Without);

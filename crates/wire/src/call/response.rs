@@ -1,9 +1,8 @@
-use super::CONTENT_TYPE;
+use super::{CONTENT_TYPE, OK, RESPONSE};
 use crate::{
-    hpack::{FieldWriter, Group, Indexing},
+    fields::{FieldWriter, Fields, Indexing},
     metadata::MetadataMap,
     status::Status,
-    stream::Fields,
 };
 
 /// A response's head.
@@ -14,9 +13,9 @@ pub(super) struct ResponseFields<'a> {
 }
 
 impl Fields for ResponseFields<'_> {
-    fn encode(&self, w: &mut FieldWriter<'_>) {
+    fn encode(&self, w: &mut dyn FieldWriter) {
         let (encoding, accept) = (self.encoding.unwrap_or(""), self.accept_encoding.unwrap_or(""));
-        w.group(Group::Response, &[encoding.as_bytes(), accept.as_bytes()], |w| {
+        w.group(RESPONSE, &[encoding.as_bytes(), accept.as_bytes()], &|w: &mut dyn FieldWriter| {
             w.field(b":status", b"200", Indexing::Incremental);
             w.field(b"content-type", CONTENT_TYPE, Indexing::Incremental);
             if !encoding.is_empty() {
@@ -34,8 +33,10 @@ impl Fields for ResponseFields<'_> {
 pub(super) struct OkTrailers;
 
 impl Fields for OkTrailers {
-    fn encode(&self, w: &mut FieldWriter<'_>) {
-        w.group(Group::Ok, &[], |w| w.field(b"grpc-status", b"0", Indexing::Incremental));
+    fn encode(&self, w: &mut dyn FieldWriter) {
+        w.group(OK, &[], &|w: &mut dyn FieldWriter| {
+            w.field(b"grpc-status", b"0", Indexing::Incremental);
+        });
     }
 }
 
@@ -46,7 +47,7 @@ pub(super) struct StatusTrailers {
 }
 
 impl Fields for StatusTrailers {
-    fn encode(&self, w: &mut FieldWriter<'_>) {
+    fn encode(&self, w: &mut dyn FieldWriter) {
         match &self.status {
             Some(status) => status.encode(w),
             None => OkTrailers.encode(w),
@@ -62,7 +63,7 @@ pub(super) struct TrailersOnly<'a> {
 }
 
 impl Fields for TrailersOnly<'_> {
-    fn encode(&self, w: &mut FieldWriter<'_>) {
+    fn encode(&self, w: &mut dyn FieldWriter) {
         let metadata = &MetadataMap::new();
         ResponseFields { encoding: None, accept_encoding: self.accept_encoding, metadata }.encode(w);
         self.trailers.encode(w);

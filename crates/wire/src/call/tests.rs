@@ -7,8 +7,8 @@ use bytes::{Buf, Bytes};
 use super::{ClientCall, ClientEvent, HeadCache, Refusal, RequestFields, RequestHead, ServerCall};
 use crate::{
     conn::{Config, Connection, Event, ResetBy, Side},
+    fields::{HeaderBlock, HeaderField},
     frame::ErrorCode,
-    hpack::{HeaderBlock, HeaderField},
     message,
     metadata::MetadataMap,
     status::{Code, Status},

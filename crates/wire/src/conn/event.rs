@@ -4,8 +4,8 @@ use bytes::Bytes;
 
 use super::ConnectionError;
 use crate::{
+    fields::HeaderBlock,
     frame::ErrorCode,
-    hpack::HeaderBlock,
     stream::{StreamId, StreamKey},
 };
 

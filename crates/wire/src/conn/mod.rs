@@ -20,10 +20,11 @@ use std::{collections::VecDeque, time::Instant};
 use bytes::{Buf, BytesMut};
 
 use crate::{
+    fields::Fields,
     frame::{self, DEFAULT_WINDOW, ErrorCode, MAX_STREAM_ID, Settings},
     hpack,
     stream::{
-        Fields, RecvHalf, RecvState, RecvWindow, Schedule, SendHalf, SendState, SendWindow, Stream, StreamId,
+        RecvHalf, RecvState, RecvWindow, Schedule, SendHalf, SendState, SendWindow, Stream, StreamId,
         StreamKey, Streams,
     },
 };
@@ -313,7 +314,7 @@ impl Connection {
     ///
     /// # Errors
     /// See [`OpenError`]; nothing was written then.
-    pub fn open(&mut self, fields: &impl Fields, end_stream: bool) -> Result<StreamKey, OpenError> {
+    pub fn open(&mut self, fields: &dyn Fields, end_stream: bool) -> Result<StreamKey, OpenError> {
         debug_assert_eq!(self.side, Side::Client, "only a client opens streams");
         if let Err(error) = self.openable() {
             self.open_refused |= error == OpenError::AtLimit;

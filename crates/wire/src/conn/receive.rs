@@ -6,8 +6,8 @@ use bytes::{Buf, Bytes, BytesMut};
 
 use super::{Blame, Connection, ConnectionError, Event, ResetBy, Side, State, Timer};
 use crate::{
+    fields::HeaderBlock,
     frame::{self, ErrorCode, Frame, FrameHead, HEAD_LEN, PREFACE, Settings, flag, kind},
-    hpack::HeaderBlock,
     stream::{
         Priority, RecvHalf, RecvState, SendHalf, SendState, Stream, StreamId, StreamKey, WindowError,
         validate::{self, RequestFacts},

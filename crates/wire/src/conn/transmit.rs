@@ -6,8 +6,9 @@ use bytes::Buf;
 
 use super::{Connection, Event, Side};
 use crate::{
+    fields::Fields,
     frame::{self, ErrorCode, FrameHead, HEAD_LEN, flag, kind},
-    stream::{Ending, Fields, Payload, RecvState, SendState, StreamKey},
+    stream::{Ending, Payload, RecvState, SendState, StreamKey},
 };
 
 impl Connection {
@@ -16,7 +17,7 @@ impl Connection {
     const DIRECT_OUTPUT_LIMIT: usize = 256 * 1024;
 
     /// Writes a stream's head. On a stream whose head is out already, or that is gone, nothing happens.
-    pub fn send_headers(&mut self, key: StreamKey, fields: &impl Fields, end_stream: bool) {
+    pub fn send_headers(&mut self, key: StreamKey, fields: &dyn Fields, end_stream: bool) {
         let Some(stream) = self.streams.get_mut(key) else {
             return;
         };
@@ -97,7 +98,7 @@ impl Connection {
     pub fn respond<'a, T>(
         &mut self,
         key: StreamKey,
-        head: &impl Fields,
+        head: &dyn Fields,
         data: impl Into<Payload<'a>>,
         trailers: T,
     ) where
@@ -228,7 +229,7 @@ impl Connection {
     }
 
     /// Writes a header block as HEADERS and, where it is larger than a frame, CONTINUATION (§6.10).
-    fn write_block<F: Fields + ?Sized>(&mut self, key: StreamKey, fields: &F, end_stream: bool) {
+    fn write_block(&mut self, key: StreamKey, fields: &dyn Fields, end_stream: bool) {
         self.pings.forgiven = true;
         let out = &mut self.output.tail;
         let start = out.len();

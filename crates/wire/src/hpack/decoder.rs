@@ -5,11 +5,11 @@ use std::ops::Range;
 use bytes::Bytes;
 use smallvec::SmallVec;
 
-use super::block::{Judge, malformed_field};
+use super::DEFAULT_TABLE_SIZE;
 use super::huffman;
 use super::integer;
 use super::static_table;
-use super::{DEFAULT_TABLE_SIZE, FIELD_OVERHEAD, HeaderBlock, HeaderField, Malformed};
+use crate::fields::{FIELD_OVERHEAD, HeaderBlock, HeaderField, Judge, Malformed, malformed_field};
 
 mod known;
 mod memo;

@@ -3,21 +3,11 @@ use std::fmt;
 
 use bytes::BytesMut;
 
+use super::DEFAULT_TABLE_SIZE;
 use super::huffman;
 use super::integer;
 use super::static_table;
-use super::{DEFAULT_TABLE_SIZE, FIELD_OVERHEAD};
-
-/// How a field is to be represented.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Indexing {
-    /// Worth an entry of the dynamic table: the same pair comes again on this connection.
-    Incremental,
-    /// Sent in full unless a table has it already.
-    Without,
-    /// A secret: sent in full, and no hop on the way may index it (RFC 7541 section 7.1.3).
-    Never,
-}
+use crate::fields::{FIELD_OVERHEAD, FieldWriter, Fields, Group, Indexing};
 
 /// Encodes the header blocks of one direction of a connection.
 ///
@@ -59,7 +49,7 @@ impl Encoder {
     }
 
     /// Begins a block that is appended to `out`.
-    pub fn begin<'a>(&'a mut self, out: &'a mut BytesMut) -> FieldWriter<'a> {
+    pub fn begin<'a>(&'a mut self, out: &'a mut BytesMut) -> BlockWriter<'a> {
         if let Some(SizeUpdate { lowest, last }) = self.update.take() {
             let before = self.table.max_size;
             if lowest < before || last != before {
@@ -71,7 +61,7 @@ impl Encoder {
                 self.table.resize(last);
             }
         }
-        FieldWriter { table: &mut self.table, memo: &mut self.memo, out }
+        BlockWriter { table: &mut self.table, memo: &mut self.memo, out }
     }
 
     /// Goes up with every change of the dynamic table.
@@ -109,22 +99,20 @@ impl fmt::Debug for Encoder {
 }
 
 /// Writes the fields of one block.
-pub struct FieldWriter<'a> {
+pub struct BlockWriter<'a> {
     table: &'a mut DynamicTable,
     memo: &'a mut Memo,
     out: &'a mut BytesMut,
 }
 
-impl FieldWriter<'_> {
-    /// Appends the fields that `write` writes, which must follow from `group` and `values` alone. The bytes are kept: for
-    /// the same group and values they are appended again without a look at any field, as long as the dynamic table
-    /// stays what it was.
-    pub fn group(&mut self, group: Group, values: &[&[u8]], write: impl FnOnce(&mut FieldWriter<'_>)) {
+impl FieldWriter for BlockWriter<'_> {
+    /// Kept are the bytes of the last few groups, for as long as the dynamic table stays what it was.
+    fn group(&mut self, group: Group, values: &[&[u8]], write: &dyn Fields) {
         if let Some(bytes) = self.memo.find(self.table.generation, group, values) {
             return self.out.extend_from_slice(bytes);
         }
         let (before, start) = (self.table.generation, self.out.len());
-        write(self);
+        write.encode(self);
         // A block that put something into the table is shorter the next time.
         if self.table.generation == before {
             self.memo.keep(before, group, values, &self.out[start..]);
@@ -136,7 +124,7 @@ impl FieldWriter<'_> {
     /// `authorization`, `proxy-authorization`, `cookie` and `set-cookie` are never indexed, whatever `indexing`
     /// says: whether a guess at a secret hits the table can be seen in the length of the block (RFC 7541
     /// section 7.1).
-    pub fn field(&mut self, name: &[u8], value: &[u8], indexing: Indexing) {
+    fn field(&mut self, name: &[u8], value: &[u8], indexing: Indexing) {
         let in_static = static_table::find_name(name);
         if let Some(first) = in_static {
             if is_secret(first) {
@@ -161,7 +149,9 @@ impl FieldWriter<'_> {
             self.literal(0x00, 4, name_index, name, value);
         }
     }
+}
 
+impl BlockWriter<'_> {
     fn literal(&mut self, flags: u8, prefix: u32, name_index: usize, name: &[u8], value: &[u8]) {
         self.out.reserve(name.len() + value.len() + 16);
         integer::encode(self.out, flags, prefix, name_index);
@@ -172,21 +162,10 @@ impl FieldWriter<'_> {
     }
 }
 
-impl fmt::Debug for FieldWriter<'_> {
+impl fmt::Debug for BlockWriter<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("FieldWriter").field("written", &self.out.len()).finish_non_exhaustive()
+        f.debug_struct("BlockWriter").field("written", &self.out.len()).finish_non_exhaustive()
     }
-}
-
-/// Fields that stand together in block after block.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Group {
-    /// What requests begin with.
-    Request,
-    /// What responses begin with.
-    Response,
-    /// What a response ends with if all went well.
-    Ok,
 }
 
 /// Groups of fields as they were last written.

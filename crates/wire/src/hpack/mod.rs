@@ -1,26 +1,20 @@
 //! Header compression for HTTP/2 (RFC 7541).
 //!
-//! A [`Decoder`] turns whole header blocks into [`HeaderBlock`]s, an [`Encoder`] writes them. Both hold the
+//! A [`Decoder`] turns whole header blocks into [`HeaderBlock`](crate::fields::HeaderBlock)s, an [`Encoder`] writes them. Both hold the
 //! state of one direction of one connection, so every block of that connection must pass through them, in
 //! order, even those of streams that were refused (RFC 9113 section 4.3).
 //!
 //! Calls on one connection repeat their headers to the byte. The decoder remembers whole blocks and hands out
-//! the same [`HeaderBlock`] again; the encoder finds a repeated pair by one hash.
+//! the same block again; the encoder finds a repeated pair by one hash.
 
-mod block;
 mod decoder;
 mod encoder;
 mod huffman;
 mod integer;
 mod static_table;
 
-pub use block::{HeaderBlock, HeaderField, Malformed};
 pub use decoder::{DecodeError, Decoder};
-pub use encoder::{Encoder, FieldWriter, Group, Indexing};
-
-/// What a table entry costs beside its name and value (RFC 7541 section 4.1), and what a field costs in the
-/// size of a header list (RFC 9113 section 6.5.2).
-pub const FIELD_OVERHEAD: usize = 32;
+pub use encoder::{BlockWriter, Encoder};
 
 /// The dynamic table size both sides start with (RFC 9113 section 6.5.2), and the most that Carom's encoder
 /// uses whatever the peer offers.

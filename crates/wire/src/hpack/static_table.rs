@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use super::HeaderField;
+use crate::fields::HeaderField;
 
 /// Name and value of each entry; entry 1 of the RFC is at position 0.
 pub(super) static ENTRIES: [(&[u8], &[u8]); LEN] = TABLE;

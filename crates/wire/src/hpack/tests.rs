@@ -3,6 +3,7 @@
 use bytes::BytesMut;
 
 use super::*;
+use crate::fields::{FieldWriter, HeaderBlock, Indexing};
 use crate::random::Random;
 
 type Pairs<'a> = &'a [(&'a str, &'a str)];

@@ -1,7 +1,8 @@
 use bytes::BytesMut;
 
 use super::*;
-use crate::hpack::{Decoder, Encoder, HeaderField};
+use crate::fields::HeaderField;
+use crate::hpack::{Decoder, Encoder};
 
 fn received(fields: &[(&'static str, &'static [u8])]) -> MetadataMap {
     let fields = fields.iter().map(|(name, value)| HeaderField::new(*name, *value));

@@ -3,7 +3,8 @@ use std::borrow::Cow;
 use bytes::BytesMut;
 
 use super::*;
-use crate::hpack::{Decoder, Encoder, HeaderField};
+use crate::fields::HeaderField;
+use crate::hpack::{Decoder, Encoder};
 
 fn trailers(fields: &[(&'static str, &'static [u8])]) -> HeaderBlock {
     HeaderBlock::from_fields(fields.iter().map(|(name, value)| HeaderField::new(*name, *value)).collect())

@@ -15,28 +15,12 @@ use std::{
 
 use slab::Slab;
 
-use crate::hpack::FieldWriter;
-
 pub use priority::Priority;
 pub(crate) use recv::{RecvHalf, RecvState};
 pub(crate) use schedule::Schedule;
 pub use send::Payload;
 pub(crate) use send::{Ending, SendHalf, SendState};
 pub(crate) use window::{RecvWindow, SendWindow, WindowError};
-
-/// Header fields that know how to write themselves, in their order.
-///
-/// They are written once, at the moment their block goes into the connection's output.
-pub trait Fields {
-    /// Writes every field.
-    fn encode(&self, w: &mut FieldWriter<'_>);
-}
-
-impl<F: Fn(&mut FieldWriter<'_>)> Fields for F {
-    fn encode(&self, w: &mut FieldWriter<'_>) {
-        self(w);
-    }
-}
 
 /// A stream identifier (RFC 9113 §5.1.1): odd from a client, even from a server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -1,7 +1,7 @@
 use bytes::{Bytes, BytesMut};
 
-use super::{Fields, window::SendWindow};
-use crate::chunks::Chunks;
+use super::window::SendWindow;
+use crate::{chunks::Chunks, fields::Fields};
 
 /// Bytes to be sent: handed over, or lent by whoever wants to use their buffer again. What is lent is copied, and so is
 /// what is small; the rest is sent from where it lies.

@@ -1,7 +1,7 @@
 //! What makes a request, a response or trailers malformed (RFC 9113 §8.1 to §8.3).
 
 use super::Priority;
-use crate::hpack::{HeaderBlock, HeaderField};
+use crate::fields::{HeaderBlock, HeaderField};
 
 /// What the engine itself needs to know of a request.
 #[derive(Clone, Copy, Debug)]

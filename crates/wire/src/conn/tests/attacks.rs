@@ -3,8 +3,8 @@
 use super::pair::{Attacked, request};
 use crate::{
     conn::{Config, Event},
+    fields::Indexing,
     frame::{ErrorCode, flag, kind},
-    hpack::Indexing,
 };
 
 fn calm(events: &[Event]) -> bool {

@@ -4,8 +4,9 @@ use bytes::{Buf, Bytes};
 
 use crate::{
     conn::{Config, Connection, Event, Side},
+    fields::{FieldWriter, Indexing},
     frame::{FrameHead, HEAD_LEN, PREFACE, Settings, flag, kind},
-    hpack::{Encoder, FieldWriter, Indexing},
+    hpack::Encoder,
     stream::StreamKey,
 };
 
@@ -90,18 +91,18 @@ pub(super) fn carry(from: &mut Connection, to: &mut Connection, now: Instant) ->
     moved
 }
 
-pub(super) fn request(w: &mut FieldWriter<'_>) {
+pub(super) fn request(w: &mut dyn FieldWriter) {
     w.field(b":method", b"POST", Indexing::Incremental);
     w.field(b":scheme", b"http", Indexing::Incremental);
     w.field(b":path", b"/test.Test/Call", Indexing::Incremental);
     w.field(b"content-type", b"application/grpc", Indexing::Incremental);
 }
 
-pub(super) fn response(w: &mut FieldWriter<'_>) {
+pub(super) fn response(w: &mut dyn FieldWriter) {
     w.field(b":status", b"200", Indexing::Incremental);
 }
 
-pub(super) fn trailers(w: &mut FieldWriter<'_>) {
+pub(super) fn trailers(w: &mut dyn FieldWriter) {
     w.field(b"grpc-status", b"0", Indexing::Incremental);
 }
 
@@ -147,7 +148,7 @@ impl Attacked {
         self.engine.input().extend_from_slice(payload);
     }
 
-    pub(super) fn block(&mut self, fields: impl Fn(&mut FieldWriter<'_>)) -> Bytes {
+    pub(super) fn block(&mut self, fields: impl Fn(&mut dyn FieldWriter)) -> Bytes {
         let mut out = bytes::BytesMut::new();
         fields(&mut self.encoder.begin(&mut out));
         out.freeze()

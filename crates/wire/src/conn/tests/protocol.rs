@@ -3,8 +3,8 @@ use bytes::Bytes;
 use super::pair::{Attacked, Pair, events, request, response, trailers};
 use crate::{
     conn::{Blame, Config, Connection, Event, OpenError, ResetBy, Side},
+    fields::Indexing,
     frame::{ErrorCode, Settings, flag, kind},
-    hpack::Indexing,
 };
 
 fn closed_with(events: &[Event]) -> Option<(ErrorCode, String)> {
@@ -61,7 +61,7 @@ fn a_large_header_block_goes_out_in_continuations_and_comes_back_whole() {
     let value = "v".repeat(60_000);
     pair.client
         .open(
-            &|w: &mut crate::hpack::FieldWriter<'_>| {
+            &|w: &mut dyn crate::fields::FieldWriter| {
                 request(w);
                 w.field(b"large", value.as_bytes(), Indexing::Never);
             },

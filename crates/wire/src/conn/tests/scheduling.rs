@@ -3,8 +3,8 @@ use bytes::Bytes;
 use super::pair::{Attacked, request, response};
 use crate::{
     conn::{Config, Event},
+    fields::Indexing,
     frame::{flag, kind},
-    hpack::Indexing,
 };
 
 /// A server with two requests, the second of which asks for `priority`, and large answers to both.

@@ -1,6 +1,6 @@
 //! Whole blocks the decoder has seen, so that a repeated one is not decoded again.
 
-use crate::hpack::HeaderBlock;
+use crate::fields::HeaderBlock;
 
 /// A connection repeats few blocks: requests of the methods in use, a response head, trailers.
 const BLOCKS: usize = 8;

@@ -1,7 +1,8 @@
 use bytes::BytesMut;
 
 use super::*;
-use crate::hpack::{Encoder, Indexing};
+use crate::fields::{FieldWriter, Indexing};
+use crate::hpack::Encoder;
 
 fn decoder() -> Decoder {
     Decoder::new(4096, 16 * 1024)
@@ -275,8 +276,6 @@ fn long_blocks_are_not_remembered() {
 
 #[test]
 fn malformed_blocks_decode_and_say_so() {
-    use crate::hpack::Malformed;
-
     let judge = |fields: &[(&str, &str)]| {
         let block: Vec<u8> = fields.iter().flat_map(|(name, value)| literal(0x00, name, value)).collect();
         decoder().decode(&block).unwrap().malformed()

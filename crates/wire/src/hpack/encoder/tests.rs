@@ -3,6 +3,9 @@ use crate::hpack::Decoder;
 
 use Indexing::{Incremental, Never, Without};
 
+const REQUEST: Group = Group(0);
+const OK: Group = Group(2);
+
 fn block(encoder: &mut Encoder, fields: &[(&str, &str, Indexing)]) -> Vec<u8> {
     let mut out = BytesMut::new();
     let mut w = encoder.begin(&mut out);
@@ -185,12 +188,12 @@ fn groups_say_what_their_fields_say() {
             let id = random.below(4).to_string();
             let mut out = BytesMut::new();
             let mut w = encoder.begin(&mut out);
-            w.group(Group::Request, &[path, agent], |w| {
+            w.group(REQUEST, &[path, agent], &|w: &mut dyn FieldWriter| {
                 w.field(b":path", path, Incremental);
                 w.field(b"user-agent", agent, Incremental);
             });
             w.field(b"request-id", id.as_bytes(), if random.below(3) == 0 { Incremental } else { Without });
-            w.group(Group::Ok, &[], |w| w.field(b"grpc-status", b"0", Incremental));
+            w.group(OK, &[], &|w: &mut dyn FieldWriter| w.field(b"grpc-status", b"0", Incremental));
             let block = decoder.decode(&out).unwrap();
             let values: Vec<&[u8]> = block.fields().iter().map(|field| &field.value[..]).collect();
             assert_eq!(values, [path, agent, id.as_bytes(), b"0"], "seed {seed}");
@@ -201,14 +204,14 @@ fn groups_say_what_their_fields_say() {
 #[test]
 fn a_group_is_remembered_until_the_table_changes() {
     let mut encoder = Encoder::new();
-    let mut written = 0;
-    let mut group = |encoder: &mut Encoder| {
+    let written = std::cell::Cell::new(0);
+    let group = |encoder: &mut Encoder| {
         let mut out = BytesMut::new();
-        encoder.begin(&mut out).group(Group::Ok, &[b"0"], |w| {
-            written += 1;
+        encoder.begin(&mut out).group(OK, &[b"0"], &|w: &mut dyn FieldWriter| {
+            written.set(written.get() + 1);
             w.field(b"grpc-status", b"0", Incremental);
         });
-        (out.to_vec(), written)
+        (out.to_vec(), written.get())
     };
     let (literal, _) = group(&mut encoder);
     assert_eq!(group(&mut encoder), (vec![0xbe], 2), "the second time it is in the table");

@@ -102,7 +102,7 @@ impl HeaderBlock {
         Self::decoded(fields, list_size, false, judge.verdict())
     }
 
-    pub(super) fn decoded(
+    pub(crate) fn decoded(
         fields: Vec<HeaderField>,
         list_size: usize,
         over_limit: bool,
@@ -152,14 +152,14 @@ impl fmt::Debug for HeaderBlock {
 
 /// Judges the fields of a block one after another, as they come.
 #[derive(Debug, Default)]
-pub(super) struct Judge {
+pub(crate) struct Judge {
     regular_seen: bool,
     verdict: Option<Malformed>,
 }
 
 impl Judge {
     /// Takes the next field, of which [`malformed_field`] has been asked.
-    pub(super) fn add(&mut self, name: &[u8], malformed: Option<Malformed>) {
+    pub(crate) fn add(&mut self, name: &[u8], malformed: Option<Malformed>) {
         let pseudo = name.first() == Some(&b':');
         let misplaced = (pseudo && self.regular_seen).then_some(Malformed::PseudoAfterRegular);
         self.regular_seen |= !pseudo;
@@ -167,13 +167,13 @@ impl Judge {
     }
 
     /// The first thing that was wrong.
-    pub(super) fn verdict(&self) -> Option<Malformed> {
+    pub(crate) fn verdict(&self) -> Option<Malformed> {
         self.verdict
     }
 }
 
 /// What is wrong with a field by itself.
-pub(super) fn malformed_field(name: &[u8], value: &[u8]) -> Option<Malformed> {
+pub(crate) fn malformed_field(name: &[u8], value: &[u8]) -> Option<Malformed> {
     let token = name.strip_prefix(b":").unwrap_or(name);
     // No early exit: without one, the compiler looks at many bytes at a time.
     let misfit = |&byte: &u8| !matches!(byte, 0x21..=0x7e) | (byte == b':') | byte.is_ascii_uppercase();

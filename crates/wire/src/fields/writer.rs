@@ -1,0 +1,55 @@
+use super::HeaderField;
+
+/// How a field is to be represented.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Indexing {
+    /// Worth an entry of the dynamic table: the same pair comes again on this connection.
+    Incremental,
+    /// Sent in full unless a table has it already.
+    Without,
+    /// A secret: sent in full, and no hop on the way may index it (RFC 7541 section 7.1.3).
+    Never,
+}
+
+/// A name for fields that stand together in block after block, chosen by whoever writes them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Group(pub u8);
+
+/// Takes the fields of one header block, in their order.
+pub trait FieldWriter {
+    /// Appends a field. A name in lower case, as HTTP/2 and HTTP/3 want it.
+    fn field(&mut self, name: &[u8], value: &[u8], indexing: Indexing);
+
+    /// Appends the fields that `write` writes, which must follow from `group` and `values` alone: a writer may keep their
+    /// encoded form and append it again for the same group and values without calling `write`.
+    fn group(&mut self, group: Group, values: &[&[u8]], write: &dyn Fields);
+}
+
+/// Header fields that know how to write themselves, in their order. Closures over a [`FieldWriter`] do.
+///
+/// They are written once, at the moment their block goes into the connection's output.
+pub trait Fields {
+    /// Writes every field.
+    fn encode(&self, w: &mut dyn FieldWriter);
+}
+
+impl<F: Fn(&mut dyn FieldWriter)> Fields for F {
+    fn encode(&self, w: &mut dyn FieldWriter) {
+        self(w);
+    }
+}
+
+/// Collects the fields as they are, for a transport without compression and for tests.
+impl FieldWriter for Vec<HeaderField> {
+    fn field(&mut self, name: &[u8], value: &[u8], indexing: Indexing) {
+        self.push(HeaderField {
+            name: name.to_vec().into(),
+            value: value.to_vec().into(),
+            sensitive: indexing == Indexing::Never,
+        });
+    }
+
+    fn group(&mut self, _group: Group, _values: &[&[u8]], write: &dyn Fields) {
+        write.encode(self);
+    }
+}
