@@ -58,10 +58,15 @@ pub struct Config {
     /// Server: how long a graceful shutdown waits for the client to have seen the first GOAWAY before the
     /// last one names the final stream. Default 1 s.
     pub drain_timeout: Duration,
-    /// Resets, by the peer or provoked by it, that may come at once before the connection ends with
-    /// ENHANCE_YOUR_CALM (CVE-2023-44487, CVE-2025-8671). Default 1,000; see `reset_rate`.
+    /// Server: streams whose work was wasted by a reset that may come at once before the connection ends with
+    /// ENHANCE_YOUR_CALM (CVE-2023-44487, CVE-2025-8671). Default 1,000.
+    ///
+    /// A reset by the client costs 1 where it comes with the request and nothing once the stream has been open for 4 ms,
+    /// or for half of the call's `grpc-timeout` if that is less; in proportion in between, and a quarter of that if all
+    /// of an answer that has begun was taken. A reset that a broken rule provoked costs 1. A call that ends in good
+    /// order makes up for one, `reset_rate` for more.
     pub reset_burst: u32,
-    /// Resets a second that are forgiven. Default 200.
+    /// Server: what is forgiven of `reset_burst` in a second. Default 2,000.
     pub reset_rate: u32,
     /// Frames that carry no payload of a call (PING, SETTINGS, PRIORITY, empty DATA, …) that may come at
     /// once before the connection ends with ENHANCE_YOUR_CALM (CVE-2019-9512 to -9518). Each frame that
@@ -159,7 +164,7 @@ impl Default for Config {
             stall_timeout: Some(Duration::from_secs(60)),
             drain_timeout: Duration::from_secs(1),
             reset_burst: 1_000,
-            reset_rate: 200,
+            reset_rate: 2_000,
             idle_frame_burst: 10_000,
             idle_frame_rate: 1_000,
             max_continuations: 64,

@@ -8,6 +8,7 @@ mod output;
 mod ping_policy;
 mod probe;
 mod receive;
+mod resets;
 mod shutdown;
 mod stall;
 #[cfg(test)]
@@ -326,6 +327,7 @@ impl Connection {
             recv: RecvHalf::new(RecvState::AwaitingHead, self.new_stream_window()),
             send: SendHalf::new(self.peer.initial_window),
             priority: crate::stream::Priority::default(),
+            ripe_at: None,
         });
         self.start_keepalive();
         self.send_headers(key, fields, end_stream);
@@ -450,6 +452,7 @@ impl Connection {
     /// Removes a stream whose two halves have ended.
     fn finish(&mut self, key: StreamKey) {
         self.events.push_back(Event::Finished { key });
+        self.resets.forgive(Self::FINISHED_CALL_FORGIVES);
         if self.dequeue(key) {
             self.streams.retire(key);
             self.stream_ended();

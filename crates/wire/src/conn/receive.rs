@@ -243,13 +243,6 @@ impl Connection {
         Err(ConnectionError::peer(ErrorCode::ENHANCE_YOUR_CALM, "too many frames that carry nothing"))
     }
 
-    fn count_reset(&mut self, now: Instant) -> Result<(), ConnectionError> {
-        if self.side == Side::Client || self.resets.spend(now) {
-            return Ok(());
-        }
-        Err(ConnectionError::peer(ErrorCode::ENHANCE_YOUR_CALM, "too many streams reset"))
-    }
-
     fn continue_block(&mut self, fragment: &[u8], end_headers: bool, now: Instant) -> Handled {
         let Some(mut assembly) = self.assembly.take() else {
             return Err(ConnectionError::peer(
@@ -350,7 +343,9 @@ impl Connection {
             recv.state = RecvState::Ended;
         }
         let send = SendHalf::new(self.peer.initial_window);
-        let key = self.streams.insert(Stream { id: StreamId(id), recv, send, priority: facts.priority });
+        let ripe_at = Some(now + Self::RIPE_AFTER);
+        let priority = facts.priority;
+        let key = self.streams.insert(Stream { id: StreamId(id), recv, send, priority, ripe_at });
         self.start_keepalive();
         Ok(Some(Event::Headers { key, block, end_stream }))
     }
@@ -452,14 +447,14 @@ impl Connection {
             frame::encode_ping(&mut self.output.tail, Self::PROBE_PING, false);
         }
         let end_stream = head.has(flag::END_STREAM);
+        let Some(key) = self.streams.find(head.stream) else {
+            return self.handle_stray_data(head, now);
+        };
         if len == 0 && !end_stream {
             self.count_idle_frame(now)?;
         } else {
             self.idle_frames.forgive(Self::USEFUL_FRAME_FORGIVES);
         }
-        let Some(key) = self.streams.find(head.stream) else {
-            return self.handle_stray_data(head, now);
-        };
         let Some(stream) = self.streams.get_mut(key) else {
             return Ok(None);
         };
@@ -504,15 +499,13 @@ impl Connection {
                 format!("DATA on stream {}, which nobody opened (RFC 9113 §5.1)", head.stream),
             ));
         }
-        if self.streams.was_reset(head.stream) || self.side == Side::Client {
-            return Ok(None);
+        // An honest upload that was answered early is still under way, up to a window of it.
+        self.count_idle_frame(now)?;
+        if !self.streams.was_reset(head.stream) && self.side == Side::Server {
+            frame::encode_reset(&mut self.output.tail, head.stream, ErrorCode::STREAM_CLOSED);
+            self.streams.remember_reset(StreamId(head.stream));
         }
-        self.stream_error(
-            head.stream,
-            ErrorCode::STREAM_CLOSED,
-            "DATA on a stream that has ended (RFC 9113 §5.1)",
-            now,
-        )
+        Ok(None)
     }
 
     /// The peer's END_STREAM has come.
@@ -539,11 +532,12 @@ impl Connection {
                 format!("RST_STREAM on stream {id}, which nobody opened (RFC 9113 §6.4)"),
             ));
         }
-        self.count_reset(now)?;
         let Some(key) = self.streams.find(id) else {
+            // It crossed our own end of the stream.
             self.count_idle_frame(now)?;
             return Ok(None);
         };
+        self.charge_reset(key, now)?;
         self.forget(key);
         self.note_idle(now);
         Ok(Some(Event::Reset { key, code, by: ResetBy::Peer }))
@@ -707,7 +701,7 @@ impl Connection {
         if self.streams.find(id).is_none() && self.is_idle(id) {
             return Err(ConnectionError::peer(code, reason));
         }
-        self.count_reset(now)?;
+        self.charge_provoked_reset(now)?;
         frame::encode_reset(&mut self.output.tail, id, code);
         self.streams.remember_reset(StreamId(id));
         let Some(key) = self.streams.find(id) else {

@@ -7,6 +7,7 @@ mod lifetime;
 mod pair;
 mod pings;
 mod protocol;
+mod resets;
 mod scheduling;
 mod simulation;
 mod stall;
