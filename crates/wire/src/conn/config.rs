@@ -4,7 +4,7 @@ use crate::frame::{DEFAULT_WINDOW, MAX_WINDOW, MIN_MAX_FRAME_SIZE};
 
 /// No time is further away, so that adding one to the clock's never overflows.
 const FOR_EVER: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
-/// Looking more often would be all that the connection does.
+/// A socket that takes nothing for less than this is only busy.
 const SHORTEST_STALL: Duration = Duration::from_millis(10);
 
 /// How one HTTP/2 connection behaves. Servers and channels embed it whole; every field has a default that
@@ -50,10 +50,10 @@ pub struct Config {
     /// Server: how long calls may go on after `max_connection_age` before the connection is closed all the same.
     /// Default `None`: until they end.
     pub max_connection_age_grace: Option<Duration>,
-    /// Server: how long the client may take nothing. A stream for which it opens no window although data waits is reset
-    /// with ENHANCE_YOUR_CALM when this has passed, within a quarter as much again; the library's servers close a
-    /// connection whose socket takes nothing for so long. `None`: never, for clients that may stop reading for minutes
-    /// on purpose. Default 60 s.
+    /// Server: how long the client's system may take nothing of what is written before the library's servers close the
+    /// connection. The engine has no socket and so leaves this to its driver. A reader that rests is none of this: it
+    /// opens no window, its system takes what the others are sent, and what waits for it is bounded by
+    /// `max_send_buffer` and the server's memory quota. `None`: for ever. Default 60 s.
     pub stall_timeout: Option<Duration>,
     /// Server: how long a graceful shutdown waits for the client to have seen the first GOAWAY before the
     /// last one names the final stream. Default 1 s.

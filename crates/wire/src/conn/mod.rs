@@ -10,7 +10,6 @@ mod probe;
 mod receive;
 mod resets;
 mod shutdown;
-mod stall;
 #[cfg(test)]
 mod tests;
 mod timers;
@@ -436,7 +435,6 @@ impl Connection {
                     code: ErrorCode::NO_ERROR,
                     reason: "max_connection_age_grace has passed".into(),
                 }),
-                Timer::Stall => self.look_for_stalls(now),
             }
         }
     }

@@ -3,6 +3,7 @@
 mod attacks;
 mod flow;
 mod goaway;
+mod honest;
 mod lifetime;
 mod pair;
 mod pings;
@@ -10,4 +11,3 @@ mod protocol;
 mod resets;
 mod scheduling;
 mod simulation;
-mod stall;

@@ -1,5 +1,7 @@
 //! The attack table of SECURITY.md, as far as one connection can stand it alone.
 
+use std::time::Duration;
+
 use super::pair::{Attacked, request};
 use crate::{
     conn::{Config, Event},
@@ -144,4 +146,23 @@ fn a_frame_larger_than_allowed_is_refused_before_it_has_come() {
         matches!(&events[..], [Event::Closed { error: Some(error) }] if error.code == ErrorCode::FRAME_SIZE_ERROR),
         "{events:?}"
     );
+}
+
+#[test]
+fn a_header_frame_that_drips_runs_out_of_time() {
+    let mut attacked = Attacked::server(Config::default());
+    // The head of a HEADERS frame of 100 bytes, and a byte each second.
+    attacked.engine.input().extend_from_slice(&[0, 0, 100, kind::HEADERS, flag::END_HEADERS, 0, 0, 0, 1]);
+    for second in 0..20 {
+        attacked.engine.input().extend_from_slice(b"\x83");
+        attacked.pass(Duration::from_secs(1));
+        let events = attacked.events();
+        if matches!(&events[..], [Event::Closed { error: Some(error) }] if error.code == ErrorCode::ENHANCE_YOUR_CALM)
+        {
+            assert!(second >= 9, "{second}");
+            return;
+        }
+        assert!(events.is_empty(), "{events:?}");
+    }
+    panic!("nobody stopped it");
 }
