@@ -44,7 +44,11 @@ impl RequestHead {
         if block.over_limit() {
             return Err(Refusal::Call(Status::new(
                 Code::ResourceExhausted,
-                format!("the request's header list is larger than allowed ({} bytes)", block.list_size()),
+                format!(
+                    "the request's header list is larger than max ({} vs. {} bytes)",
+                    block.list_size(),
+                    block.limit()
+                ),
             )));
         }
         let mut method = None;

@@ -14,13 +14,8 @@ impl Budget {
         Self { spent: 0.0, burst: f64::from(burst), rate: f64::from(rate), at: now }
     }
 
-    /// Spends one; `false` when the budget is used up. The clock is looked at only then.
-    pub(crate) fn spend(&mut self, now: Instant) -> bool {
-        self.spend_amount(1.0, now)
-    }
-
-    /// Spends `amount`; `false` when the budget is used up.
-    pub(crate) fn spend_amount(&mut self, amount: f64, now: Instant) -> bool {
+    /// Spends `amount`; `false` when the budget is used up. The clock is looked at only then.
+    pub(crate) fn spend(&mut self, amount: f64, now: Instant) -> bool {
         self.spent += amount;
         if self.spent <= self.burst {
             return true;

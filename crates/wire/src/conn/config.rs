@@ -22,7 +22,8 @@ pub struct Config {
     /// The largest frame payload that the peer may send. Default and least 16,384, at most 2²⁴−1.
     pub max_frame_size: u32,
     /// The largest header list taken, counted as name + value + 32 bytes a field (RFC 9113 §6.5.2).
-    /// Default 16 KiB. A call past it is refused alone; past four times as much the connection ends.
+    /// Default 16 KiB. A larger one costs its call, with RESOURCE_EXHAUSTED, and nothing else: it is thrown away as it
+    /// comes. Past 1 MiB of encoded bytes, or 16 MiB of list, the connection ends.
     pub max_header_list_size: u32,
     /// Bytes of dynamic table for the peer's header blocks. Default 4,096.
     pub header_table_size: u32,
@@ -74,7 +75,8 @@ pub struct Config {
     pub idle_frame_burst: u32,
     /// Such frames a second that are forgiven. Default 1,000.
     pub idle_frame_rate: u32,
-    /// CONTINUATION frames of one header block (CVE-2024-27316). Default 64.
+    /// CONTINUATION frames of one header block (CVE-2024-27316): of empty ones no more may come before the connection
+    /// ends with ENHANCE_YOUR_CALM, and beyond as many each counts as a frame that carries nothing. Default 64.
     pub max_continuations: u32,
 }
 

@@ -1,5 +1,6 @@
 //! One HTTP/2 connection (RFC 9113), either side, without any I/O.
 
+mod blocks;
 mod budget;
 mod config;
 mod error;
@@ -33,10 +34,11 @@ pub use error::{Blame, ConnectionError};
 pub use event::{Event, ResetBy};
 pub use output::Output;
 
+use blocks::HeaderAssembly;
 use budget::Budget;
 use ping_policy::PingPolice;
 use probe::BandwidthProbe;
-use receive::{HeaderAssembly, KnownHeads};
+use receive::KnownHeads;
 use shutdown::Drain;
 use timers::{Timer, Timers};
 

@@ -64,7 +64,7 @@ impl Connection {
     }
 
     fn charge(&mut self, amount: f64, now: Instant) -> Result<(), ConnectionError> {
-        if self.side == Side::Client || self.resets.spend_amount(amount, now) {
+        if self.side == Side::Client || self.resets.spend(amount, now) {
             return Ok(());
         }
         Err(ConnectionError::peer(ErrorCode::ENHANCE_YOUR_CALM, "too many streams reset"))

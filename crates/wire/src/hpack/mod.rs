@@ -15,6 +15,7 @@ mod integer;
 mod static_table;
 
 pub use block::{HeaderBlock, HeaderField, Malformed};
+pub(crate) use decoder::Discard;
 pub use decoder::{DecodeError, Decoder};
 pub use encoder::{Encoder, FieldWriter, Group, Indexing};
 

@@ -195,3 +195,52 @@ fn a_server_of_many_small_frames() {
         unharmed(&mut attacked, n);
     }
 }
+
+/// Header size and continuation: errors with a whole trace in the message, or a token that has grown, one for each call,
+/// in frames as small as some peers make them. Others go on.
+#[test]
+fn a_large_header_block_costs_its_call() {
+    let trace = vec![b'm'; 100_000];
+    for frame_size in [1_000, 16_384] {
+        let mut attacked = Attacked::server(Config::default());
+        let other = open(&mut attacked, 1, false);
+        for n in 1..200 {
+            // 50 a second.
+            attacked.pass(Duration::from_millis(20));
+            let id = 4 * n + 1;
+            let block = attacked.block(|w| {
+                request(w);
+                w.field(b"x-table", n.to_string().as_bytes(), Indexing::Incremental);
+                w.field(b"x-trace", &trace, Indexing::Without);
+            });
+            let mut pieces = block.chunks(frame_size).peekable();
+            let (mut kind, mut flags) = (kind::HEADERS, flag::END_STREAM);
+            while let Some(piece) = pieces.next() {
+                flags |= if pieces.peek().is_none() { flag::END_HEADERS } else { 0 };
+                attacked.frame(kind, flags, id, piece);
+                (kind, flags) = (kind::CONTINUATION, 0);
+            }
+            let events = attacked.events();
+            let [Event::Headers { ref block, key, .. }] = events[..] else { panic!("block {n}: {events:?}") };
+            assert!(block.over_limit() && block.list_size() > 100_000, "{}", block.list_size());
+            attacked.engine.send_headers(key, &response, true);
+            unharmed(&mut attacked, n);
+            // The table is in step, and the other stream goes on.
+            let block = attacked.block(|w| {
+                request(w);
+                w.field(b"x-table", n.to_string().as_bytes(), Indexing::Incremental);
+            });
+            attacked.frame(kind::HEADERS, flag::END_HEADERS | flag::END_STREAM, id + 2, &block);
+            attacked.frame(kind::DATA, 0, 1, &TINY);
+            let events = attacked.events();
+            let [Event::Headers { ref block, key, .. }, Event::Data { .. }] = events[..] else {
+                panic!("block {n}: {events:?}")
+            };
+            assert_eq!(block.get(b"x-table").unwrap(), n.to_string().as_bytes());
+            attacked.engine.send_headers(key, &response, true);
+            unharmed(&mut attacked, n);
+        }
+        attacked.engine.send_headers(other, &response, true);
+        unharmed(&mut attacked, 200);
+    }
+}
