@@ -67,7 +67,7 @@ pub struct Config {
     /// of an answer that has begun was taken. A reset that a broken rule provoked costs 1. A call that ends in good
     /// order makes up for one, `reset_rate` for more.
     pub reset_burst: u32,
-    /// Server: what is forgiven of `reset_burst` in a second. Default 2,000.
+    /// Server: what is forgiven of `reset_burst` in a second. Default 5,000, which take some percent of a core.
     pub reset_rate: u32,
     /// Frames that carry no payload of a call (PING, SETTINGS, PRIORITY, empty DATA, …) that may come at
     /// once before the connection ends with ENHANCE_YOUR_CALM (CVE-2019-9512 to -9518). Each frame that
@@ -166,7 +166,7 @@ impl Default for Config {
             stall_timeout: Some(Duration::from_secs(60)),
             drain_timeout: Duration::from_secs(1),
             reset_burst: 1_000,
-            reset_rate: 2_000,
+            reset_rate: 5_000,
             idle_frame_burst: 10_000,
             idle_frame_rate: 1_000,
             max_continuations: 64,
