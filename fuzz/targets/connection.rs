@@ -11,8 +11,8 @@ use std::{
 use bytes::{Buf, Bytes};
 use carom_wire::{
     conn::{Blame, Config, Connection, Event, Side},
-    frame::ErrorCode,
     fields::{FieldWriter, Indexing},
+    frame::ErrorCode,
     stream::StreamKey,
 };
 use libfuzzer_sys::{

@@ -55,7 +55,7 @@ fn check(block: &HeaderBlock, soft_limit: usize) {
     let size = |f: &carom_wire::HeaderField| f.name.len() + f.value.len() + FIELD_OVERHEAD;
     let kept: usize = block.fields().iter().map(size).sum();
     assert_eq!(block.over_limit(), block.list_size() > soft_limit);
-    assert!(kept <= soft_limit && block.list_size() <= 4 * soft_limit);
+    assert!(kept <= soft_limit && block.limit() == soft_limit);
     assert!(block.over_limit() || kept == block.list_size());
 }
 

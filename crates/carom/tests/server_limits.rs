@@ -11,8 +11,10 @@ use carom::client::Channel;
 use carom::codec::BytesCodec;
 use carom::server::{Method, Server};
 use carom::{Code, Request, Response, Status, Streaming};
+use carom_wire::conn::Config;
 use carom_wire::frame::ErrorCode;
 use carom_wire::message::PREFIX_LEN;
+use tokio::net::TcpStream;
 use tokio::sync::{Notify, oneshot};
 
 use support::{Client, Head, TestService, drop_signal, soon, start};
@@ -77,7 +79,7 @@ async fn many_that_are_turned_away_cost_no_more_than_some() {
     first.unary("Echo", b"").await;
     let mut knocking = Vec::new();
     for _ in 0..300 {
-        knocking.push(tokio::net::TcpStream::connect(addr).await.unwrap());
+        knocking.push(TcpStream::connect(addr).await.unwrap());
     }
     first.unary("Echo", b"").await;
     assert!(server.connections() <= 1 + 64, "{}", server.connections());
@@ -199,6 +201,30 @@ async fn over_the_memory_quota_the_greedy_give_back_and_the_modest_go_on() {
     assert_eq!(modest.reply(waiting).await.status.code(), Code::Ok);
     // The greedy one goes, and all is as before.
     drop(greedy);
+    soon(async { while modest.unary("Echo", b"x").await.status.code() != Code::Ok {} }).await;
+}
+
+/// Readers that rest may do so for any time, as long as there is memory for what waits for them.
+#[tokio::test]
+async fn over_the_memory_quota_what_nobody_reads_is_given_up() {
+    const QUOTA: usize = 2 << 20;
+    let pour = Method::server_streaming("Pour", BytesCodec, move |_: Request<Bytes>| async move {
+        Ok(Response::new(futures_util::stream::repeat_with(|| Ok(Bytes::from(vec![7; 16 * 1024])))))
+    });
+    let builder = Server::builder().add_service(TestService(vec![pour, echo()])).memory_quota(Some(QUOTA));
+    let (_server, addr) = start(builder);
+    let mut modest = Client::connect(addr).await;
+    // 100 streams with a send buffer of 64 KiB each: three times the quota.
+    let window = 1000;
+    let config = Config { initial_stream_window: window, max_window: window, ..Config::default() };
+    let mut resting = Client::configured(TcpStream::connect(addr).await.unwrap(), config);
+    resting.reads = false;
+    for _ in 0..100 {
+        let key = resting.open("Pour", Head::default());
+        resting.send(key, b"", true);
+    }
+    let reply = resting.any_reply().await;
+    assert_eq!(reply.status.code(), Code::ResourceExhausted, "{}", reply.status);
     soon(async { while modest.unary("Echo", b"x").await.status.code() != Code::Ok {} }).await;
 }
 

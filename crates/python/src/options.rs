@@ -148,8 +148,8 @@ impl Options {
             max_strikes: self.max_ping_strikes.unwrap_or(policy.max_strikes),
         };
         http2.max_connection_idle = self.max_connection_idle;
-        // Programs written for grpcio may leave a stream unread for minutes, between two epochs of a training for one. What
-        // such a stream holds is bounded by its send buffer and the memory quota.
+        // Programs written for grpcio may stop reading altogether for minutes, between two epochs of a training for one. What
+        // they make a server hold is bounded by the send buffers and the memory quota.
         http2.stall_timeout = None;
         http2.max_connection_age = self.max_connection_age;
         http2.max_connection_age_grace = self.max_connection_age_grace;

@@ -320,7 +320,7 @@ fn trim(value: &[u8]) -> &[u8] {
 }
 
 /// The length of unpadded base64.
-fn base64_len(bytes: usize) -> usize {
+pub(crate) fn base64_len(bytes: usize) -> usize {
     (bytes * 4).div_ceil(3)
 }
 

@@ -14,6 +14,7 @@ mod code;
 mod percent;
 
 pub use code::Code;
+pub(crate) use percent::percent_encoded_len;
 pub use percent::{percent_decode, percent_encode};
 
 /// How a call ended: a code, a message for people, and what else the server sent along.

@@ -182,9 +182,9 @@ impl Builder {
         self
     }
 
-    /// How long a client may take nothing of what is sent to it. A call whose response stands still for so long, because
-    /// the client opens no flow-control window, ends with RESOURCE_EXHAUSTED and its handler is cancelled; a connection
-    /// whose socket takes nothing is closed. Default 60 s. `None`: never, for clients that may stop reading for minutes.
+    /// How long a client's system may take nothing of what is written to its socket before the connection is closed.
+    /// A client that only rests, so that its flow-control windows stay shut, may do so for any time; what waits for it is
+    /// bounded, and given up when the [`memory_quota`](Self::memory_quota) is exceeded. Default 60 s. `None`: no limit.
     pub fn stall_timeout(mut self, timeout: Option<Duration>) -> Self {
         self.settings.http2.stall_timeout = timeout;
         self

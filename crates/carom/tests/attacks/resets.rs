@@ -7,7 +7,7 @@ use bytes::BytesMut;
 use carom::server::{DetachedHandler, IncomingCall, RequestMode};
 use carom_wire::frame::{ErrorCode, flag, kind};
 
-use crate::attacker::{Attacker, message, put_frame, request};
+use crate::attacker::{Attacker, message, put_frame, request, request_with};
 use crate::siege::{Bounds, MIB, Siege};
 
 /// Streams of an attack that nobody stops.
@@ -132,4 +132,58 @@ async fn made_you_reset() {
         assert!(siege.ledger.begun() < STREAMS as usize / 2, "{what}: {} handlers", siege.ledger.begun());
         siege.end(&BOUNDS).await;
     }
+}
+
+/// Good calls in between make up for some resets, and leave the rest to be counted.
+#[tokio::test]
+async fn rapid_reset_among_good_calls() {
+    let siege = Siege::begin().await;
+    let mut attacker = Attacker::connect(siege.addr).await;
+    let (hang, say, body) = (request("Hang"), request("Say"), message(0, b"x"));
+    waste(&mut attacker, |out, stream| {
+        let good = stream % 8 == 1;
+        put_frame(out, kind::HEADERS, flag::END_HEADERS, stream, if good { &say } else { &hang });
+        put_frame(out, kind::DATA, flag::END_STREAM, stream, &body);
+        if !good {
+            put_frame(out, kind::RST_STREAM, 0, stream, &ErrorCode::CANCEL.0.to_be_bytes());
+        }
+    })
+    .await;
+    assert_eq!(attacker.ended().await, Some(ErrorCode::ENHANCE_YOUR_CALM));
+    assert!(siege.ledger.begun() < STREAMS as usize / 2, "{}", siege.ledger.begun());
+    siege.end(&BOUNDS).await;
+}
+
+/// A brown-out as an honest client sees it: hundreds of calls a second that all run out of time, and one that does not.
+#[tokio::test]
+async fn calls_that_all_run_out_of_time_are_no_attack() {
+    const CALLS: u32 = 4_000;
+    let siege = Siege::begin().await;
+    let mut client = Attacker::connect(siege.addr).await;
+    let stream = client.open("Sum").await;
+    let (head, body) = (request_with("Hang", &[(b"grpc-timeout", b"20m")]), message(0, b"x"));
+    let mut open = std::collections::VecDeque::new();
+    // 160 at a time for 20 ms each are 8,000 a second at most.
+    for n in 0..CALLS / 16 {
+        let mut out = BytesMut::new();
+        if n >= 10 {
+            for _ in 0..16 {
+                let expired: u32 = open.pop_front().expect("a call");
+                put_frame(&mut out, kind::RST_STREAM, 0, expired, &ErrorCode::CANCEL.0.to_be_bytes());
+            }
+        }
+        for _ in 0..16 {
+            let stream = client.next_stream();
+            put_frame(&mut out, kind::HEADERS, flag::END_HEADERS, stream, &head);
+            put_frame(&mut out, kind::DATA, flag::END_STREAM, stream, &body);
+            open.push_back(stream);
+        }
+        assert!(client.write(&out).await, "after {n} rounds: {:?}", client.seen().goaway);
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+    client.send(stream, &message(0, b"unharmed"), true).await;
+    assert_eq!(client.outcome(stream).await, "0", "{:?}", client.seen().goaway);
+    assert!(siege.ledger.begun() > CALLS as usize / 2, "{} calls", siege.ledger.begun());
+    drop(client);
+    siege.end(&Bounds { memory: 4 * MIB, cpu: Duration::from_secs(5) }).await;
 }

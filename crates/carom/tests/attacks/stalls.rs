@@ -91,6 +91,29 @@ async fn a_connection_that_takes_nothing_is_closed() {
     assert_eq!((server.connections(), ledger.running()), (0, 0));
 }
 
+/// A reader that rests is not one that takes nothing: its windows are shut, and its system takes what the rest is sent.
+#[tokio::test(start_paused = true)]
+async fn a_reader_may_rest_for_an_hour() {
+    let ledger = Arc::new(Ledger::default());
+    let server =
+        Server::builder().add_service(Methods(Arc::clone(&ledger))).start(Handle::current()).unwrap();
+    let (ours, theirs) = tokio::io::duplex(16 * KIB);
+    assert!(server.serve_connection(theirs, PeerAddr::Unix(None)));
+    let mut client = Attacker::over(ours, Ears::Open);
+    client.greet(&[(4, 0)]).await;
+    let resting = client.call("Flow", b"").await;
+    for _ in 0..60 {
+        tokio::time::sleep(Duration::from_secs(60)).await;
+        let other = client.call("Say", b"still here").await;
+        assert_eq!(client.outcome(other).await, "13");
+    }
+    assert_eq!(client.seen().reset(resting), None);
+    assert_eq!((server.connections(), ledger.running()), (1, 1));
+    client.frame(kind::WINDOW_UPDATE, 0, resting, &60_000_u32.to_be_bytes()).await;
+    client.until(|seen| seen.data >= 60_000).await;
+    assert_eq!(client.seen().data, 60_000);
+}
+
 /// Sends `bytes` one at a time. Whether the other side closed before all was sent.
 async fn drip(addr: SocketAddr, bytes: &[u8]) -> bool {
     let mut stream = TcpStream::connect(addr).await.unwrap();

@@ -336,3 +336,40 @@ async fn an_answer_that_fills_the_window_leaves_room_for_its_end() {
         soon(peer).await.unwrap();
     }
 }
+
+/// A server that puts a whole trace into its message: that call fails, and says why; the one beside it does not notice.
+#[tokio::test]
+async fn a_large_header_block_costs_its_call() {
+    let (_listener, channel, mut peer) = start(Config::default()).await;
+    let beside = call(&channel);
+    let beside_key = peer.request().await;
+    for size in [20_000, 100_000, 1_000_000] {
+        for (at_once, end) in [(true, true), (true, false), (false, true)] {
+            let large = move |w: &mut dyn FieldWriter| {
+                if at_once {
+                    HEAD.encode(w);
+                }
+                if end {
+                    w.field(b"grpc-status", b"13", Indexing::Incremental);
+                }
+                w.field(b"x-trace", &vec![b'm'; size], Indexing::Without);
+            };
+            let outcome = call(&channel);
+            let key = peer.request().await;
+            if at_once {
+                peer.conn.send_headers(key, &large, end);
+            } else {
+                peer.conn.send_headers(key, &HEAD, false);
+                peer.conn.send_trailers(key, Box::new(large));
+            }
+            peer.flush().await;
+            let status = soon(outcome).await.unwrap().unwrap_err();
+            assert_eq!(status.code(), Code::ResourceExhausted, "{status}");
+            let words = format!("header list is larger than max ({}", size / 10_000);
+            assert!(status.message().contains(&words), "{status}");
+            assert!(status.message().contains(" vs. 16384 bytes)"), "{status}");
+        }
+    }
+    peer.answer(beside_key, b"unharmed").await;
+    assert_eq!(soon(beside).await.unwrap().unwrap().get_ref(), "unharmed");
+}

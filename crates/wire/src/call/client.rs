@@ -76,7 +76,11 @@ impl ClientCall {
         if block.over_limit() {
             return Err(Status::new(
                 Code::ResourceExhausted,
-                format!("the response's header list is larger than allowed ({} bytes)", block.list_size()),
+                format!(
+                    "the response's header list is larger than max ({} vs. {} bytes)",
+                    block.list_size(),
+                    block.limit()
+                ),
             ));
         }
         match self.state {

@@ -8,6 +8,7 @@
 //! ```
 
 mod client;
+mod fit;
 mod request;
 mod response;
 mod server;

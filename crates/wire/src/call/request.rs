@@ -7,7 +7,7 @@ use bytes::Bytes;
 
 use super::{CONTENT_TYPE, REQUEST, is_grpc};
 use crate::{
-    fields::{FieldWriter, Fields, HeaderBlock, Indexing},
+    fields::{FIELD_OVERHEAD, FieldWriter, Fields, HeaderBlock, Indexing},
     metadata::MetadataMap,
     status::{Code, Status},
     timeout,
@@ -43,7 +43,11 @@ impl RequestHead {
         if block.over_limit() {
             return Err(Refusal::Call(Status::new(
                 Code::ResourceExhausted,
-                format!("the request's header list is larger than allowed ({} bytes)", block.list_size()),
+                format!(
+                    "the request's header list is larger than max ({} vs. {} bytes)",
+                    block.list_size(),
+                    block.limit()
+                ),
             )));
         }
         let mut method = None;
@@ -92,7 +96,8 @@ impl RequestHead {
         };
         head.content_subtype = subtype(&content_type);
         if std::str::from_utf8(&head.path).is_err() {
-            let path = head.path.escape_ascii();
+            // It comes back in the message, and is no use there in full length.
+            let path = head.path[..head.path.len().min(200)].escape_ascii();
             return Err(Refusal::Call(Status::new(Code::Unimplemented, format!("no such method: {path}"))));
         }
         Ok(head)
@@ -221,6 +226,45 @@ pub struct RequestFields<'a> {
     pub previous_attempts: u32,
     /// The application's metadata.
     pub metadata: &'a MetadataMap,
+}
+
+impl RequestFields<'_> {
+    /// Whether the server takes a header list as large as this one, given what it announced
+    /// ([`Connection::peer_max_header_list_size`](crate::conn::Connection::peer_max_header_list_size)). Without metadata
+    /// it is so small that it is not looked at.
+    ///
+    /// # Errors
+    /// RESOURCE_EXHAUSTED with both sizes: what the call ends with, before anything is sent.
+    pub fn check_size(&self, limit: Option<u32>) -> Result<(), Status> {
+        let Some(limit) = limit.filter(|_| !self.metadata.is_empty()) else { return Ok(()) };
+        let size = self.own_size() + self.metadata.header_list_size();
+        if size <= limit as usize {
+            return Ok(());
+        }
+        Err(Status::new(
+            Code::ResourceExhausted,
+            format!("the request's header list is larger than the server takes ({size} vs. {limit} bytes)"),
+        ))
+    }
+
+    /// The size of the fields before the metadata.
+    fn own_size(&self) -> usize {
+        let field = |name: &str, value: usize| name.len() + value + FIELD_OVERHEAD;
+        let given = |name, value: Option<&str>| value.map_or(0, |value| field(name, value.len()));
+        field(":method", "POST".len())
+            + field(":scheme", self.scheme.len())
+            + field(":path", self.path.len())
+            + field(":authority", self.authority.len())
+            + field("te", "trailers".len())
+            + field("content-type", CONTENT_TYPE.len())
+            + field("user-agent", self.user_agent.len())
+            + given("grpc-encoding", self.encoding)
+            + given("grpc-accept-encoding", self.accept_encoding)
+            + self
+                .timeout
+                .map_or(0, |timeout| field("grpc-timeout", timeout::encode(timeout).as_bytes().len()))
+            + if self.previous_attempts > 0 { field("grpc-previous-rpc-attempts", 10) } else { 0 }
+    }
 }
 
 impl Fields for RequestFields<'_> {

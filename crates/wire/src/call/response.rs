@@ -1,6 +1,6 @@
 use super::{CONTENT_TYPE, OK, RESPONSE};
 use crate::{
-    fields::{FieldWriter, Fields, Indexing},
+    fields::{FIELD_OVERHEAD, FieldWriter, Fields, Indexing},
     metadata::MetadataMap,
     status::Status,
 };
@@ -10,6 +10,26 @@ pub(super) struct ResponseFields<'a> {
     pub(super) encoding: Option<&'static str>,
     pub(super) accept_encoding: Option<&'static str>,
     pub(super) metadata: &'a MetadataMap,
+}
+
+impl ResponseFields<'static> {
+    /// Those before the end in a Trailers-Only response.
+    pub(super) fn of_trailers_only(accept_encoding: Option<&'static str>) -> Self {
+        const NOTHING: &MetadataMap = &MetadataMap::new();
+        Self { encoding: None, accept_encoding, metadata: NOTHING }
+    }
+}
+
+impl ResponseFields<'_> {
+    /// The size of the fields before the metadata.
+    pub(super) fn own_size(&self) -> usize {
+        let field = |name: &str, value: usize| name.len() + value + FIELD_OVERHEAD;
+        let given = |name, value: Option<&str>| value.map_or(0, |value| field(name, value.len()));
+        field(":status", "200".len())
+            + field("content-type", CONTENT_TYPE.len())
+            + given("grpc-encoding", self.encoding)
+            + given("grpc-accept-encoding", self.accept_encoding)
+    }
 }
 
 impl Fields for ResponseFields<'_> {
@@ -64,8 +84,7 @@ pub(super) struct TrailersOnly<'a> {
 
 impl Fields for TrailersOnly<'_> {
     fn encode(&self, w: &mut dyn FieldWriter) {
-        let metadata = &MetadataMap::new();
-        ResponseFields { encoding: None, accept_encoding: self.accept_encoding, metadata }.encode(w);
+        ResponseFields::of_trailers_only(self.accept_encoding).encode(w);
         self.trailers.encode(w);
     }
 }

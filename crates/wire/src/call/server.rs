@@ -1,7 +1,7 @@
 use bytes::Bytes;
 
 use super::{
-    Inbound,
+    Inbound, fit,
     response::{OkTrailers, ResponseFields, StatusTrailers, TrailersOnly},
 };
 use crate::{
@@ -96,7 +96,8 @@ impl ServerCall {
     }
 
     /// Sends the response's head; the first message does so by itself. `encoding`: what messages with the
-    /// compressed flag are encoded in.
+    /// compressed flag are encoded in. If the client does not take a header list as large as `metadata` makes it, the
+    /// call ends with RESOURCE_EXHAUSTED, and what follows is left out.
     pub fn send_headers(
         &mut self,
         conn: &mut Connection,
@@ -105,8 +106,11 @@ impl ServerCall {
         encoding: Option<&'static str>,
     ) {
         if self.outbound == Outbound::Silent {
-            self.outbound = Outbound::Answering;
             let head = ResponseFields { encoding, accept_encoding: self.accept_encoding, metadata };
+            if let Err(status) = fit::head(&head, conn.peer_max_header_list_size()) {
+                return self.send_status(conn, key, Some(status), MetadataMap::new());
+            }
+            self.outbound = Outbound::Answering;
             conn.send_headers(key, &head, false);
         }
     }
@@ -126,7 +130,9 @@ impl ServerCall {
         }
     }
 
-    /// Ends the call. `None` is OK. An error before the head goes out as Trailers-Only.
+    /// Ends the call. `None` is OK. An error before the head goes out as Trailers-Only. What is larger than the header
+    /// list that the client takes is cut: the message first, with a mark, then the details, then metadata; metadata that
+    /// does not fit turns OK into RESOURCE_EXHAUSTED.
     pub fn send_status(
         &mut self,
         conn: &mut Connection,
@@ -142,7 +148,10 @@ impl ServerCall {
         }
         let silent = self.outbound == Outbound::Silent;
         self.outbound = Outbound::Ended;
+        let before =
+            if silent { ResponseFields::of_trailers_only(self.accept_encoding).own_size() } else { 0 };
         let trailers = StatusTrailers { status, metadata: trailing };
+        let trailers = fit::trailers(trailers, before, conn.peer_max_header_list_size());
         if silent {
             let only = TrailersOnly { accept_encoding: self.accept_encoding, trailers: &trailers };
             conn.send_headers(key, &only, true);
@@ -167,12 +176,17 @@ impl ServerCall {
             self.send_message(conn, key, framed);
             return self.send_status(conn, key, None, trailing);
         }
-        self.outbound = Outbound::Ended;
+        let limit = conn.peer_max_header_list_size();
         let head = ResponseFields { encoding, accept_encoding: self.accept_encoding, metadata };
+        if let Err(status) = fit::head(&head, limit) {
+            return self.send_status(conn, key, Some(status), trailing);
+        }
+        self.outbound = Outbound::Ended;
         if trailing.is_empty() {
             conn.respond(key, &head, framed, OkTrailers);
         } else {
-            conn.respond(key, &head, framed, StatusTrailers { status: None, metadata: trailing });
+            let trailers = fit::trailers(StatusTrailers { status: None, metadata: trailing }, 0, limit);
+            conn.respond(key, &head, framed, trailers);
         }
     }
 }

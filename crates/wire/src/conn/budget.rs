@@ -14,15 +14,15 @@ impl Budget {
         Self { spent: 0.0, burst: f64::from(burst), rate: f64::from(rate), at: now }
     }
 
-    /// Spends one; `false` when the budget is used up. The clock is looked at only then.
-    pub(crate) fn spend(&mut self, now: Instant) -> bool {
-        self.spent += 1.0;
+    /// Spends `amount`; `false` when the budget is used up. The clock is looked at only then.
+    pub(crate) fn spend(&mut self, amount: f64, now: Instant) -> bool {
+        self.spent += amount;
         if self.spent <= self.burst {
             return true;
         }
         let elapsed = now.saturating_duration_since(self.at).as_secs_f64();
         self.at = now;
-        self.spent = (self.spent - elapsed * self.rate).max(1.0);
+        self.spent = (self.spent - elapsed * self.rate).max(amount);
         self.spent <= self.burst
     }
 

@@ -4,7 +4,7 @@ use crate::frame::{DEFAULT_WINDOW, MAX_WINDOW, MIN_MAX_FRAME_SIZE};
 
 /// No time is further away, so that adding one to the clock's never overflows.
 const FOR_EVER: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
-/// Looking more often would be all that the connection does.
+/// A socket that takes nothing for less than this is only busy.
 const SHORTEST_STALL: Duration = Duration::from_millis(10);
 
 /// How one HTTP/2 connection behaves. Servers and channels embed it whole; every field has a default that
@@ -22,7 +22,8 @@ pub struct Config {
     /// The largest frame payload that the peer may send. Default and least 16,384, at most 2²⁴−1.
     pub max_frame_size: u32,
     /// The largest header list taken, counted as name + value + 32 bytes a field (RFC 9113 §6.5.2).
-    /// Default 16 KiB. A call past it is refused alone; past four times as much the connection ends.
+    /// Default 16 KiB. A larger one costs its call, with RESOURCE_EXHAUSTED, and nothing else: it is thrown away as it
+    /// comes. Past 1 MiB of encoded bytes, or 16 MiB of list, the connection ends.
     pub max_header_list_size: u32,
     /// Bytes of dynamic table for the peer's header blocks. Default 4,096.
     pub header_table_size: u32,
@@ -50,18 +51,23 @@ pub struct Config {
     /// Server: how long calls may go on after `max_connection_age` before the connection is closed all the same.
     /// Default `None`: until they end.
     pub max_connection_age_grace: Option<Duration>,
-    /// Server: how long the client may take nothing. A stream for which it opens no window although data waits is reset
-    /// with ENHANCE_YOUR_CALM when this has passed, within a quarter as much again; the library's servers close a
-    /// connection whose socket takes nothing for so long. `None`: never, for clients that may stop reading for minutes
-    /// on purpose. Default 60 s.
+    /// Server: how long the client's system may take nothing of what is written before the library's servers close the
+    /// connection. The engine has no socket and so leaves this to its driver. A reader that rests is none of this: it
+    /// opens no window, its system takes what the others are sent, and what waits for it is bounded by
+    /// `max_send_buffer` and the server's memory quota. `None`: for ever. Default 60 s.
     pub stall_timeout: Option<Duration>,
     /// Server: how long a graceful shutdown waits for the client to have seen the first GOAWAY before the
     /// last one names the final stream. Default 1 s.
     pub drain_timeout: Duration,
-    /// Resets, by the peer or provoked by it, that may come at once before the connection ends with
-    /// ENHANCE_YOUR_CALM (CVE-2023-44487, CVE-2025-8671). Default 1,000; see `reset_rate`.
+    /// Server: streams whose work was wasted by a reset that may come at once before the connection ends with
+    /// ENHANCE_YOUR_CALM (CVE-2023-44487, CVE-2025-8671). Default 1,000.
+    ///
+    /// A reset by the client costs 1 where it comes with the request and nothing once the stream has been open for 4 ms,
+    /// or for half of the call's `grpc-timeout` if that is less; in proportion in between, and a quarter of that if all
+    /// of an answer that has begun was taken. A reset that a broken rule provoked costs 1. A call that ends in good
+    /// order makes up for one, `reset_rate` for more.
     pub reset_burst: u32,
-    /// Resets a second that are forgiven. Default 200.
+    /// Server: what is forgiven of `reset_burst` in a second. Default 5,000, which take some percent of a core.
     pub reset_rate: u32,
     /// Frames that carry no payload of a call (PING, SETTINGS, PRIORITY, empty DATA, …) that may come at
     /// once before the connection ends with ENHANCE_YOUR_CALM (CVE-2019-9512 to -9518). Each frame that
@@ -69,7 +75,8 @@ pub struct Config {
     pub idle_frame_burst: u32,
     /// Such frames a second that are forgiven. Default 1,000.
     pub idle_frame_rate: u32,
-    /// CONTINUATION frames of one header block (CVE-2024-27316). Default 64.
+    /// CONTINUATION frames of one header block (CVE-2024-27316): of empty ones no more may come before the connection
+    /// ends with ENHANCE_YOUR_CALM, and beyond as many each counts as a frame that carries nothing. Default 64.
     pub max_continuations: u32,
 }
 
@@ -159,7 +166,7 @@ impl Default for Config {
             stall_timeout: Some(Duration::from_secs(60)),
             drain_timeout: Duration::from_secs(1),
             reset_burst: 1_000,
-            reset_rate: 200,
+            reset_rate: 5_000,
             idle_frame_burst: 10_000,
             idle_frame_rate: 1_000,
             max_continuations: 64,

@@ -1,5 +1,6 @@
 //! One HTTP/2 connection (RFC 9113), either side, without any I/O.
 
+mod blocks;
 mod budget;
 mod config;
 mod error;
@@ -8,8 +9,8 @@ mod output;
 mod ping_policy;
 mod probe;
 mod receive;
+mod resets;
 mod shutdown;
-mod stall;
 #[cfg(test)]
 mod tests;
 mod timers;
@@ -34,10 +35,11 @@ pub use error::{Blame, ConnectionError};
 pub use event::{Event, ResetBy};
 pub use output::Output;
 
+use blocks::HeaderAssembly;
 use budget::Budget;
 use ping_policy::PingPolice;
 use probe::BandwidthProbe;
-use receive::{HeaderAssembly, KnownHeads};
+use receive::KnownHeads;
 use shutdown::Drain;
 use timers::{Timer, Timers};
 
@@ -327,6 +329,7 @@ impl Connection {
             recv: RecvHalf::new(RecvState::AwaitingHead, self.new_stream_window()),
             send: SendHalf::new(self.peer.initial_window),
             priority: crate::stream::Priority::default(),
+            ripe_at: None,
         });
         self.start_keepalive();
         self.send_headers(key, fields, end_stream);
@@ -435,7 +438,6 @@ impl Connection {
                     code: ErrorCode::NO_ERROR,
                     reason: "max_connection_age_grace has passed".into(),
                 }),
-                Timer::Stall => self.look_for_stalls(now),
             }
         }
     }
@@ -451,6 +453,7 @@ impl Connection {
     /// Removes a stream whose two halves have ended.
     fn finish(&mut self, key: StreamKey) {
         self.events.push_back(Event::Finished { key });
+        self.resets.forgive(Self::FINISHED_CALL_FORGIVES);
         if self.dequeue(key) {
             self.streams.retire(key);
             self.stream_ended();

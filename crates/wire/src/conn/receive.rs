@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use bytes::{Buf, Bytes, BytesMut};
+use bytes::{Buf, Bytes};
 
 use super::{Blame, Connection, ConnectionError, Event, ResetBy, Side, State, Timer};
 use crate::{
@@ -13,20 +13,6 @@ use crate::{
         validate::{self, RequestFacts},
     },
 };
-
-/// A header block of which CONTINUATION frames are still to come (§6.10).
-pub(super) struct HeaderAssembly {
-    stream: u32,
-    end_stream: bool,
-    block: BytesMut,
-    continuations: u32,
-}
-
-impl HeaderAssembly {
-    pub(super) fn len(&self) -> usize {
-        self.block.len()
-    }
-}
 
 /// The last few request heads that were found well-formed. Calls on one connection repeat their head to
 /// the byte; the decoder gives the same block for the same bytes, and it need not be looked at again.
@@ -57,7 +43,7 @@ impl KnownHeads {
     }
 }
 
-type Handled = Result<Option<Event>, ConnectionError>;
+pub(super) type Handled = Result<Option<Event>, ConnectionError>;
 
 impl Connection {
     /// What one frame that carries something is worth against frames that do not. A peer that reads a
@@ -180,10 +166,7 @@ impl Connection {
                 self.handle_block(head.stream, fragment, end_stream, now)
             }
             Frame::Headers { fragment, end_headers: false, end_stream } => {
-                self.await_header_block(now);
-                let block = BytesMut::from(fragment);
-                self.assembly =
-                    Some(HeaderAssembly { stream: head.stream, end_stream, block, continuations: 0 });
+                self.begin_block(head.stream, fragment, end_stream, now);
                 Ok(None)
             }
             Frame::Continuation { fragment, end_headers } => self.continue_block(fragment, end_headers, now),
@@ -236,94 +219,32 @@ impl Connection {
         }
     }
 
-    fn count_idle_frame(&mut self, now: Instant) -> Result<(), ConnectionError> {
-        if self.idle_frames.spend(now) {
+    pub(super) fn count_idle_frame(&mut self, now: Instant) -> Result<(), ConnectionError> {
+        self.spend_idle_frames(1.0, now)
+    }
+
+    pub(super) fn spend_idle_frames(&mut self, amount: f64, now: Instant) -> Result<(), ConnectionError> {
+        if self.idle_frames.spend(amount, now) {
             return Ok(());
         }
         Err(ConnectionError::peer(ErrorCode::ENHANCE_YOUR_CALM, "too many frames that carry nothing"))
     }
 
-    fn count_reset(&mut self, now: Instant) -> Result<(), ConnectionError> {
-        if self.side == Side::Client || self.resets.spend(now) {
-            return Ok(());
-        }
-        Err(ConnectionError::peer(ErrorCode::ENHANCE_YOUR_CALM, "too many streams reset"))
-    }
-
-    fn continue_block(&mut self, fragment: &[u8], end_headers: bool, now: Instant) -> Handled {
-        let Some(mut assembly) = self.assembly.take() else {
-            return Err(ConnectionError::peer(
-                ErrorCode::PROTOCOL_ERROR,
-                "CONTINUATION without a header block before it (RFC 9113 §6.10)",
-            ));
-        };
-        assembly.continuations += 1;
-        let most_bytes = self.config.max_header_list_size as usize * 4;
-        if assembly.continuations > self.config.max_continuations
-            || assembly.block.len() + fragment.len() > most_bytes
-        {
-            return Err(ConnectionError::peer(ErrorCode::ENHANCE_YOUR_CALM, "a header block without end"));
-        }
-        assembly.block.extend_from_slice(fragment);
-        if !end_headers {
-            self.assembly = Some(assembly);
-            return Ok(None);
-        }
-        self.handle_block(assembly.stream, &assembly.block, assembly.end_stream, now)
-    }
-
-    /// A header block has begun, be it with the first bytes of a frame: it has to be whole in time.
-    fn await_header_block(&mut self, now: Instant) {
-        if !self.timers.is_set(Timer::HeaderBlock) {
-            self.timers.set(Timer::HeaderBlock, now + self.config.handshake_timeout);
-        }
-    }
-
-    /// A whole header block. It is decoded whatever becomes of it: HPACK's state is the connection's (§4.3).
-    fn handle_block(&mut self, id: u32, block: &[u8], end_stream: bool, now: Instant) -> Handled {
-        let block = self.decoder.decode(block).map_err(|error| {
-            let code = if error.is_excessive() {
-                ErrorCode::ENHANCE_YOUR_CALM
-            } else {
-                ErrorCode::COMPRESSION_ERROR
-            };
-            ConnectionError::peer(code, format!("header block of stream {id}: {error} (RFC 9113 §4.3)"))
-        })?;
-        self.timers.stop(Timer::HeaderBlock);
-        if let Some(key) = self.streams.find(id) {
-            return match self.side {
-                Side::Server => self.handle_request_trailers(key, &block, end_stream, now),
-                Side::Client => self.handle_response_block(key, block, end_stream, now),
-            };
-        }
-        self.idle_frames.forgive(Self::USEFUL_FRAME_FORGIVES);
-        if self.is_idle(id) {
-            return match self.side {
-                Side::Server => self.handle_request(id, block, end_stream, now),
-                Side::Client => Err(ConnectionError::peer(
-                    ErrorCode::PROTOCOL_ERROR,
-                    format!("HEADERS on stream {id}, which nobody opened (RFC 9113 §5.1)"),
-                )),
-            };
-        }
-        if self.side == Side::Client || self.streams.was_reset(id) || self.is_past_last_stream(id) {
-            return Ok(None);
-        }
-        Err(ConnectionError::peer(
-            ErrorCode::STREAM_CLOSED,
-            format!("HEADERS on stream {id}, which has ended (RFC 9113 §5.1)"),
-        ))
-    }
-
     /// A stream that has not been opened yet (§5.1.1: identifiers only go up).
-    fn is_idle(&self, id: u32) -> bool {
+    pub(super) fn is_idle(&self, id: u32) -> bool {
         match self.side {
             Side::Server => id.is_multiple_of(2) || id > self.last_peer_stream,
             Side::Client => id.is_multiple_of(2) || id >= self.next_stream,
         }
     }
 
-    fn handle_request(&mut self, id: u32, block: HeaderBlock, end_stream: bool, now: Instant) -> Handled {
+    pub(super) fn handle_request(
+        &mut self,
+        id: u32,
+        block: HeaderBlock,
+        end_stream: bool,
+        now: Instant,
+    ) -> Handled {
         if id.is_multiple_of(2) {
             return Err(ConnectionError::peer(
                 ErrorCode::PROTOCOL_ERROR,
@@ -350,13 +271,15 @@ impl Connection {
             recv.state = RecvState::Ended;
         }
         let send = SendHalf::new(self.peer.initial_window);
-        let key = self.streams.insert(Stream { id: StreamId(id), recv, send, priority: facts.priority });
+        let ripe_at = Some(now + Self::RIPE_AFTER);
+        let priority = facts.priority;
+        let key = self.streams.insert(Stream { id: StreamId(id), recv, send, priority, ripe_at });
         self.start_keepalive();
         Ok(Some(Event::Headers { key, block, end_stream }))
     }
 
     /// Trailers of a request. gRPC has none, so only the end is told (RFC 9113 §8.1).
-    fn handle_request_trailers(
+    pub(super) fn handle_request_trailers(
         &mut self,
         key: StreamKey,
         block: &HeaderBlock,
@@ -385,7 +308,7 @@ impl Connection {
     }
 
     /// A response head, or its trailers.
-    fn handle_response_block(
+    pub(super) fn handle_response_block(
         &mut self,
         key: StreamKey,
         block: HeaderBlock,
@@ -452,14 +375,14 @@ impl Connection {
             frame::encode_ping(&mut self.output.tail, Self::PROBE_PING, false);
         }
         let end_stream = head.has(flag::END_STREAM);
+        let Some(key) = self.streams.find(head.stream) else {
+            return self.handle_stray_data(head, now);
+        };
         if len == 0 && !end_stream {
             self.count_idle_frame(now)?;
         } else {
             self.idle_frames.forgive(Self::USEFUL_FRAME_FORGIVES);
         }
-        let Some(key) = self.streams.find(head.stream) else {
-            return self.handle_stray_data(head, now);
-        };
         let Some(stream) = self.streams.get_mut(key) else {
             return Ok(None);
         };
@@ -504,15 +427,13 @@ impl Connection {
                 format!("DATA on stream {}, which nobody opened (RFC 9113 §5.1)", head.stream),
             ));
         }
-        if self.streams.was_reset(head.stream) || self.side == Side::Client {
-            return Ok(None);
+        // An honest upload that was answered early is still under way, up to a window of it.
+        self.count_idle_frame(now)?;
+        if !self.streams.was_reset(head.stream) && self.side == Side::Server {
+            frame::encode_reset(&mut self.output.tail, head.stream, ErrorCode::STREAM_CLOSED);
+            self.streams.remember_reset(StreamId(head.stream));
         }
-        self.stream_error(
-            head.stream,
-            ErrorCode::STREAM_CLOSED,
-            "DATA on a stream that has ended (RFC 9113 §5.1)",
-            now,
-        )
+        Ok(None)
     }
 
     /// The peer's END_STREAM has come.
@@ -539,11 +460,12 @@ impl Connection {
                 format!("RST_STREAM on stream {id}, which nobody opened (RFC 9113 §6.4)"),
             ));
         }
-        self.count_reset(now)?;
         let Some(key) = self.streams.find(id) else {
+            // It crossed our own end of the stream.
             self.count_idle_frame(now)?;
             return Ok(None);
         };
+        self.charge_reset(key, now)?;
         self.forget(key);
         self.note_idle(now);
         Ok(Some(Event::Reset { key, code, by: ResetBy::Peer }))
@@ -707,7 +629,7 @@ impl Connection {
         if self.streams.find(id).is_none() && self.is_idle(id) {
             return Err(ConnectionError::peer(code, reason));
         }
-        self.count_reset(now)?;
+        self.charge_provoked_reset(now)?;
         frame::encode_reset(&mut self.output.tail, id, code);
         self.streams.remember_reset(StreamId(id));
         let Some(key) = self.streams.find(id) else {

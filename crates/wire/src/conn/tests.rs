@@ -3,10 +3,11 @@
 mod attacks;
 mod flow;
 mod goaway;
+mod honest;
 mod lifetime;
 mod pair;
 mod pings;
 mod protocol;
+mod resets;
 mod scheduling;
 mod simulation;
-mod stall;

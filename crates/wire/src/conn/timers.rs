@@ -19,12 +19,10 @@ pub(crate) enum Timer {
     Age,
     /// How long its streams may go on after that.
     AgeGrace,
-    /// When to look again for streams that stand still.
-    Stall,
 }
 
 impl Timer {
-    pub(crate) const ALL: [Self; 9] = [
+    pub(crate) const ALL: [Self; 8] = [
         Self::Handshake,
         Self::HeaderBlock,
         Self::KeepaliveIdle,
@@ -33,7 +31,6 @@ impl Timer {
         Self::Idle,
         Self::Age,
         Self::AgeGrace,
-        Self::Stall,
     ];
 }
 

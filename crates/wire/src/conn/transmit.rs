@@ -75,6 +75,7 @@ impl Connection {
         stream.send.state = SendState::Ended;
         self.send_window.consume(len);
         self.pings.forgiven = true;
+        self.idle_frames.forgive(Self::USEFUL_FRAME_FORGIVES);
         FrameHead { len: len as u32, kind: kind::DATA, flags: flag::END_STREAM, stream: key.id.0 }
             .encode(&mut self.output.tail);
         self.output.push(data);
@@ -121,6 +122,7 @@ impl Connection {
         stream.send.window.consume(len);
         stream.send.state = SendState::Ended;
         self.send_window.consume(len);
+        self.idle_frames.forgive(Self::USEFUL_FRAME_FORGIVES);
         self.write_block(key, head, false);
         FrameHead { len: len as u32, kind: kind::DATA, flags: 0, stream: key.id.0 }
             .encode(&mut self.output.tail);
@@ -139,7 +141,6 @@ impl Connection {
                 self.take_turn(key);
             }
         }
-        self.watch_for_stalls(now);
     }
 
     fn take_turn(&mut self, key: StreamKey) {

@@ -87,7 +87,7 @@ pub struct HeaderBlock(Arc<Inner>);
 struct Inner {
     fields: Vec<HeaderField>,
     list_size: usize,
-    over_limit: bool,
+    limit: usize,
     malformed: Option<Malformed>,
 }
 
@@ -99,16 +99,16 @@ impl HeaderBlock {
         for HeaderField { name, value, .. } in &fields {
             judge.add(name, malformed_field(name, value));
         }
-        Self::decoded(fields, list_size, false, judge.verdict())
+        Self::decoded(fields, list_size, usize::MAX, judge.verdict())
     }
 
     pub(crate) fn decoded(
         fields: Vec<HeaderField>,
         list_size: usize,
-        over_limit: bool,
+        limit: usize,
         malformed: Option<Malformed>,
     ) -> Self {
-        Self(Arc::new(Inner { fields, list_size, over_limit, malformed }))
+        Self(Arc::new(Inner { fields, list_size, limit, malformed }))
     }
 
     /// The fields in the order they came in.
@@ -121,10 +121,15 @@ impl HeaderBlock {
         self.0.list_size
     }
 
+    /// The soft limit that the list was held against, in bytes as [`list_size`](Self::list_size) counts them.
+    pub fn limit(&self) -> usize {
+        self.0.limit
+    }
+
     /// Whether the list went past the soft limit. The fields beyond it are not in [`fields`](Self::fields);
     /// the dynamic table took them all, so the connection stays in step.
     pub fn over_limit(&self) -> bool {
-        self.0.over_limit
+        self.0.list_size > self.0.limit
     }
 
     /// The first thing that makes the block malformed by its fields alone. Which pseudo-header fields a message

@@ -11,14 +11,16 @@ use super::integer;
 use super::static_table;
 use crate::fields::{FIELD_OVERHEAD, HeaderBlock, HeaderField, Judge, Malformed, malformed_field};
 
+mod discard;
 mod known;
 mod memo;
 
+pub(crate) use discard::Discard;
 use memo::Memo;
 
-/// How many times the soft limit a header list may reach before the connection is given up: what is dropped
-/// still costs the time to decode it.
-const HARD_LIMIT_FACTOR: usize = 4;
+/// The size of a header list at which the connection is given up. Names of entries in the table cost next to nothing,
+/// neither to send nor to read, so this is far more than any message needs, and no matter of time or memory.
+const MAX_LIST_SIZE: usize = 16 * 1024 * 1024;
 
 /// Why a header block could not be decoded. The dynamic table is out of step afterwards, so each of them ends
 /// the connection with COMPRESSION_ERROR (RFC 9113 section 4.3), except where
@@ -91,7 +93,7 @@ impl fmt::Display for DecodeError {
                  SETTINGS_HEADER_TABLE_SIZE asks for (RFC 7541 section 4.2)",
             ),
             Self::ListTooLarge { limit } => {
-                write!(f, "the header list is larger than {limit} bytes, four times what the settings allow")
+                write!(f, "the header list is larger than {limit} bytes, far past any that is meant")
             }
         }
     }
@@ -120,8 +122,8 @@ pub struct Decoder {
 
 impl Decoder {
     /// `max_table_size` is our SETTINGS_HEADER_TABLE_SIZE (default 4096), `max_list_size` the soft limit of a
-    /// header list in bytes (default 16 KiB): past it, fields are dropped and the block says so; past four
-    /// times of it, decoding fails.
+    /// header list in bytes (default 16 KiB): past it, fields are dropped and the block says so; past 16 MiB,
+    /// or the limit if that is more, decoding fails.
     pub fn new(max_table_size: usize, max_list_size: usize) -> Self {
         Self {
             table: DynamicTable::new(DEFAULT_TABLE_SIZE),
@@ -182,13 +184,18 @@ impl Decoder {
         while let [first @ 0x20..=0x3f, after @ ..] = *rest {
             *rest = after;
             let size = integer::decode(*first, 5, rest)?;
-            let max = self.max_table_size();
-            if size > max {
-                return Err(DecodeError::SizeUpdateTooLarge { size, max });
-            }
-            self.table.resize(size);
+            self.size_update(size)?;
         }
         if self.update_due() { Err(DecodeError::SizeUpdateMissing) } else { Ok(()) }
+    }
+
+    fn size_update(&mut self, size: usize) -> Result<(), DecodeError> {
+        let max = self.max_table_size();
+        if size > max {
+            return Err(DecodeError::SizeUpdateTooLarge { size, max });
+        }
+        self.table.resize(size);
+        Ok(())
     }
 
     fn field(&mut self, first: u8, rest: &mut &[u8], list: &mut List) -> Result<(), DecodeError> {
@@ -333,6 +340,8 @@ impl List {
             self.judge.add(name, malformed_field(name, &self.text[value.clone()]));
             self.literals.push(Literal { field: self.fields.len(), name: literal, value });
             self.fields.push(HeaderField { name: known, value: Bytes::new(), sensitive });
+        } else {
+            self.text.truncate(literal.map_or(value.start, |name| name.start));
         }
         Ok(())
     }
@@ -340,7 +349,7 @@ impl List {
     /// Counts a field; whether it is within the soft limit.
     fn account(&mut self, text: usize) -> Result<bool, DecodeError> {
         self.size += text + FIELD_OVERHEAD;
-        let limit = self.soft_limit.saturating_mul(HARD_LIMIT_FACTOR);
+        let limit = self.soft_limit.max(MAX_LIST_SIZE);
         if self.size > limit {
             return Err(DecodeError::ListTooLarge { limit });
         }
@@ -358,7 +367,7 @@ impl List {
                 field.value = text.slice(value);
             }
         }
-        HeaderBlock::decoded(self.fields, self.size, self.size > self.soft_limit, self.judge.verdict())
+        HeaderBlock::decoded(self.fields, self.size, self.soft_limit, self.judge.verdict())
     }
 }
 
@@ -397,6 +406,12 @@ impl DynamicTable {
             self.size += size;
             self.entries.push_front(entry);
         }
+    }
+
+    fn empty(&mut self) {
+        self.generation += 1;
+        self.size = 0;
+        self.entries.clear();
     }
 
     fn evict(&mut self, incoming: usize) {

@@ -167,6 +167,49 @@ pub(super) fn decode(source: &[u8], out: &mut Vec<u8>) -> Result<(), Invalid> {
     }
 }
 
+/// Tells how long a Huffman-coded string is that comes in pieces, without keeping it.
+#[derive(Default)]
+pub(super) struct Counter {
+    /// The bits of a symbol that is not complete, left-aligned.
+    window: u64,
+    bits: u32,
+    symbols: usize,
+}
+
+impl Counter {
+    pub(super) fn push(&mut self, bytes: &[u8]) -> Result<(), Invalid> {
+        for &byte in bytes {
+            // Fewer bits than the longest code word has are left of the last round.
+            self.window |= u64::from(byte) << (56 - self.bits);
+            self.bits += 8;
+            loop {
+                let short = SHORT[(self.window >> 56) as usize];
+                let (symbol, length) = if short == 0 {
+                    long_symbol((self.window >> 32) as u32)
+                } else {
+                    (short >> 8, u32::from(short & 0xff))
+                };
+                // Zeros stand for bits that are still to come; no complete code word is found in them.
+                if length > self.bits {
+                    break;
+                }
+                if usize::from(symbol) == EOS {
+                    return Err(Invalid::EndOfString);
+                }
+                self.symbols += 1;
+                self.window <<= length;
+                self.bits -= length;
+            }
+        }
+        Ok(())
+    }
+
+    /// The length of the decoded string.
+    pub(super) fn finish(&self) -> Result<usize, Invalid> {
+        check_padding(self.window, self.bits).map(|()| self.symbols)
+    }
+}
+
 /// Finds the symbol whose code word is longer than eight bits.
 fn long_symbol(peek: u32) -> (u16, u32) {
     // The longest code word is all ones, so every number is below the last limit.

@@ -13,6 +13,7 @@ mod huffman;
 mod integer;
 mod static_table;
 
+pub(crate) use decoder::Discard;
 pub use decoder::{DecodeError, Decoder};
 pub use encoder::{BlockWriter, Encoder};
 

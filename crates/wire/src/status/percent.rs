@@ -6,12 +6,7 @@ use std::borrow::Cow;
 /// `%XX`. So do blanks at the ends, which HTTP would take off.
 pub fn percent_encode(message: &str) -> Cow<'_, str> {
     let bytes = message.as_bytes();
-    let last = bytes.len().wrapping_sub(1);
-    let plain = |(position, &byte): (usize, &u8)| match byte {
-        b'%' => false,
-        b' ' => position != 0 && position != last,
-        _ => matches!(byte, 0x21..=0x7e),
-    };
+    let plain = plain_in(bytes.len());
     let Some(first) = bytes.iter().enumerate().position(|at| !plain(at)) else {
         return Cow::Borrowed(message);
     };
@@ -26,6 +21,22 @@ pub fn percent_encode(message: &str) -> Cow<'_, str> {
         }
     }
     Cow::Owned(escaped)
+}
+
+/// How long a message is when it is escaped.
+pub(crate) fn percent_encoded_len(message: &str) -> usize {
+    let plain = plain_in(message.len());
+    message.bytes().enumerate().map(|(position, byte)| if plain((position, &byte)) { 1 } else { 3 }).sum()
+}
+
+/// Whether a byte of a message of this length stands for itself.
+fn plain_in(len: usize) -> impl Fn((usize, &u8)) -> bool {
+    let last = len.wrapping_sub(1);
+    move |(position, &byte)| match byte {
+        b'%' => false,
+        b' ' => position != 0 && position != last,
+        _ => matches!(byte, 0x21..=0x7e),
+    }
 }
 
 fn hex_digit(nibble: u8) -> char {

@@ -11,6 +11,7 @@ use std::{
     collections::{HashMap, VecDeque},
     fmt,
     hash::{BuildHasherDefault, Hasher},
+    time::Instant,
 };
 
 use slab::Slab;
@@ -68,6 +69,8 @@ pub(crate) struct Stream {
     pub(crate) recv: RecvHalf,
     pub(crate) send: SendHalf,
     pub(crate) priority: Priority,
+    /// Server: from when on a reset by the client is free of charge; see `conn::resets`.
+    pub(crate) ripe_at: Option<Instant>,
 }
 
 /// All streams of a connection that have not ended.
@@ -82,8 +85,9 @@ pub(crate) struct Streams {
 }
 
 impl Streams {
-    /// Enough for what a peer has under way; a frame for a stream reset longer ago is answered once more.
-    const REMEMBERED_RESETS: usize = 32;
+    /// Enough for what a peer has under way, be it on every stream that it may have open by default; a frame for a stream
+    /// reset longer ago is answered once more.
+    const REMEMBERED_RESETS: usize = 256;
     /// Stream 0 is the connection itself, so that no key names it.
     const RETIRED: StreamId = StreamId(0);
 

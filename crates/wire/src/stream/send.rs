@@ -81,8 +81,6 @@ pub(crate) struct SendHalf {
     pub(crate) scheduled: bool,
     /// The application was told to wait; it gets a `Writable` event when there is room again.
     pub(crate) held_back: bool,
-    /// How often in succession it was found that no window lets its data go.
-    pub(crate) looks: u32,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -111,7 +109,6 @@ impl SendHalf {
             ending: None,
             scheduled: false,
             held_back: false,
-            looks: 0,
         }
     }
 
@@ -142,7 +139,6 @@ impl SendHalf {
     pub(crate) fn take(&mut self, n: usize) -> Bytes {
         let piece = self.queue.take(n);
         self.queued -= piece.len();
-        self.looks = 0;
         piece
     }
 

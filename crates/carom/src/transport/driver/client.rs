@@ -521,6 +521,11 @@ impl<R: FnMut(ConnectionEvent)> Driver<R> {
             previous_attempts: 0,
             metadata: &state.metadata,
         };
+        if let Err(status) = fields.check_size(self.conn.peer_max_header_list_size()) {
+            drop(state);
+            self.finish(&call, status);
+            return Ok(());
+        }
         let key = match self.conn.open(&fields, false) {
             Ok(key) => key,
             Err(OpenError::AtLimit) => {

@@ -1,9 +1,11 @@
 //! The attack table of SECURITY.md, as far as one connection can stand it alone.
 
-use super::pair::{Attacked, request};
+use std::time::Duration;
+
+use super::pair::{Attacked, request, response};
 use crate::{
     conn::{Config, Event},
-    fields::Indexing,
+    fields::{HeaderField, Indexing},
     frame::{ErrorCode, flag, kind},
 };
 
@@ -58,28 +60,77 @@ fn continuation_flood() {
 
 #[test]
 fn a_header_block_of_endless_bytes() {
-    let mut attacked = Attacked::server(Config::default());
-    attacked.frame(kind::HEADERS, 0, 1, b"");
-    for _ in 0..8 {
-        attacked.frame(kind::CONTINUATION, 0, 1, &[0; 16_384]);
+    for fragment in [&[0; 16_384][..], &[0; 1000], &[0]] {
+        let mut attacked = Attacked::server(Config::default());
+        attacked.frame(kind::HEADERS, 0, 1, b"");
+        let mut most = 0;
+        for frames in 1.. {
+            attacked.frame(kind::CONTINUATION, 0, 1, fragment);
+            let events = attacked.events();
+            if calm(&events) {
+                // A megabyte of bytes, or the budget of frames.
+                assert!(frames * fragment.len() <= (1 << 20) + 16_384 && frames <= 10_100, "{frames} frames");
+                break;
+            }
+            assert!(events.is_empty(), "{events:?}");
+            most = most.max(attacked.engine.buffered());
+        }
+        assert!(most <= 64 * 1024, "{most} bytes were held");
     }
-    assert!(calm(&attacked.events()));
+}
+
+/// Blocks that are thrown away cost time, of which there is not any amount.
+#[test]
+fn large_header_blocks_one_after_another() {
+    let mut attacked = Attacked::server(Config::default());
+    for n in 0..1000 {
+        let id = 2 * n + 1;
+        let mut block = attacked.block(request).to_vec();
+        // A literal of 60 × 16,384 bytes, which is 127 + 1 + 127 × 128 + 59 × 16,384.
+        block.extend([0, 1, b'n', 0x7f, 0x81, 0xff, 0x3b]);
+        attacked.frame(kind::HEADERS, flag::END_STREAM, id, &block);
+        for _ in 0..60 {
+            attacked.frame(kind::CONTINUATION, 0, id, &[b'v'; 16_384]);
+        }
+        attacked.frame(kind::CONTINUATION, flag::END_HEADERS, id, b"");
+        let events = attacked.events();
+        if calm(&events) {
+            assert!((100..250).contains(&n), "{n} blocks");
+            return;
+        }
+        let [Event::Headers { ref block, key, .. }] = events[..] else { panic!("{events:?}") };
+        assert!(block.over_limit());
+        attacked.engine.send_headers(key, &response, true);
+        attacked.events();
+        attacked.written();
+    }
+    panic!("nobody stopped it");
+}
+
+/// A literal of 4,000 bytes that goes into the table, and so many bytes that each name it.
+fn bomb(attacked: &mut Attacked, times: usize) -> Vec<u8> {
+    let mut block = attacked.block(request).to_vec();
+    // 4,000 is 127 + 33 + 30 × 128.
+    block.extend([0x40, 4, b'b', b'o', b'm', b'b', 0x7f, 0xa1, 0x1e]);
+    block.extend([b'x'; 4000]);
+    block.resize(block.len() + times, 0xbe);
+    block
 }
 
 #[test]
 fn hpack_bomb() {
     let mut attacked = Attacked::server(Config::default());
-    let value = vec![b'x'; 4000];
-    let mut block = attacked
-        .block(|w| {
-            request(w);
-            w.field(b"bomb", &value, Indexing::Incremental);
-        })
-        .to_vec();
-    // Index 62 is the field just added: a byte each for 4,000.
-    block.extend([0xbe; 10_000]);
+    let block = bomb(&mut attacked, 10_000);
     attacked.frame(kind::HEADERS, flag::END_HEADERS, 1, &block);
     assert!(calm(&attacked.events()));
+    // A smaller one takes nothing but its call.
+    let mut attacked = Attacked::server(Config::default());
+    let block = bomb(&mut attacked, 4_000);
+    attacked.frame(kind::HEADERS, flag::END_HEADERS, 1, &block);
+    let events = attacked.events();
+    let [Event::Headers { ref block, .. }] = events[..] else { panic!("{events:?}") };
+    assert!(block.over_limit() && block.list_size() > 4_000 * 4_000);
+    assert!(block.fields().iter().map(HeaderField::list_size).sum::<usize>() <= block.limit());
 }
 
 #[test]
@@ -144,4 +195,23 @@ fn a_frame_larger_than_allowed_is_refused_before_it_has_come() {
         matches!(&events[..], [Event::Closed { error: Some(error) }] if error.code == ErrorCode::FRAME_SIZE_ERROR),
         "{events:?}"
     );
+}
+
+#[test]
+fn a_header_frame_that_drips_runs_out_of_time() {
+    let mut attacked = Attacked::server(Config::default());
+    // The head of a HEADERS frame of 100 bytes, and a byte each second.
+    attacked.engine.input().extend_from_slice(&[0, 0, 100, kind::HEADERS, flag::END_HEADERS, 0, 0, 0, 1]);
+    for second in 0..20 {
+        attacked.engine.input().extend_from_slice(b"\x83");
+        attacked.pass(Duration::from_secs(1));
+        let events = attacked.events();
+        if matches!(&events[..], [Event::Closed { error: Some(error) }] if error.code == ErrorCode::ENHANCE_YOUR_CALM)
+        {
+            assert!(second >= 9, "{second}");
+            return;
+        }
+        assert!(events.is_empty(), "{events:?}");
+    }
+    panic!("nobody stopped it");
 }

@@ -349,3 +349,17 @@ fn messages_that_nobody_takes_stop_the_peer() {
     let most = Config::default().initial_stream_window as usize + 10_000;
     assert!(came <= most, "{came} bytes came");
 }
+
+#[test]
+fn no_bytes_are_lost_from_the_count_of_what_is_buffered() {
+    let mut pair = Pair::new();
+    let (ours, theirs) = pair.open(false);
+    pair.server.send_headers(theirs, &response, false);
+    pair.server.send_data(theirs, Bytes::from(vec![0; 3 << 20]), false);
+    pair.client.send_data(ours, Bytes::from(vec![0; 3 << 20]), false);
+    pair.run();
+    assert!(pair.server.buffered() > 2 << 20 && pair.client.buffered() > 2 << 20);
+    pair.server.reset(theirs, ErrorCode::CANCEL);
+    pair.run();
+    assert_eq!((pair.server.buffered(), pair.client.buffered()), (0, 0));
+}

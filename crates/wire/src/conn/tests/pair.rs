@@ -158,6 +158,16 @@ impl Attacked {
         events(&mut self.engine, self.now)
     }
 
+    /// Lets time pass, and whatever is due happen when it is.
+    pub(super) fn pass(&mut self, time: Duration) {
+        let end = self.now + time;
+        while let Some(at) = self.engine.poll_timeout().filter(|at| *at <= end) {
+            self.now = at;
+            self.engine.handle_timeout(self.now);
+        }
+        self.now = end;
+    }
+
     /// The frames that the engine wrote since the last time.
     pub(super) fn written(&mut self) -> Vec<(FrameHead, Bytes)> {
         self.engine.transmit(self.now, usize::MAX);

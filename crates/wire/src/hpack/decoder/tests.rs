@@ -181,16 +181,70 @@ fn a_bomb_of_references_is_stopped() {
     let mut block = indexed("bomb", &"x".repeat(4000));
     block.extend(vec![0xbe; 16 * 1024]);
     let error = decoder.decode(&block).unwrap_err();
-    assert_eq!(error, DecodeError::ListTooLarge { limit: 64 * 1024 });
+    assert_eq!(error, DecodeError::ListTooLarge { limit: MAX_LIST_SIZE });
     assert!(error.is_excessive());
     assert!(!DecodeError::Truncated.is_excessive());
 }
 
 #[test]
-fn a_bomb_of_empty_fields_is_stopped() {
+fn empty_fields_count_too_and_are_dropped() {
     // The overhead of 32 bytes a field counts: two empty strings cost three bytes on the wire.
     let block = [0x00, 0x00, 0x00].repeat(20_000);
-    assert!(decoder().decode(&block).unwrap_err().is_excessive());
+    let list = decoder().decode(&block).unwrap();
+    assert!(list.over_limit());
+    assert_eq!((list.fields().len(), list.list_size(), list.limit()), (512, 640_000, 16 * 1024));
+}
+
+/// Throws `block` away in pieces as large as `piece` says.
+fn discard(
+    decoder: &mut Decoder,
+    block: &[u8],
+    mut piece: impl FnMut() -> usize,
+) -> Result<HeaderBlock, DecodeError> {
+    let mut discard = Discard::new();
+    let mut rest = block;
+    while !rest.is_empty() {
+        let (now, later) = rest.split_at(piece().min(rest.len()));
+        discard.feed(decoder, now)?;
+        rest = later;
+    }
+    discard.finish(decoder)
+}
+
+fn table(decoder: &Decoder) -> (usize, usize, Vec<&HeaderField>) {
+    let table = &decoder.table;
+    (table.size, table.max_size, table.entries.iter().map(|entry| &entry.field).collect())
+}
+
+/// Thrown away in any pieces, a block does to the table what it does when it is decoded, and is as large.
+#[test]
+fn a_discarded_block_leaves_the_table_in_step() {
+    let mut random = crate::random::Random::new(3);
+    for _ in 0..300 {
+        let mut encoder = Encoder::new();
+        // A limit of none: whatever is discarded is past it.
+        let (mut whole, mut pieces) = (Decoder::new(4096, 0), Decoder::new(4096, 0));
+        for _ in 0..8 {
+            let mut block = BytesMut::new();
+            encoder.set_max_table_size(random.below(5000) as u32);
+            let mut w = encoder.begin(&mut block);
+            for _ in 0..1 + random.below(8) {
+                let indexing = [Indexing::Incremental, Indexing::Without, Indexing::Never][random.below(3)];
+                let most = if random.below(8) == 0 { 6000 } else { 30 };
+                let mut text = |most: usize| -> Vec<u8> {
+                    let len = random.below(most);
+                    (0..len).map(|_| b"abc01~{\xff"[random.below(8)]).collect()
+                };
+                let (name, value) = (text(6), text(most));
+                w.field(&name, &value, indexing);
+            }
+            let decoded = whole.decode(&block).unwrap();
+            let discarded = discard(&mut pieces, &block, || 1 + random.below(50)).unwrap();
+            assert_eq!(discarded.list_size(), decoded.list_size());
+            assert!(discarded.over_limit() && discarded.fields().is_empty());
+            assert_eq!(table(&pieces), table(&whole));
+        }
+    }
 }
 
 #[test]
@@ -305,6 +359,46 @@ fn random_bytes_never_panic() {
             }
         }
     }
+}
+
+/// Broken blocks are as broken in pieces.
+#[test]
+fn random_bytes_are_discarded_as_they_are_decoded() {
+    let mut random = crate::random::Random::new(12);
+    for _ in 0..20_000 {
+        let setting = random.below(5000);
+        let (mut whole, mut pieces) = (Decoder::new(setting, 0), Decoder::new(setting, 0));
+        for _ in 0..4 {
+            let block: Vec<u8> = (0..1 + random.below(60)).map(|_| random.below(256) as u8).collect();
+            let decoded = whole.decode(&block);
+            let discarded = discard(&mut pieces, &block, || 1 + random.below(20));
+            match (decoded, discarded) {
+                (Ok(decoded), Ok(discarded)) => {
+                    assert_eq!(discarded.list_size(), decoded.list_size().max(1));
+                    assert_eq!(table(&pieces), table(&whole));
+                }
+                (Err(_), Err(_)) => break,
+                (decoded, discarded) => panic!("{block:x?}: {decoded:?}, {discarded:?}"),
+            }
+        }
+    }
+}
+
+/// A literal that cannot fit into the table is not held, however long it is.
+#[test]
+fn a_discarded_string_is_not_kept() {
+    let mut decoder = decoder();
+    decoder.decode(&indexed("first", "1")).unwrap();
+    let mut discard = Discard::new();
+    let mut start = BytesMut::from(&[0x40, 1, b'n'][..]);
+    integer::encode(&mut start, 0, 7, 500_000);
+    discard.feed(&mut decoder, &start).unwrap();
+    for _ in 0..500 {
+        discard.feed(&mut decoder, &[b'v'; 1000]).unwrap();
+        assert_eq!(discard.held(), 0);
+    }
+    assert_eq!(discard.finish(&decoder).unwrap().list_size(), 500_033);
+    assert!(decoder.table.entries.is_empty(), "an entry that does not fit empties the table");
 }
 
 #[test]

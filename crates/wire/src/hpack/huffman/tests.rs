@@ -105,3 +105,25 @@ fn output_is_bounded_by_the_shortest_code_word() {
     let source = vec![0u8; 1000];
     assert_eq!(decoded(&source).unwrap().len(), 1600);
 }
+
+/// In pieces of any size, valid or not, the counter says what the decoder does.
+#[test]
+fn a_string_in_pieces_is_as_long_as_it_is_whole() {
+    let mut random = crate::random::Random::new(5);
+    for round in 0..20_000 {
+        let mut source: Vec<u8> = (0..random.below(40)).map(|_| random.below(256) as u8).collect();
+        if round % 2 == 0 {
+            source = coded(&source);
+        }
+        let mut counter = Counter::default();
+        let mut rest = &source[..];
+        let mut counted = Ok(());
+        while !rest.is_empty() && counted.is_ok() {
+            let (piece, later) = rest.split_at((1 + random.below(9)).min(rest.len()));
+            counted = counter.push(piece);
+            rest = later;
+        }
+        let counted = counted.and_then(|()| counter.finish());
+        assert_eq!(counted, decoded(&source).map(|text| text.len()), "{source:x?}");
+    }
+}

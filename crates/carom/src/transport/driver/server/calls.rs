@@ -409,6 +409,9 @@ impl Calls {
             return machine.send_status(&mut self.conn, key, refused, MetadataMap::new());
         }
 
+        if let Some(timeout) = head.timeout {
+            self.conn.set_timeout(key, timeout);
+        }
         let index = key.index();
         if index >= self.slots.len() {
             if self.slots.capacity() == 0 {
