@@ -1,10 +1,10 @@
 //! gRPC servers and channels on an HTTP/2 engine of their own.
 //!
 //! ```text
-//! up:    socket → transport::driver → carom_wire (frames, streams, messages, calls) → server::router → handler
+//! up:    socket → server::connection → carom_wire (frames, streams, messages, calls) → server::router → handler
 //! down:  the same modules in reverse
 //! client control: target → resolver → addresses → balancer → picker → subchannel → transport
-//! client call:    call → interceptors → picker → subchannel → driver
+//! client call:    call → interceptors → picker → subchannel → client::connection
 //! ```
 //!
 //! * [`server`]: services and methods, the server that runs them, its shutdown.
@@ -21,12 +21,14 @@
 //! `zstd` (the `zstd` message encoding, by the C library, which is compiled along) and `prost` (the codec of messages by
 //! prost) are not.
 
+mod backlog;
 mod cancellation;
 #[cfg(feature = "client")]
 pub mod client;
 mod clock;
 pub mod codec;
 pub mod credentials;
+mod deadlines;
 mod extensions;
 mod interceptor;
 mod request;

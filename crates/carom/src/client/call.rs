@@ -10,9 +10,9 @@ use carom_wire::message::{Message, PREFIX_LEN, prefix};
 use carom_wire::{Code, MetadataMap, Status};
 use smallvec::SmallVec;
 
+use crate::client::connection::slot::CallSlot;
 use crate::codec::{Codec, CompressionEncoding, compress, decompress};
 use crate::credentials::CallCredentials;
-use crate::transport::driver::slot::CallSlot;
 
 /// What is asked of one call. `None` leaves it to the channel.
 #[derive(Clone, Default)]

@@ -12,11 +12,11 @@ use super::call::{CallOptions, Limits, RawCall, frame};
 use super::connectivity::{ConnectivityState, StateWatch};
 use super::error::ConnectError;
 use super::shared::{Shared, channel_closed, end_call};
+use crate::client::connection::slot::{CallOwner, CallSlot, CallSpec};
+use crate::client::connection::{Close, deadline_exceeded};
 use crate::clock;
 use crate::credentials::{CallContext, CallCredentials};
 use crate::request::Request;
-use crate::transport::driver::client::{Close, deadline_exceeded};
-use crate::transport::driver::slot::{CallOwner, CallSlot, CallSpec};
 
 /// A way to a service: resolves its target, connects, reconnects, and carries calls.
 ///

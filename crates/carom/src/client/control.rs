@@ -21,9 +21,9 @@ use super::resolver::{ActiveResolver, Resolver, ResolverEvent, ResolverSink};
 use super::shared::{Shared, channel_closed, end_call};
 use super::subchannel::{Subchannel, run_attempt};
 use super::target::Target;
+use crate::client::connection::slot::CallSlot;
+use crate::client::connection::{Close, ConnectionEvent, deadline_exceeded};
 use crate::clock;
-use crate::transport::driver::client::{Close, ConnectionEvent, deadline_exceeded};
-use crate::transport::driver::slot::CallSlot;
 
 /// News of attempt number `attempt` of a subchannel.
 struct AttemptNews {

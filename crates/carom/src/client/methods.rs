@@ -12,11 +12,11 @@ use smallvec::SmallVec;
 
 use super::call::{CallOptions, Limits, RawCall, append_framed, encode_framed, inflate};
 use super::channel::Channel;
+use crate::client::connection::slot::{Batch, CallSlot, SenderState};
 use crate::codec::{Codec, CompressionSwitch};
 use crate::request::{Request, RequestOptions};
 use crate::response::Response;
 use crate::streaming::{MessageSource, Streaming};
-use crate::transport::driver::slot::{Batch, CallSlot, SenderState};
 
 impl Channel {
     /// One message out, one message in. `method` is the full name, `/package.Service/Method`.

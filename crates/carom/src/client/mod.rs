@@ -12,6 +12,7 @@ pub(crate) mod balancer;
 mod builder;
 mod call;
 mod channel;
+pub(crate) mod connection;
 mod connectivity;
 mod control;
 mod error;

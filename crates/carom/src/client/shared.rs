@@ -11,12 +11,12 @@ use tokio::sync::{Notify, watch};
 
 use super::balancer::{Pick, Picker, QueuePicker};
 use super::connectivity::ConnectivityState;
+use crate::client::connection::Close;
+use crate::client::connection::slot::{CallOwner, CallSlot};
 use crate::codec::CompressionEncoding;
 use crate::credentials::call::SharedCallCredentials;
 use crate::interceptor::Interceptor;
 use crate::transport::connect::Connector;
-use crate::transport::driver::client::Close;
-use crate::transport::driver::slot::{CallOwner, CallSlot};
 
 /// What calls of a channel are like unless they say otherwise.
 #[derive(Debug, Clone)]

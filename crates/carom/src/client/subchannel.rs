@@ -11,8 +11,8 @@ use arc_swap::{ArcSwapOption, Guard};
 use super::backoff::{Backoff, BackoffConfig};
 use super::balancer::SubchannelState;
 use super::resolver::Address;
+use crate::client::connection::{ClientConnection, ConnectionEvent, Driver};
 use crate::transport::connect::Connector;
-use crate::transport::driver::client::{ClientConnection, ConnectionEvent, Driver};
 
 /// What policies and pickers hold of a subchannel. Compared by identity.
 pub(crate) struct Subchannel {

@@ -16,10 +16,10 @@ use carom_wire::{MetadataMap, Status};
 use super::running::{Occupied, Sending};
 use crate::cancellation::{CancelCell, Cancelled};
 use crate::codec::{CompressionEncoding, decompress};
+use crate::server::connection::inbox::{Inbox, InboxReader};
+use crate::server::connection::mailbox::{Command, Mailbox, UnaryAnswer};
 use crate::streaming::MessageSource;
 use crate::transport::ConnectionInfo;
-use crate::transport::driver::server::inbox::{Inbox, InboxReader};
-use crate::transport::driver::server::mailbox::{Command, Mailbox, UnaryAnswer};
 
 /// Takes calls of methods that no service has. It answers them from wherever it likes.
 pub trait DetachedHandler: Send + Sync + 'static {

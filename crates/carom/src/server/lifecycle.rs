@@ -14,9 +14,9 @@ use super::{Builder, ServeError, Settings};
 use crate::clock;
 #[cfg(feature = "tls")]
 use crate::credentials::ServerTlsConfig;
+use crate::server::connection::accept;
+use crate::server::connection::mailbox::{Command, Mailbox};
 use crate::server::router::Router;
-use crate::transport::driver::server::accept;
-use crate::transport::driver::server::mailbox::{Command, Mailbox};
 use crate::transport::listener::Listener;
 use crate::transport::{ByteStream, ListenAddr, ListenOptions, PeerAddr};
 

@@ -7,6 +7,7 @@
 
 mod builder;
 pub(crate) mod call;
+pub(crate) mod connection;
 mod error;
 pub(crate) mod lifecycle;
 pub(crate) mod quota;

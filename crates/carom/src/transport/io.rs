@@ -136,7 +136,7 @@ impl AsyncWrite for Socket {
     }
 }
 
-/// What a driver reads from and writes to.
+/// What carries the bytes of a connection.
 #[derive(Debug)]
 pub(crate) enum IoStream {
     Plain(Socket),

@@ -1,11 +1,9 @@
-//! Sockets and the tasks that drive them: what carries a connection, who is at its other end, and how bytes and
-//! events go between the socket, the engine and the calls.
+//! Sockets and TLS: what carries a connection, and who is at its other end.
 
 #[cfg(feature = "client")]
 mod address;
 #[cfg(feature = "client")]
 pub(crate) mod connect;
-pub(crate) mod driver;
 mod info;
 pub(crate) mod io;
 #[cfg(feature = "server")]

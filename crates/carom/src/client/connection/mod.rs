@@ -7,8 +7,8 @@
 //! ```
 //! A turn reads, looks at the calls that were poked, does what is due, writes, and wakes each waiting caller once.
 
-mod deadlines;
 mod handle;
+pub(crate) mod slot;
 
 use std::collections::VecDeque;
 use std::future::Future;
@@ -27,10 +27,10 @@ use carom_wire::{HeaderBlock, MetadataMap, Status};
 use tokio::io::AsyncWrite;
 use tokio::time::Sleep;
 
-use self::deadlines::Deadlines;
 pub(crate) use self::handle::{ClientConnection, Close, ConnectionEvent};
-use super::slot::{CallSlot, CallState};
+use self::slot::{CallSlot, CallState};
 use crate::clock;
+use crate::deadlines::Deadlines;
 use crate::transport::ConnectionInfo;
 use crate::transport::connect::{Connector, TransportError};
 use crate::transport::io::IoStream;
@@ -312,15 +312,7 @@ impl<R: FnMut(ConnectionEvent)> Driver<R> {
 
     fn forget(&mut self, key: StreamKey) -> Option<OpenCall> {
         let slot = self.open.get_mut(key.index())?;
-        let open = slot.take_if(|open| open.key == key)?;
-        if open.call.spec.deadline.is_some() {
-            self.deadlines.ended(|key| {
-                self.open
-                    .get(key.index())
-                    .is_some_and(|slot| slot.as_ref().is_some_and(|open| open.key == key))
-            });
-        }
-        Some(open)
+        slot.take_if(|open| open.key == key)
     }
 
     fn on_reset(&mut self, key: StreamKey, code: ErrorCode, by: &ResetBy) {
@@ -544,7 +536,10 @@ impl<R: FnMut(ConnectionEvent)> Driver<R> {
         self.send_queued(key, &mut state);
         drop(state);
         if let Some(deadline) = call.spec.deadline {
-            self.deadlines.push(deadline, key);
+            let open = &self.open;
+            let is_open =
+                |key: StreamKey| matches!(open.get(key.index()), Some(Some(open)) if open.key == key);
+            self.deadlines.insert(deadline, key, self.conn.active_streams(), is_open);
         }
         let wire = ClientCall::new(call.spec.max_recv);
         if self.open.len() <= key.index() {
@@ -575,7 +570,7 @@ impl<R: FnMut(ConnectionEvent)> Driver<R> {
             self.conn.handle_timeout(now);
             self.handle_events(now);
         }
-        while let Some(key) = self.deadlines.pop_due(now) {
+        while let Some(key) = self.deadlines.expired(now) {
             if open_call(&mut self.open, key).is_some() {
                 self.abandon(key, deadline_exceeded());
             }

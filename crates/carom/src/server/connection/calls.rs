@@ -19,13 +19,13 @@ use carom_wire::message::Message;
 use carom_wire::stream::{Payload, StreamKey};
 use carom_wire::{MetadataMap, Status};
 
-use super::deadlines::Deadlines;
 use super::inbox::Inbox;
 use super::mailbox::{CallWaker, Command, Mailbox};
 use super::plan::{Plan, Plans, RequestEncoding};
 use crate::cancellation::{CancelCell, Cancelled};
 use crate::clock;
 use crate::codec::ACCEPT_ENCODING;
+use crate::deadlines::Deadlines;
 use crate::request::{Origin, Request, RequestContext};
 use crate::server::RequestMode;
 use crate::server::call::{self, CallFacts, IncomingCall, MessageReceiver, Responder, ResponderShared};
@@ -279,7 +279,7 @@ impl Calls {
         let used = !self.slots.is_empty();
         self.conn.hibernate();
         self.buffer = BytesMut::new();
-        self.deadlines.clear();
+        self.deadlines = Deadlines::default();
         self.undated = Vec::new();
         self.ready = VecDeque::new();
         self.commands = Vec::new();

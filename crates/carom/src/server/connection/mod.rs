@@ -8,7 +8,6 @@
 
 pub(crate) mod accept;
 mod calls;
-mod deadlines;
 #[cfg(feature = "tls")]
 mod handshake;
 pub(crate) mod inbox;
@@ -436,13 +435,4 @@ impl Drop for ServerConnection {
     fn drop(&mut self) {
         self.calls.end_all();
     }
-}
-
-/// Keys of streams, for tests of what is kept beside them.
-#[cfg(test)]
-fn test_keys(count: usize) -> Vec<carom_wire::stream::StreamKey> {
-    use carom_wire::conn::{Config, Connection, Side};
-
-    let mut conn = Connection::new(Side::Client, Config::default(), Instant::now());
-    (0..count).map(|_| conn.open(&carom_wire::call::Refusal::Http { status: 200 }, false).unwrap()).collect()
 }

@@ -9,7 +9,7 @@ use carom_wire::message::Message;
 use carom_wire::stream::StreamKey;
 
 use super::mailbox::{Command, Mailbox};
-use crate::transport::driver::backlog::{Backlog, CREDIT_PORTION, size};
+use crate::backlog::{Backlog, CREDIT_PORTION, size};
 
 /// Received messages, still compressed, in order. What is not taken holds back flow-control credit, so at most a stream
 /// window (or one message, if larger) is in here and in the reader's hands.

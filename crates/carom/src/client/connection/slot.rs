@@ -17,8 +17,8 @@ use carom_wire::stream::StreamKey;
 use carom_wire::{MetadataMap, Status};
 use smallvec::SmallVec;
 
-use super::backlog::{Backlog, CREDIT_PORTION, size};
-use super::client::ClientConnection;
+use super::ClientConnection;
+use crate::backlog::{Backlog, CREDIT_PORTION, size};
 
 /// What stays the same while a call lasts.
 pub(crate) struct CallSpec {

@@ -58,7 +58,7 @@ impl ClientConnection {
     }
 
     /// Callers tell of bytes that they took in portions of at least this.
-    pub(in crate::transport::driver) fn credit_portion(&self) -> usize {
+    pub(super) fn credit_portion(&self) -> usize {
         self.credit_portion
     }
 

@@ -3,7 +3,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Wake, Waker};
 
 use super::{CallWaker, CancelCell, CancelSource, Cancelled, Command, Mailbox};
-use crate::transport::driver::server::test_keys;
+use crate::deadlines::tests::test_keys;
 
 #[derive(Default)]
 struct Count(AtomicUsize);

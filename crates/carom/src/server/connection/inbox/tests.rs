@@ -7,7 +7,7 @@ use carom_wire::message::{Message, PREFIX_LEN};
 use carom_wire::{Code, Status};
 
 use super::{CREDIT_PORTION, Command, Inbox, InboxReader, Mailbox, Taken};
-use crate::transport::driver::server::test_keys;
+use crate::deadlines::tests::test_keys;
 
 fn inbox() -> (Arc<Inbox>, InboxReader, Arc<Mailbox>) {
     let mailbox = Arc::new(Mailbox::default());

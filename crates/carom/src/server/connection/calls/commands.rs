@@ -8,7 +8,7 @@ use carom_wire::{MetadataMap, Status};
 use super::{Calls, Work};
 use crate::cancellation::Cancelled;
 use crate::codec::{CompressionEncoding, compress};
-use crate::transport::driver::server::mailbox::Command;
+use crate::server::connection::mailbox::Command;
 
 impl Calls {
     pub(super) fn obey(&mut self, command: Command) {

@@ -9,7 +9,7 @@ use carom_wire::stream::StreamKey;
 /// Deadlines in order. Calls that ended leave their entry behind; it is dropped when its time comes or when such
 /// entries outnumber the living.
 #[derive(Debug, Default)]
-pub(super) struct Deadlines {
+pub(crate) struct Deadlines {
     heap: BinaryHeap<Entry>,
 }
 
@@ -24,7 +24,7 @@ impl Deadlines {
     const FEW: usize = 64;
 
     /// Adds a deadline. `is_live` tells which calls still run.
-    pub(super) fn insert(
+    pub(crate) fn insert(
         &mut self,
         at: Instant,
         key: StreamKey,
@@ -38,19 +38,14 @@ impl Deadlines {
     }
 
     /// The earliest deadline.
-    pub(super) fn next(&self) -> Option<Instant> {
+    pub(crate) fn next(&self) -> Option<Instant> {
         self.heap.peek().map(|entry| entry.at)
     }
 
     /// A call whose deadline is not after `now`, once each.
-    pub(super) fn expired(&mut self, now: Instant) -> Option<StreamKey> {
+    pub(crate) fn expired(&mut self, now: Instant) -> Option<StreamKey> {
         let due = self.heap.peek().is_some_and(|entry| entry.at <= now);
         due.then(|| self.heap.pop()).flatten().map(|entry| entry.key)
-    }
-
-    /// Forgets all, and their memory.
-    pub(super) fn clear(&mut self) {
-        self.heap = BinaryHeap::new();
     }
 }
 
@@ -76,4 +71,4 @@ impl PartialEq for Entry {
 impl Eq for Entry {}
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
