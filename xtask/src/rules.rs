@@ -46,6 +46,50 @@ const LAYERS: [&str; 6] = ["fields", "hpack", "frame", "stream", "conn", "call"]
 const LEAVES: [(&str, &[&str]); 4] =
     [("message", &[]), ("timeout", &[]), ("metadata", &["fields"]), ("status", &["fields"])];
 
+/// Rooms of the library, what each may not use, and why.
+const ROOMS: [(&str, &[&str], &str); 9] = [
+    ("client", &["server"], "what both need belongs elsewhere"),
+    ("server", &["client"], "what both need belongs elsewhere"),
+    ("transport", &["client", "server"], "sockets know of no calls"),
+    ("credentials", &["client", "server", "transport"], "credentials are configuration"),
+    ("codec", &["client", "server", "transport", "credentials"], "a codec knows messages"),
+    (
+        "client::resolver",
+        &[
+            "client::balancer",
+            "client::subchannel",
+            "client::connection",
+            "client::control",
+            "client::shared",
+        ],
+        "a resolver knows no balancer",
+    ),
+    (
+        "client::balancer",
+        &["transport", "client::connection", "client::control", "client::shared", "client::channel"],
+        "a balancer sees subchannels and their states, never a transport",
+    ),
+    (
+        "client::connection",
+        &[
+            "client::balancer",
+            "client::channel",
+            "client::control",
+            "client::resolver",
+            "client::shared",
+            "client::subchannel",
+        ],
+        "a connection knows its calls, not who chose it for them",
+    ),
+    (
+        "server::router",
+        &["server::connection", "transport"],
+        "a router finds a method, whatever the call came by",
+    ),
+];
+/// The only places that name the task of a client's connection.
+const TRANSPORT_OPENERS: [&str; 2] = ["client::connection", "client::subchannel"];
+
 /// Folders whose packages are never published.
 const UNPUBLISHED: [&str; 7] = ["testing", "interop", "conformance", "benches", "fuzz", "examples", "xtask"];
 
@@ -162,18 +206,28 @@ fn engine(file: &Path, text: &str) -> Vec<String> {
 /// The rules inside `crates/carom/src`. `file` is relative to it.
 fn library(file: &Path, text: &str) -> Vec<String> {
     let module = module_path(file);
-    let other = match module.first().map(String::as_str) {
-        Some("client") => "server",
-        Some("server") => "client",
-        _ => return Vec::new(),
-    };
-    used_top_modules(&module, &without_comments_and_strings(text))
-        .into_iter()
-        .filter(|(_, used)| used == other)
-        .map(|(line, _)| {
-            format!("{}:{line}: {} uses {other}; what both need belongs elsewhere", file.display(), module[0])
-        })
-        .collect()
+    let own = module.join("::");
+    let code = without_comments_and_strings(text);
+    let mut violations = Vec::new();
+    let used = used_paths(&module, &code);
+    for (room, banned, reason) in ROOMS.iter().filter(|(room, ..)| is_within(&own, room)) {
+        let wrong = used.iter().filter(|(_, used)| banned.iter().any(|banned| is_within(used, banned)));
+        violations.extend(
+            wrong.map(|(line, used)| format!("{}:{line}: {room} uses {used}; {reason}", file.display())),
+        );
+    }
+    if !TRANSPORT_OPENERS.iter().any(|opener| is_within(&own, opener)) {
+        let named = code.lines().enumerate().filter(|(_, line)| contains_name(line, "Driver"));
+        violations.extend(named.map(|(line, _)| {
+            format!("{}:{}: only client::subchannel opens a transport", file.display(), line + 1)
+        }));
+    }
+    violations
+}
+
+/// Whether a path by `::` is that of the room or of something in it.
+fn is_within(path: &str, room: &str) -> bool {
+    path.strip_prefix(room).is_some_and(|rest| rest.is_empty() || rest.starts_with("::"))
 }
 
 /// A package of an unpublished folder says so.
@@ -199,6 +253,12 @@ fn module_path(file: &Path) -> Vec<String> {
 
 /// The modules right below the crate's root that paths by `crate::` and `super::` lead to, with their lines.
 fn used_top_modules(module: &[String], code: &str) -> Vec<(usize, String)> {
+    let top = |path: String| path.split("::").next().unwrap_or_default().to_owned();
+    used_paths(module, code).into_iter().map(|(line, path)| (line, top(path))).collect()
+}
+
+/// What paths by `crate::` and `super::` lead to, seen from the crate's root, with their lines.
+fn used_paths(module: &[String], code: &str) -> Vec<(usize, String)> {
     let mut used = Vec::new();
     for (start, keyword) in code.match_indices("crate::").chain(code.match_indices("super::")) {
         let before = code[..start].chars().next_back();
@@ -214,32 +274,35 @@ fn used_top_modules(module: &[String], code: &str) -> Vec<(usize, String)> {
             depth = depth.saturating_sub(1);
         }
         let line = code[..start].matches('\n').count() + 1;
-        if depth > 0 {
-            used.push((line, module[0].clone()));
-        } else {
-            used.extend(first_names(rest).into_iter().map(|name| (line, name)));
-        }
+        let base = &module[..depth];
+        used.extend(paths(rest).into_iter().map(|path| {
+            let whole: Vec<&str> = base.iter().map(String::as_str).chain(path.split("::")).collect();
+            (line, whole.join("::"))
+        }));
     }
     used.sort();
     used
 }
 
-/// The names that a path continues with: one, or those of a `{...}` group at its first level.
-fn first_names(path: &str) -> Vec<String> {
-    let name = |text: &str| {
-        let text = text.trim_start();
-        text.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect::<String>()
+/// The paths that stand here: one, or all those that a `{...}` group spans.
+fn paths(text: &str) -> Vec<String> {
+    let text = text.trim_start();
+    let Some(group) = text.strip_prefix('{') else {
+        let name: String = text.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
+        return match text[name.len()..].strip_prefix("::") {
+            Some(rest) if !rest.starts_with('<') => {
+                paths(rest).into_iter().map(|path| format!("{name}::{path}")).collect()
+            }
+            _ => vec![name],
+        };
     };
-    let Some(group) = path.trim_start().strip_prefix('{') else {
-        return vec![name(path)];
-    };
-    let (mut depth, mut start, mut names) = (0, 0, Vec::new());
+    let (mut depth, mut start, mut found) = (0, 0, Vec::new());
     for (at, c) in group.char_indices() {
         match c {
             '{' => depth += 1,
             '}' if depth > 0 => depth -= 1,
             ',' | '}' if depth == 0 => {
-                names.push(name(&group[start..at]));
+                found.extend(paths(&group[start..at]));
                 start = at + 1;
                 if c == '}' {
                     break;
@@ -248,8 +311,8 @@ fn first_names(path: &str) -> Vec<String> {
             _ => {}
         }
     }
-    names.retain(|name| !name.is_empty());
-    names
+    found.retain(|path| !path.is_empty());
+    found
 }
 
 /// Whether the line uses the name as a whole path, not as a part of a longer word.

@@ -66,10 +66,13 @@ fn groups_of_imports_are_read_at_their_first_level() {
 }
 
 #[test]
-fn message_is_a_leaf() {
+fn leaves_use_no_layer_but_what_they_may() {
     assert_eq!(engine_says("message.rs", "use crate::hpack::X;").len(), 1);
     assert!(engine_says("message.rs", "use crate::status::Status;").is_empty());
     assert!(engine_says("call/mod.rs", "use crate::message::Framer;").is_empty());
+    assert!(engine_says("metadata.rs", "use crate::fields::HeaderBlock;").is_empty());
+    assert_eq!(engine_says("metadata.rs", "use crate::hpack::Encoder;").len(), 1);
+    assert_eq!(engine_says("timeout.rs", "use crate::fields::X;").len(), 1);
 }
 
 #[test]
@@ -77,11 +80,24 @@ fn client_and_server_do_not_meet() {
     let path = Path::new("client/call.rs");
     assert_eq!(
         library(path, "use crate::server::Router;"),
-        ["client/call.rs:1: client uses server; what both need belongs elsewhere"]
+        ["client/call.rs:1: client uses server::Router; what both need belongs elsewhere"]
     );
     assert_eq!(library(Path::new("server/mod.rs"), "use crate::{codec, client::Channel};").len(), 1);
     assert!(library(path, "use crate::transport::Io;").is_empty());
-    assert!(library(Path::new("transport/driver/server.rs"), "use crate::server::Router;").is_empty());
+}
+
+#[test]
+fn rooms_of_the_library_use_only_what_they_may() {
+    let says = |file: &str, text: &str| library(Path::new(file), text).len();
+    assert_eq!(says("transport/io.rs", "use crate::server::Router;"), 1);
+    assert_eq!(says("credentials/client.rs", "use crate::{codec::X, transport::{io::Y, Z}};"), 2);
+    assert_eq!(says("client/resolver/dns.rs", "use super::super::balancer::Policy;"), 1);
+    assert_eq!(says("client/resolver/mod.rs", "use super::{backoff::X, control::Y};"), 1);
+    assert_eq!(says("client/balancer/pick_first.rs", "use crate::transport::io::IoStream;"), 1);
+    assert_eq!(says("client/balancer/mod.rs", "use super::subchannel::Subchannel;"), 0);
+    assert_eq!(says("client/balancers.rs", "use crate::transport::io::IoStream;"), 0, "another room");
+    assert_eq!(says("client/control.rs", "use super::connection::Driver;"), 1);
+    assert_eq!(says("client/subchannel.rs", "use super::connection::Driver;"), 0);
 }
 
 #[test]

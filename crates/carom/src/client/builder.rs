@@ -23,6 +23,8 @@ use crate::credentials::call::SharedCallCredentials;
 use crate::interceptor::Interceptor;
 use crate::transport::Connect;
 use crate::transport::connect::Connector;
+#[cfg(feature = "tls")]
+use crate::transport::tls::ClientTls;
 
 /// Received messages are limited to this unless told otherwise, as in all gRPC implementations.
 pub(super) const MAX_RECV_MESSAGE_SIZE: usize = 4 * 1024 * 1024;
@@ -212,7 +214,7 @@ impl ChannelBuilder {
         connector.own = self.connector;
         #[cfg(feature = "tls")]
         {
-            connector.tls = tls;
+            connector.tls = tls.map(|(config, server_name)| ClientTls::new(config, server_name));
         }
         let shared =
             Shared::new(self.target.clone(), Arc::new(connector), self.defaults, self.interceptors, runtime);

@@ -1,18 +1,12 @@
 //! TLS as a client speaks it.
 
-use std::io;
 use std::sync::Arc;
 
-use rustls::client::{WebPkiServerVerifier, verify_server_name};
-use rustls::server::ParsedCertificate;
+use rustls::client::WebPkiServerVerifier;
 use rustls::{ClientConfig, RootCertStore};
 use rustls_pki_types::ServerName;
-use tokio_rustls::TlsConnector;
 
 use super::{ALPN_H2, Certificate, CredentialsError, Identity};
-use crate::transport::ConnectionInfo;
-use crate::transport::connect::TransportError;
-use crate::transport::io::{IoStream, Socket};
 
 /// Which servers a channel trusts, and how it proves itself to them.
 ///
@@ -62,8 +56,11 @@ impl ClientTlsConfig {
         self
     }
 
-    /// The settings in rustls' form, for a channel with this authority.
-    pub(crate) fn build(&self, authority: &str) -> Result<ClientTls, CredentialsError> {
+    /// The settings in rustls' form, for a channel with this authority, and the name that the server must prove.
+    pub(crate) fn build(
+        &self,
+        authority: &str,
+    ) -> Result<(Arc<ClientConfig>, ServerName<'static>), CredentialsError> {
         const NAME: &str = "name of the server";
         const ROOTS: &str = "root certificates";
         let name = self.domain_name.as_deref().unwrap_or_else(|| host_of(authority));
@@ -95,7 +92,7 @@ impl ClientTlsConfig {
             }
         };
         config.alpn_protocols = vec![ALPN_H2.to_vec()];
-        Ok(ClientTls { connector: TlsConnector::from(Arc::new(config)), server_name })
+        Ok((Arc::new(config), server_name))
     }
 
     fn root_store(&self) -> Result<RootCertStore, CredentialsError> {
@@ -121,90 +118,13 @@ impl ClientTlsConfig {
 }
 
 /// The host of `host`, `host:port` and `[v6]:port`.
-fn host_of(authority: &str) -> &str {
+pub(crate) fn host_of(authority: &str) -> &str {
     if let Some(rest) = authority.strip_prefix('[') {
         return rest.split(']').next().unwrap_or(rest);
     }
     match authority.rsplit_once(':') {
         Some((host, _)) if !host.contains(':') => host,
         _ => authority,
-    }
-}
-
-/// Ready to shake hands.
-#[derive(Clone)]
-pub(crate) struct ClientTls {
-    connector: TlsConnector,
-    server_name: ServerName<'static>,
-}
-
-impl ClientTls {
-    pub(crate) async fn handshake(
-        &self,
-        socket: Socket,
-        mut info: ConnectionInfo,
-    ) -> Result<(IoStream, ConnectionInfo), TransportError> {
-        let stream = self
-            .connector
-            .connect(self.server_name.clone(), socket)
-            .await
-            .map_err(|error| TransportError::new(self.explain(&error)))?;
-        let session = stream.get_ref().1;
-        if session.alpn_protocol() != Some(ALPN_H2) {
-            let chosen = match session.alpn_protocol() {
-                Some(other) => format!("it chose `{}`", other.escape_ascii()),
-                None => "it chose nothing".to_owned(),
-            };
-            return Err(TransportError::new(format!(
-                "TLS: the server did not agree to HTTP/2 by ALPN ({chosen}); gRPC needs `h2`"
-            )));
-        }
-        info.tls = true;
-        info.peer_certs = session
-            .peer_certificates()
-            .map(|chain| Arc::new(chain.iter().map(|der| der.clone().into_owned()).collect()));
-        Ok((IoStream::Tls(Box::new(stream.into())), info))
-    }
-
-    /// Says what a failed handshake means for whoever set the channel up.
-    fn explain(&self, error: &io::Error) -> String {
-        let cause = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
-        match cause {
-            Some(rustls::Error::InvalidMessage(_)) => {
-                "TLS: the server's answer is not TLS; the port seems to be one without TLS".to_owned()
-            }
-            Some(rustls::Error::AlertReceived(rustls::AlertDescription::NoApplicationProtocol)) => {
-                "TLS: the server does not speak HTTP/2 (its ALPN has no `h2`)".to_owned()
-            }
-            Some(error @ rustls::Error::InvalidCertificate(_)) => {
-                format!(
-                    "TLS: the server's certificate was refused for {}: {error}",
-                    self.server_name.to_str()
-                )
-            }
-            Some(error) => format!("TLS handshake failed: {error}"),
-            None if error.kind() == io::ErrorKind::UnexpectedEof => {
-                "TLS handshake failed: the server closed the connection; the port seems to be one without TLS"
-                    .to_owned()
-            }
-            None => format!("TLS handshake failed: {error}"),
-        }
-    }
-
-    /// Whether the server's certificate proves the host of `authority` too.
-    pub(crate) fn check_authority(&self, authority: &str, info: &ConnectionInfo) -> Result<(), String> {
-        let host = host_of(authority);
-        let leaf = info.peer_certs.as_ref().and_then(|chain| chain.first());
-        let name = ServerName::try_from(host).map_err(|_| format!("`{host}` is no name of a server"))?;
-        let checked = leaf
-            .ok_or(rustls::Error::NoCertificatesPresented)
-            .and_then(ParsedCertificate::try_from)
-            .and_then(|leaf| verify_server_name(&leaf, &name));
-        checked.map_err(|error| {
-            format!(
-                "the call's authority `{authority}` is not one that the server's certificate proves: {error}"
-            )
-        })
     }
 }
 

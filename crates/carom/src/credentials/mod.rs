@@ -12,9 +12,9 @@ mod server;
 
 pub use call::{CallContext, CallCredentials, MetadataFuture};
 #[cfg(all(feature = "client", feature = "tls"))]
-pub(crate) use client::ClientTls;
-#[cfg(all(feature = "client", feature = "tls"))]
 pub use client::ClientTlsConfig;
+#[cfg(all(feature = "client", feature = "tls"))]
+pub(crate) use client::host_of;
 #[cfg(feature = "tls")]
 pub use error::CredentialsError;
 #[cfg(feature = "tls")]
@@ -24,4 +24,4 @@ pub use server::ServerTlsConfig;
 
 /// The application protocol of HTTP/2 under TLS (RFC 9113 §3.2).
 #[cfg(feature = "tls")]
-const ALPN_H2: &[u8] = b"h2";
+pub(crate) const ALPN_H2: &[u8] = b"h2";

@@ -1,7 +1,5 @@
 //! Opening a connection: socket, and TLS where it is wanted.
 
-use std::borrow::Cow;
-use std::fmt;
 use std::future::Future;
 use std::io;
 use std::os::unix::ffi::OsStringExt;
@@ -13,32 +11,11 @@ use std::time::Duration;
 use carom_wire::conn::Config;
 use tokio::net::{TcpStream, UnixStream};
 
+use super::error::{Stage, TransportError};
 use super::io::{ByteStream, IoStream, Socket};
-use super::{Address, ConnectionInfo, PeerAddr};
 #[cfg(feature = "tls")]
-use crate::credentials::ClientTls;
-
-/// Why a connection could not be made, or is over.
-#[derive(Debug, Clone)]
-pub(crate) struct TransportError {
-    cause: Cow<'static, str>,
-}
-
-impl TransportError {
-    pub(crate) fn new(cause: impl Into<Cow<'static, str>>) -> Self {
-        Self { cause: cause.into() }
-    }
-
-    pub(crate) fn from_io(error: &io::Error) -> Self {
-        Self::new(error.to_string())
-    }
-}
-
-impl fmt::Display for TransportError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.cause)
-    }
-}
+use super::tls::ClientTls;
+use super::{Address, ConnectionInfo, PeerAddr};
 
 /// What all connections of a channel have in common.
 pub(crate) struct Connector {
@@ -136,12 +113,12 @@ impl Connector {
             }),
             None => open_socket(address).await,
         };
-        let socket = opened.map_err(|error| TransportError::from_io(&error))?;
+        let socket = opened.map_err(|error| TransportError::from_io(Stage::Connect, error))?;
         let peer = match address {
             Address::Unix(path) => PeerAddr::Unix(Some(path.clone())),
-            _ => socket.peer_addr().map_err(|error| TransportError::from_io(&error))?,
+            _ => socket.peer_addr().map_err(|error| TransportError::from_io(Stage::Connect, error))?,
         };
-        let local = socket.local_addr().map_err(|error| TransportError::from_io(&error))?;
+        let local = socket.local_addr().map_err(|error| TransportError::from_io(Stage::Connect, error))?;
         let info = ConnectionInfo::new(peer, local);
         #[cfg(feature = "tls")]
         if let Some(tls) = &self.tls {

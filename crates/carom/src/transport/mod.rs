@@ -4,15 +4,21 @@
 mod address;
 #[cfg(feature = "client")]
 pub(crate) mod connect;
+#[cfg(feature = "client")]
+pub(crate) mod error;
 mod info;
 pub(crate) mod io;
 #[cfg(feature = "server")]
 pub(crate) mod listener;
+#[cfg(all(feature = "client", feature = "tls"))]
+pub(crate) mod tls;
 
 #[cfg(feature = "client")]
 pub use address::Address;
 #[cfg(feature = "client")]
 pub use connect::{Connect, Connecting};
+#[cfg(feature = "client")]
+pub use error::{Stage, TransportError};
 pub use info::{ConnectionInfo, PeerAddr};
 pub use io::ByteStream;
 #[cfg(feature = "server")]

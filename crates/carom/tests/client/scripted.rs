@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use carom::client::{CallOptions, Channel};
 use carom::codec::BytesCodec;
+use carom::transport::{Stage, TransportError};
 use carom::{Code, MetadataMap, Response, Status};
 use carom_wire::conn::{Config, Event};
 use carom_wire::fields::{FieldWriter, Fields, Indexing};
@@ -151,6 +152,10 @@ async fn a_lost_connection_is_unavailable() {
     let text = status.message();
     assert!(text.starts_with(&format!("connection lost: ipv4:{address}: ")), "{text}");
     assert!(text.ends_with(&format!("(target: {address})")), "{text}");
+    let source = std::error::Error::source(&status).expect("a source");
+    let error = source.downcast_ref::<TransportError>().expect("the connection's error");
+    assert_eq!(error.stage(), Stage::Ready);
+    assert!(text.contains(&error.to_string()), "{text}");
 }
 
 #[tokio::test]

@@ -8,7 +8,7 @@ use carom_wire::Status;
 
 use super::CallSlot;
 use crate::transport::ConnectionInfo;
-use crate::transport::connect::TransportError;
+use crate::transport::error::TransportError;
 
 /// See [`ClientConnection::credit_portion`].
 const MAX_CREDIT_PORTION: usize = 64 * 1024;

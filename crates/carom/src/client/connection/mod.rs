@@ -20,7 +20,7 @@ use std::time::Instant;
 
 use bytes::Buf;
 use carom_wire::call::{ClientCall, ClientEvent, Ended, RequestFields};
-use carom_wire::conn::{Connection, Event, OpenError, ResetBy, Side};
+use carom_wire::conn::{Blame, Connection, ConnectionError, Event, OpenError, ResetBy, Side};
 use carom_wire::frame::ErrorCode;
 use carom_wire::stream::StreamKey;
 use carom_wire::{HeaderBlock, MetadataMap, Status};
@@ -32,7 +32,8 @@ use self::slot::{CallSlot, CallState};
 use crate::clock;
 use crate::deadlines::Deadlines;
 use crate::transport::ConnectionInfo;
-use crate::transport::connect::{Connector, TransportError};
+use crate::transport::connect::Connector;
+use crate::transport::error::{Stage, TransportError};
 use crate::transport::io::IoStream;
 
 /// Bytes read or written in one turn before other tasks get theirs: a few hundred microseconds of work.
@@ -210,21 +211,19 @@ impl<R: FnMut(ConnectionEvent)> Driver<R> {
                         self.connector.ping_less_often();
                     }
                     let cause = if code == ErrorCode::NO_ERROR {
-                        TransportError::new("the server is going away (GOAWAY)")
+                        TransportError::new(self.stage(), "the server is going away (GOAWAY)")
                     } else {
                         let debug = debug.escape_ascii();
-                        TransportError::new(format!("the server sent GOAWAY with {code}: {debug}"))
+                        TransportError::new(
+                            self.stage(),
+                            format!("the server sent GOAWAY with {code}: {debug}"),
+                        )
                     };
                     self.end_new_calls(cause);
                 }
                 Event::Closed { error } => {
                     self.closed = true;
-                    let cause = match (self.broken.take(), error) {
-                        (Some(error), _) => error.to_string(),
-                        (None, Some(error)) => error.to_string(),
-                        (None, None) => "the server closed the connection".to_owned(),
-                    };
-                    self.on_closed(cause);
+                    self.on_closed(error);
                 }
             }
         }
@@ -355,21 +354,34 @@ impl<R: FnMut(ConnectionEvent)> Driver<R> {
         }
     }
 
-    fn on_closed(&mut self, mut cause: String) {
+    fn stage(&self) -> Stage {
+        if self.ready { Stage::Ready } else { Stage::Http2 }
+    }
+
+    fn on_closed(&mut self, error: Option<ConnectionError>) {
+        // Bytes that are no HTTP/2 say themselves what they look like.
+        let unexplained = error.as_ref().is_none_or(|error| error.blame != Blame::NotHttp2);
+        let mut cause = match (self.broken.take(), error) {
+            (Some(error), _) => TransportError::from_io(self.stage(), error),
+            (None, Some(error)) => TransportError::new(self.stage(), error.to_string()).with_source(error),
+            (None, None) => TransportError::new(self.stage(), "the server closed the connection"),
+        };
         if !self.ready && self.shared.info().tls {
-            cause.push_str("; under TLS a server does this that wants a client certificate, or another one");
-        } else if !self.ready && !cause.contains("TLS") {
-            cause.push_str("; a port that wants TLS does this to a channel without it");
+            cause = cause
+                .with_hint("under TLS a server does this that wants a client certificate, or another one");
+        } else if !self.ready && unexplained {
+            cause = cause.with_hint("a port that wants TLS does this to a channel without it");
         }
         let peer = self.shared.info().peer.to_uri();
         let target = &self.connector.target;
-        let status = Status::unavailable(format!("connection lost: {peer}: {cause} (target: {target})"));
+        let mut status = Status::unavailable(format!("connection lost: {peer}: {cause} (target: {target})"));
+        status.set_source(Arc::new(cause.clone()));
         for lost in std::mem::take(&mut self.lost) {
             let expired = lost.call.spec.deadline.is_some_and(|deadline| clock::now() >= deadline);
             self.finish(&lost.call, if expired { deadline_exceeded() } else { status.clone() });
         }
         tracing::debug!(%peer, %cause, "connection closed");
-        self.end_new_calls(TransportError::new(cause));
+        self.end_new_calls(cause);
     }
 
     /// Looks at the calls that were poked. Whether there were any.
@@ -401,7 +413,7 @@ impl<R: FnMut(ConnectionEvent)> Driver<R> {
         match close {
             None => {}
             Some(Close::AfterCalls) => {
-                self.end_new_calls(TransportError::new("the channel was closed"));
+                self.end_new_calls(TransportError::new(self.stage(), "the channel was closed"));
                 self.conn.shutdown(now);
                 self.handle_events(now);
             }
@@ -411,7 +423,7 @@ impl<R: FnMut(ConnectionEvent)> Driver<R> {
     }
 
     fn close_at_once(&mut self, status: &Status, now: Instant) {
-        self.end_new_calls(TransportError::new("the channel was closed"));
+        self.end_new_calls(TransportError::new(self.stage(), "the channel was closed"));
         let open: Vec<_> = self.open.iter_mut().filter_map(Option::take).collect();
         for open in open {
             self.finish(&open.call, status.clone());
@@ -528,7 +540,7 @@ impl<R: FnMut(ConnectionEvent)> Driver<R> {
                 state.unplaced();
                 drop(state);
                 call.take_back();
-                self.end_new_calls(TransportError::new("the connection takes no more calls"));
+                self.end_new_calls(TransportError::new(self.stage(), "the connection takes no more calls"));
                 return Ok(());
             }
         };
@@ -718,7 +730,7 @@ impl<R: FnMut(ConnectionEvent)> Drop for Driver<R> {
                 call.take_back();
             }
         }
-        self.end_new_calls(TransportError::new("the connection was dropped"));
+        self.end_new_calls(TransportError::new(self.stage(), "the connection was dropped"));
         for open in std::mem::take(&mut self.open).into_iter().flatten() {
             self.finish(&open.call, Status::unavailable("the task of the connection was ended"));
         }

@@ -22,6 +22,6 @@ fn names_may_be_addresses() {
     for authority in ["localhost:1", "127.0.0.1:1", "[::1]:1"] {
         config.build(authority).expect(authority);
     }
-    let error = config.build("under score!:1").err().expect("no name").to_string();
+    let error = config.build("under score!:1").expect_err("no name").to_string();
     assert!(error.contains("name of the server"), "{error}");
 }
