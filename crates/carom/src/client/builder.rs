@@ -214,10 +214,8 @@ impl ChannelBuilder {
         {
             connector.tls = tls;
         }
-        let shared =
-            Shared::new(self.target.clone(), Arc::new(connector), self.defaults, self.interceptors, runtime);
-        let policy = Box::new(PickFirst::new(self.target));
-        let control = Control::new(Arc::clone(&shared), target, resolver, policy, self.backoff);
+        let shared = Shared::new(self.target, Arc::new(connector), self.defaults, self.interceptors, runtime);
+        let control = Control::new(Arc::clone(&shared), target, resolver, &PickFirst, self.backoff);
         shared.runtime.spawn(control.run());
         Ok(Channel::new(shared))
     }

@@ -40,6 +40,8 @@ impl fmt::Display for TransportError {
     }
 }
 
+impl std::error::Error for TransportError {}
+
 /// What all connections of a channel have in common.
 pub(crate) struct Connector {
     /// `None`: without TLS.
