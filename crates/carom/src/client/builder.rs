@@ -216,10 +216,8 @@ impl ChannelBuilder {
         {
             connector.tls = tls.map(|(config, server_name)| ClientTls::new(config, server_name));
         }
-        let shared =
-            Shared::new(self.target.clone(), Arc::new(connector), self.defaults, self.interceptors, runtime);
-        let policy = Box::new(PickFirst::new(self.target));
-        let control = Control::new(Arc::clone(&shared), target, resolver, policy, self.backoff);
+        let shared = Shared::new(self.target, Arc::new(connector), self.defaults, self.interceptors, runtime);
+        let control = Control::new(Arc::clone(&shared), target, resolver, &PickFirst, self.backoff);
         shared.runtime.spawn(control.run());
         Ok(Channel::new(shared))
     }

@@ -1,8 +1,11 @@
-//! Connectivity states of a channel and watching them (`doc/connectivity-semantics-and-api.md` of the gRPC project).
+//! Connectivity states of channels and subchannels (`doc/connectivity-semantics-and-api.md` of the gRPC project), and
+//! watching a channel's.
 
 use std::fmt;
 
 use tokio::sync::watch;
+
+use super::error::SharedError;
 
 /// How a channel, or one of its subchannels, stands with its servers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -38,6 +41,20 @@ impl fmt::Display for ConnectivityState {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())
     }
+}
+
+/// The state of a subchannel as its policy sees it. A subchannel has no SHUTDOWN: nothing is heard of one that was
+/// removed.
+#[derive(Debug, Clone)]
+pub enum SubchannelState {
+    /// No connection; [`connect`](super::balancer::Controller::connect) starts an attempt.
+    Idle,
+    /// An attempt is under way.
+    Connecting,
+    /// Calls can be started on the connection.
+    Ready,
+    /// The attempt failed, for this reason. [`Idle`](Self::Idle) follows when the back-off is over.
+    TransientFailure(SharedError),
 }
 
 /// Follows the state of a channel. States that follow each other faster than they are looked at are seen as one change.

@@ -15,11 +15,11 @@ use tokio::task::AbortHandle;
 
 use self::core::{Action, Core};
 use super::backoff::BackoffConfig;
-use super::balancer::{FailPicker, Policy};
+use super::balancer::{FailPicker, PolicyFactory};
 use super::connectivity::ConnectivityState;
 use super::resolver::{ActiveResolver, Resolver, ResolverEvent, ResolverSink};
 use super::shared::{Shared, channel_closed, end_call};
-use super::subchannel::{Subchannel, run_attempt};
+use super::subchannel::{Subchannel, SubchannelId, run_attempt};
 use super::target::Target;
 use crate::client::connection::slot::CallSlot;
 use crate::client::connection::{Close, ConnectionEvent, deadline_exceeded};
@@ -45,7 +45,7 @@ pub(super) struct Control {
     news: mpsc::UnboundedReceiver<AttemptNews>,
     news_sender: mpsc::UnboundedSender<AttemptNews>,
     /// Attempts that are not READY yet.
-    attempts: HashMap<u64, AbortHandle>,
+    attempts: HashMap<SubchannelId, AbortHandle>,
     /// Calls that wait for a picker that lets them go.
     held: Vec<Arc<CallSlot>>,
     held_deadline: Option<Instant>,
@@ -54,6 +54,9 @@ pub(super) struct Control {
 }
 
 const SWEEP_FROM: usize = 64;
+
+/// As much news of attempts is looked at before what follows from it is done.
+const NEWS_TOGETHER: usize = 256;
 
 enum Wake {
     Resolution(ResolverEvent),
@@ -67,14 +70,15 @@ impl Control {
         shared: Arc<Shared>,
         target: Target,
         resolver: Arc<dyn Resolver>,
-        policy: Box<dyn Policy>,
+        policy: &dyn PolicyFactory,
         backoff: BackoffConfig,
     ) -> Self {
         let (sink, resolutions) = ResolverSink::new(shared.runtime.clone());
+        let core = Core::new(shared.target.as_str().into(), policy, backoff, Box::new(fastrand::f64));
         let (news_sender, news) = mpsc::unbounded_channel();
         Self {
             shared,
-            core: Core::new(policy, backoff, Box::new(fastrand::f64)),
+            core,
             resolver,
             target,
             sink,
@@ -96,10 +100,17 @@ impl Control {
             let now = clock::now();
             match wake {
                 Wake::Resolution(ResolverEvent::Resolved(resolution)) => {
-                    self.core.resolved(&resolution.addresses, now);
+                    self.core.resolved(resolution, now);
                 }
-                Wake::Resolution(ResolverEvent::Failed(message)) => self.core.resolver_failed(&message, now),
-                Wake::Attempt(news) => self.on_attempt(news, now),
+                Wake::Resolution(ResolverEvent::Failed(error)) => self.core.resolver_failed(&error, now),
+                Wake::Attempt(news) => {
+                    self.on_attempt(news, now);
+                    // What came meanwhile, so that policies with many connections publish once for all of them.
+                    for _ in 0..NEWS_TOGETHER {
+                        let Ok(news) = self.news.try_recv() else { break };
+                        self.on_attempt(news, now);
+                    }
+                }
                 Wake::Requests => {
                     let requests = self.shared.take_requests();
                     if let Some(how) = requests.close {
@@ -157,7 +168,7 @@ impl Control {
                 if self.core.is_current(&subchannel, attempt) {
                     self.attempts.remove(&subchannel.id());
                     subchannel.set_connection(None);
-                    self.core.attempt_ended(&subchannel, attempt, &cause.to_string(), now);
+                    self.core.attempt_ended(&subchannel, attempt, Arc::new(cause), now);
                 }
             }
         }

@@ -1,12 +1,18 @@
-//! What can be wrong with a channel before there are calls.
+//! Errors of a channel, before there are calls and below them.
 
+use std::error::Error;
 use std::fmt;
+use std::sync::Arc;
 
 use carom_wire::Status;
 
 use super::target::InvalidTarget;
 #[cfg(feature = "tls")]
 use crate::credentials::CredentialsError;
+
+/// An error that many hold: each call that fails because of it has it as its
+/// [source](Error::source).
+pub type SharedError = Arc<dyn Error + Send + Sync>;
 
 /// Why a channel could not be made, or not be connected.
 #[derive(Debug)]
@@ -48,7 +54,17 @@ impl fmt::Display for ConnectError {
     }
 }
 
-impl std::error::Error for ConnectError {}
+impl Error for ConnectError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::Target(error) => Some(error),
+            #[cfg(feature = "tls")]
+            Self::Credentials(error) => Some(error),
+            Self::Unavailable(status) => status.source(),
+            Self::HeaderText { .. } | Self::NoRuntime => None,
+        }
+    }
+}
 
 impl From<InvalidTarget> for ConnectError {
     fn from(error: InvalidTarget) -> Self {

@@ -7,8 +7,9 @@
 //! A [`Channel`] has a control task that owns its resolver, its load-balancing policy and its subchannels. What a call
 //! touches of all that is the picker that the policy published last, and the connection that it points to.
 
+mod attachments;
 pub(crate) mod backoff;
-pub(crate) mod balancer;
+pub mod balancer;
 mod builder;
 mod call;
 mod channel;
@@ -18,9 +19,10 @@ mod control;
 mod error;
 mod methods;
 pub mod resolver;
+pub mod service_config;
 mod shared;
 mod stub;
-pub(crate) mod subchannel;
+mod subchannel;
 mod target;
 
 pub use carom_wire::conn::{Config, Keepalive};
@@ -29,7 +31,8 @@ pub use self::backoff::BackoffConfig;
 pub use self::builder::ChannelBuilder;
 pub use self::call::{CallOptions, RawCall, UnaryOutcome};
 pub use self::channel::Channel;
-pub use self::connectivity::{ConnectivityState, StateWatch};
-pub use self::error::ConnectError;
+pub use self::connectivity::{ConnectivityState, StateWatch, SubchannelState};
+pub use self::error::{ConnectError, SharedError};
 pub use self::stub::StubOptions;
+pub use self::subchannel::{Subchannel, SubchannelId};
 pub use self::target::{DEFAULT_PORT, InvalidTarget, Location, Target};

@@ -1,6 +1,7 @@
 //! What calls, channel handles and the control task have in common.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Waker;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -9,7 +10,7 @@ use carom_wire::{MetadataMap, Status};
 use tokio::runtime::Handle;
 use tokio::sync::{Notify, watch};
 
-use super::balancer::{Pick, Picker, QueuePicker};
+use super::balancer::{CallMetadata, Pick, PickArgs, Picker, QueuePicker};
 use super::connectivity::ConnectivityState;
 use crate::client::connection::Close;
 use crate::client::connection::slot::{CallOwner, CallSlot};
@@ -100,12 +101,16 @@ impl Shared {
     /// Gives the call back if it has to wait.
     pub(super) fn try_place(&self, call: Arc<CallSlot>) -> Result<(), Arc<CallSlot>> {
         let published = self.picker.load();
-        match published.picker.pick() {
-            Pick::Use(subchannel) => match &*subchannel.connection() {
-                Some(connection) => connection.start(call),
+        match published.picker.pick(&PickArgs::new(&call.spec.path, &*call)) {
+            Pick::Use { subchannel, attachments } => match &*subchannel.connection() {
+                Some(connection) => connection.start(call, attachments),
                 None => Err(call),
             },
             Pick::Fail(status) if !call.spec.wait_for_ready => {
+                end_call(&call, status);
+                Ok(())
+            }
+            Pick::Drop(status) => {
                 end_call(&call, status);
                 Ok(())
             }
@@ -164,9 +169,9 @@ impl Shared {
 
     /// Why calls fail at the moment, if they do.
     pub(super) fn failure(&self) -> Option<Status> {
-        match self.picker.load().picker.pick() {
-            Pick::Fail(status) => Some(status),
-            Pick::Use(_) | Pick::Queue => None,
+        match self.picker.load().picker.pick(&PickArgs::new(b"", &MetadataMap::new())) {
+            Pick::Fail(status) | Pick::Drop(status) => Some(status),
+            Pick::Use { .. } | Pick::Queue => None,
         }
     }
 
@@ -185,11 +190,15 @@ impl CallOwner for Shared {
     }
 }
 
+impl CallMetadata for CallSlot {
+    fn look(&self, look: &mut dyn FnMut(&MetadataMap)) {
+        look(self.lock().metadata());
+    }
+}
+
 /// Ends a call that is with its channel.
 pub(super) fn end_call(call: &CallSlot, status: Status) {
     let end = Ended { status, metadata: MetadataMap::new(), trailers_only: false };
-    let wakers = call.lock().finish(end);
-    for waker in wakers {
-        waker.wake();
-    }
+    let finished = call.lock().finish(end);
+    finished.into_wakers().into_iter().for_each(Waker::wake);
 }

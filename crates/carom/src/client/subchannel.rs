@@ -3,34 +3,54 @@
 //! [`Machine`] is the state machine, without I/O or clock; [`run_attempt`] is the only place of the client where
 //! a transport is opened.
 
+use std::error::Error;
+use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use arc_swap::{ArcSwapOption, Guard};
 
 use super::backoff::{Backoff, BackoffConfig};
-use super::balancer::SubchannelState;
+use super::connectivity::SubchannelState;
+use super::error::SharedError;
 use super::resolver::Address;
 use crate::client::connection::{ClientConnection, ConnectionEvent, Driver};
 use crate::transport::connect::Connector;
 
-/// What policies and pickers hold of a subchannel. Compared by identity.
-pub(crate) struct Subchannel {
-    id: u64,
+/// A subchannel as policies and pickers hold it.
+pub struct Subchannel {
+    id: SubchannelId,
     address: Address,
     connection: ArcSwapOption<ClientConnection>,
 }
 
+/// Tells the subchannels of a channel apart. None is used twice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct SubchannelId {
+    /// Where the control task has it.
+    pub(super) index: u32,
+    /// Tells it from those that had its place before.
+    pub(super) serial: u32,
+}
+
+impl fmt::Debug for Subchannel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Subchannel").field("id", &self.id).field("address", &self.address).finish()
+    }
+}
+
 impl Subchannel {
-    pub(crate) fn new(id: u64, address: Address) -> Arc<Self> {
+    pub(super) fn new(id: SubchannelId, address: Address) -> Arc<Self> {
         Arc::new(Self { id, address, connection: ArcSwapOption::empty() })
     }
 
-    pub(crate) fn id(&self) -> u64 {
+    /// Its identity.
+    pub fn id(&self) -> SubchannelId {
         self.id
     }
 
-    pub(crate) fn address(&self) -> &Address {
+    /// Where it connects to.
+    pub fn address(&self) -> &Address {
         &self.address
     }
 
@@ -133,14 +153,14 @@ impl Machine {
     }
 
     /// The attempt failed, or the connection takes no more calls.
-    pub(crate) fn attempt_ended(&mut self, attempt: u64, cause: &str) -> Outcome {
+    pub(crate) fn attempt_ended(&mut self, attempt: u64, cause: SharedError) -> Outcome {
         if self.attempt != attempt {
             return Outcome::default();
         }
         let state = match self.state {
             State::Connecting { retry_at, .. } => {
                 self.state = State::TransientFailure { until: retry_at };
-                SubchannelState::TransientFailure(cause.into())
+                SubchannelState::TransientFailure(cause)
             }
             State::Ready => {
                 self.state = State::Idle;
@@ -171,10 +191,10 @@ impl Machine {
             State::Connecting { give_up, retry_at, timeout } if now >= give_up => {
                 self.state = State::TransientFailure { until: retry_at.max(now) };
                 self.attempt += 1;
-                let cause = format!("connection attempt timed out after {} s", timeout.as_secs_f64());
+                let cause = Arc::new(AttemptTimedOut { timeout });
                 Outcome {
                     abort: true,
-                    state: Some(SubchannelState::TransientFailure(cause.into())),
+                    state: Some(SubchannelState::TransientFailure(cause)),
                     ..Outcome::default()
                 }
             }
@@ -182,6 +202,20 @@ impl Machine {
         }
     }
 }
+
+/// An attempt to connect took longer than it may.
+#[derive(Debug)]
+struct AttemptTimedOut {
+    timeout: Duration,
+}
+
+impl fmt::Display for AttemptTimedOut {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "connection attempt timed out after {} s", self.timeout.as_secs_f64())
+    }
+}
+
+impl Error for AttemptTimedOut {}
 
 /// Opens a transport to `address` and drives it to its end: one task a connection.
 ///

@@ -8,38 +8,97 @@
 //!    │                                 Failed ──► Selected (any READY)    │
 //!    └────────────────────────────────────────────────────────────────────┘
 //! ```
-//! In `Failed` every subchannel tries again when its own wait is over, whether calls come or not; the channel stays in
+//! In `Failed` every subchannel tries again when its own wait is over, whether calls come or not; the policy stays in
 //! TRANSIENT_FAILURE until one of them is READY.
 //!
 //! While `Passing`, the next address is tried when the one before failed, or has not answered for
 //! [`ATTEMPT_DELAY`] (RFC 8305, "Happy Eyeballs"): a name whose first address is a black hole connects all the same.
 
+use std::collections::{HashMap, HashSet};
+use std::error::Error;
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
 use carom_wire::Status;
 
-use super::{Controller, FailPicker, Policy, QueuePicker, SinglePicker, SubchannelState};
-use crate::client::connectivity::ConnectivityState;
-use crate::client::resolver::Address;
-use crate::client::subchannel::Subchannel;
+use super::{
+    Controller, FailPicker, Policies, Policy, PolicyConfig, PolicyFactory, QueuePicker, Rejected, Resolved,
+    SinglePicker, TimerId,
+};
+use crate::client::connectivity::{ConnectivityState, SubchannelState};
+use crate::client::error::SharedError;
+use crate::client::resolver::{Address, Endpoint};
+use crate::client::service_config::Json;
+use crate::client::subchannel::{Subchannel, SubchannelId};
 
 /// How long an address may stay silent before the next one is tried beside it (RFC 8305 §5).
 const ATTEMPT_DELAY: Duration = Duration::from_millis(250);
 
-/// The policy of a channel that was not told otherwise.
-pub(crate) struct PickFirst {
+/// Fires [`ATTEMPT_DELAY`] after an attempt began.
+const NEXT_ATTEMPT: TimerId = TimerId(0);
+
+/// The factory of `pick_first`, the policy of a channel that was not told otherwise: all calls go to the first address
+/// that takes a connection.
+///
+/// Its configuration: `shuffleAddressList`, a boolean. `true` puts the endpoints in a random order at each update, so
+/// that clients with the same list spread over it. Default `false`.
+#[derive(Debug, Clone, Copy)]
+pub struct PickFirst;
+
+struct Config {
+    shuffle: bool,
+}
+
+impl PolicyFactory for PickFirst {
+    fn name(&self) -> &str {
+        "pick_first"
+    }
+
+    fn parse_config(&self, config: &Json, _policies: &Policies) -> Result<PolicyConfig, String> {
+        let shuffle = match config.get("shuffleAddressList") {
+            None => false,
+            Some(value) => value.as_bool().ok_or("`shuffleAddressList` is not a boolean")?,
+        };
+        Ok(Arc::new(Config { shuffle }))
+    }
+
+    fn build(&self, target: &Arc<str>) -> Box<dyn Policy> {
+        Box::new(State {
+            target: Arc::clone(target),
+            addresses: Vec::new(),
+            members: Vec::new(),
+            index: HashMap::new(),
+            trying: 0,
+            phase: Phase::Idle,
+        })
+    }
+}
+
+/// The policy.
+struct State {
     /// How the user named the server, for messages.
-    target: String,
+    target: Arc<str>,
+    /// Without duplicates.
     addresses: Vec<Address>,
     /// One an address of the list that was tried, in its order.
     members: Vec<Member>,
+    /// Where in `members` a subchannel is, if they are too many to look through.
+    index: HashMap<SubchannelId, usize>,
+    /// How many of `members` are CONNECTING or READY.
+    trying: usize,
     phase: Phase,
 }
 
 struct Member {
     subchannel: Arc<Subchannel>,
     state: SubchannelState,
+}
+
+impl Member {
+    fn is_trying(&self) -> bool {
+        matches!(self.state, SubchannelState::Connecting | SubchannelState::Ready)
+    }
 }
 
 enum Phase {
@@ -55,31 +114,41 @@ enum Phase {
     Failed,
 }
 
-impl PickFirst {
-    pub(crate) fn new(target: String) -> Self {
-        Self { target, addresses: Vec::new(), members: Vec::new(), phase: Phase::Idle }
-    }
+/// Up to as many members are looked through, which is faster than to look up.
+const FEW: usize = 8;
 
+impl State {
     /// Tries the addresses from the first on. Subchannels of addresses that are still listed are kept with their waits.
     fn start_pass(&mut self, controller: &mut dyn Controller) {
-        let mut old = std::mem::take(&mut self.members);
+        let mut old: HashMap<Address, Member> =
+            self.members.drain(..).map(|member| (member.subchannel.address().clone(), member)).collect();
         for address in &self.addresses {
-            let known = old.iter().position(|member| member.subchannel.address() == address);
-            self.members.push(match known {
-                Some(at) => old.swap_remove(at),
-                None => Member {
-                    subchannel: controller.create_subchannel(address.clone()),
-                    state: SubchannelState::Idle,
-                },
-            });
+            self.members.push(old.remove(address).unwrap_or_else(|| Member {
+                subchannel: controller.create_subchannel(address.clone()),
+                state: SubchannelState::Idle,
+            }));
         }
-        for member in &old {
+        for member in old.values() {
             controller.remove_subchannel(&member.subchannel);
+        }
+        self.trying = self.members.iter().filter(|member| member.is_trying()).count();
+        self.index.clear();
+        if self.members.len() > FEW {
+            let ids = self.members.iter().enumerate().map(|(at, member)| (member.subchannel.id(), at));
+            self.index.extend(ids);
         }
         if !matches!(self.phase, Phase::Failed) {
             controller.publish(ConnectivityState::Connecting, Arc::new(QueuePicker));
         }
         self.pass_from(0, controller);
+    }
+
+    fn position(&self, subchannel: &Subchannel) -> Option<usize> {
+        let id = subchannel.id();
+        if self.members.len() > FEW {
+            return self.index.get(&id).copied();
+        }
+        self.members.iter().position(|member| member.subchannel.id() == id)
     }
 
     /// Tries the next address from `start` on.
@@ -94,19 +163,17 @@ impl PickFirst {
                 SubchannelState::Connecting | SubchannelState::Ready => {}
             }
             self.phase = Phase::Passing { latest: at };
-            controller.set_timer(Some(ATTEMPT_DELAY));
+            controller.set_timer(NEXT_ATTEMPT, ATTEMPT_DELAY);
             return;
         }
         self.phase = Phase::Passing { latest: self.members.len() };
-        controller.set_timer(None);
+        controller.cancel_timer(NEXT_ATTEMPT);
         self.fail_if_all_did(start.saturating_sub(1), controller);
     }
 
     /// Ends the pass unless an address may still answer; `last` is the one that failed last.
     fn fail_if_all_did(&mut self, last: usize, controller: &mut dyn Controller) {
-        let trying =
-            |member: &Member| matches!(member.state, SubchannelState::Connecting | SubchannelState::Ready);
-        if self.members.iter().any(trying) {
+        if self.trying > 0 {
             return;
         }
         // Sticky: a channel that failed stays so until it is READY, although it goes on trying.
@@ -130,46 +197,86 @@ impl PickFirst {
         else {
             return;
         };
-        let message = format!(
-            "failed to connect to all addresses; last error: {}: {cause} (target: {})",
-            subchannel.address(),
-            self.target
-        );
-        controller
-            .publish(ConnectivityState::TransientFailure, Arc::new(FailPicker(Status::unavailable(message))));
+        let error = ConnectFailed {
+            target: Arc::clone(&self.target),
+            address: subchannel.address().clone(),
+            cause: Arc::clone(cause),
+        };
+        fail(error.to_string(), Arc::new(error), controller);
     }
 
     fn select(&mut self, index: usize, controller: &mut dyn Controller) {
-        controller.set_timer(None);
+        controller.cancel_timer(NEXT_ATTEMPT);
         let selected = self.members.swap_remove(index);
-        for member in self.members.drain(..) {
-            controller.remove_subchannel(&member.subchannel);
-        }
+        self.remove_members(controller);
         let picker = SinglePicker(Arc::clone(&selected.subchannel));
         self.members.push(selected);
+        self.trying = 1;
         self.phase = Phase::Selected;
         controller.publish(ConnectivityState::Ready, Arc::new(picker));
     }
 
-    fn drop_members(&mut self, controller: &mut dyn Controller) {
+    fn remove_members(&mut self, controller: &mut dyn Controller) {
         for member in self.members.drain(..) {
             controller.remove_subchannel(&member.subchannel);
         }
+        self.index.clear();
+        self.trying = 0;
+    }
+
+    fn flatten(&mut self, mut endpoints: Vec<Endpoint>, shuffle: bool, controller: &mut dyn Controller) {
+        if shuffle {
+            for last in (1..endpoints.len()).rev() {
+                let other = (controller.random() * (last + 1) as f64) as usize;
+                endpoints.swap(last, other.min(last));
+            }
+        }
+        let addresses = endpoints.into_iter().flat_map(|endpoint| endpoint.addresses);
+        let mut seen = HashSet::new();
+        self.addresses = addresses.filter(|address| seen.insert(address.clone())).collect();
     }
 }
 
-impl Policy for PickFirst {
-    fn update(&mut self, addresses: &[Address], controller: &mut dyn Controller) {
-        self.addresses = addresses.to_vec();
-        if addresses.is_empty() {
-            self.drop_members(controller);
-            controller.set_timer(None);
+fn fail(message: String, source: SharedError, controller: &mut dyn Controller) {
+    let mut status = Status::unavailable(message);
+    status.set_source(source);
+    controller.publish(ConnectivityState::TransientFailure, Arc::new(FailPicker(status)));
+}
+
+/// No address of a list could be connected to.
+#[derive(Debug)]
+struct ConnectFailed {
+    target: Arc<str>,
+    /// That which failed last, and why.
+    address: Address,
+    cause: SharedError,
+}
+
+impl fmt::Display for ConnectFailed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { target, address, cause } = self;
+        write!(f, "failed to connect to all addresses; last error: {address}: {cause} (target: {target})")
+    }
+}
+
+impl Error for ConnectFailed {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        Some(&*self.cause)
+    }
+}
+
+impl Policy for State {
+    fn update(&mut self, resolved: Resolved, controller: &mut dyn Controller) -> Result<(), Rejected> {
+        let config = resolved.config.as_deref().and_then(|config| config.downcast_ref::<Config>());
+        self.flatten(resolved.endpoints, config.is_some_and(|config| config.shuffle), controller);
+        if self.addresses.is_empty() {
+            self.remove_members(controller);
+            controller.cancel_timer(NEXT_ATTEMPT);
             self.phase = Phase::Failed;
-            let status =
-                Status::unavailable(format!("name resolution gave no addresses (target: {})", self.target));
-            controller.publish(ConnectivityState::TransientFailure, Arc::new(FailPicker(status)));
-            controller.request_resolution();
-            return;
+            let rejected = Rejected::new("name resolution gave no addresses");
+            let message = format!("name resolution gave no addresses (target: {})", self.target);
+            fail(message, Arc::new(rejected.clone()), controller);
+            return Err(rejected);
         }
         match self.phase {
             Phase::Idle => {}
@@ -182,14 +289,14 @@ impl Policy for PickFirst {
             }
             Phase::AwaitingAddresses | Phase::Passing { .. } | Phase::Failed => self.start_pass(controller),
         }
+        Ok(())
     }
 
-    fn resolver_error(&mut self, message: &str, controller: &mut dyn Controller) {
+    fn resolver_error(&mut self, error: &SharedError, controller: &mut dyn Controller) {
         // Old addresses are better than none; with none, whoever waits for them hears why.
         if self.addresses.is_empty() {
             self.phase = Phase::Failed;
-            let status = Status::unavailable(format!("{message} (target: {})", self.target));
-            controller.publish(ConnectivityState::TransientFailure, Arc::new(FailPicker(status)));
+            fail(format!("{error} (target: {})", self.target), Arc::clone(error), controller);
         }
     }
 
@@ -199,9 +306,11 @@ impl Policy for PickFirst {
         state: &SubchannelState,
         controller: &mut dyn Controller,
     ) {
-        let found = self.members.iter().position(|member| Arc::ptr_eq(&member.subchannel, subchannel));
-        let Some(index) = found else { return };
-        self.members[index].state = state.clone();
+        let Some(index) = self.position(subchannel) else { return };
+        let member = &mut self.members[index];
+        self.trying -= usize::from(member.is_trying());
+        member.state = state.clone();
+        self.trying += usize::from(member.is_trying());
         match (&self.phase, state) {
             (Phase::Passing { .. } | Phase::Failed, SubchannelState::Ready) => self.select(index, controller),
             (Phase::Passing { latest }, SubchannelState::TransientFailure(_)) => {
@@ -230,7 +339,7 @@ impl Policy for PickFirst {
         }
     }
 
-    fn timer_expired(&mut self, controller: &mut dyn Controller) {
+    fn timer_expired(&mut self, _timer: TimerId, controller: &mut dyn Controller) {
         if let Phase::Passing { latest } = self.phase {
             self.pass_from(latest + 1, controller);
         }

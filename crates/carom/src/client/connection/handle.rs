@@ -7,6 +7,7 @@ use std::task::Waker;
 use carom_wire::Status;
 
 use super::CallSlot;
+use crate::client::attachments::Attachments;
 use crate::transport::ConnectionInfo;
 use crate::transport::error::TransportError;
 
@@ -72,13 +73,19 @@ impl ClientConnection {
     }
 
     /// Hands over a new call. It comes back if the connection takes none any more.
-    pub(crate) fn start(self: &Arc<Self>, call: Arc<CallSlot>) -> Result<(), Arc<CallSlot>> {
+    pub(crate) fn start(
+        self: &Arc<Self>,
+        call: Arc<CallSlot>,
+        attachments: Option<Box<Attachments>>,
+    ) -> Result<(), Arc<CallSlot>> {
+        // Dropped behind the lock.
+        let _surplus;
         let waker = {
             let mut inbox = self.lock();
             if inbox.refusing {
                 return Err(call);
             }
-            call.lock().queue_on(self);
+            _surplus = call.lock().queue_on(self, attachments);
             inbox.poked.push(call);
             inbox.notify()
         };

@@ -277,9 +277,10 @@ impl<R: FnMut(ConnectionEvent)> Driver<R> {
             }
             return;
         };
-        self.wakers.extend(state.finish(end));
+        let finished = state.finish(end);
         let half_closed = state.half_close_sent();
         drop(state);
+        self.wakers.extend(finished.into_wakers());
         if !half_closed || self.conn.send_buffered(key) > 0 {
             // The answer is complete; what was still to be said is of no interest (RFC 9113 §8.1).
             self.conn.reset(key, ErrorCode::NO_ERROR);
@@ -306,7 +307,8 @@ impl<R: FnMut(ConnectionEvent)> Driver<R> {
 
     fn finish(&mut self, call: &CallSlot, status: Status) {
         let end = Ended { status, metadata: MetadataMap::new(), trailers_only: false };
-        self.wakers.extend(call.lock().finish(end));
+        let finished = call.lock().finish(end);
+        self.wakers.extend(finished.into_wakers());
     }
 
     fn forget(&mut self, key: StreamKey) -> Option<OpenCall> {
@@ -329,8 +331,9 @@ impl<R: FnMut(ConnectionEvent)> Driver<R> {
             // gRFC A6: a call that the server did not look at is sent once more.
             let mut state = open.call.lock();
             if !state.has_ended() && state.may_retry() {
-                state.unplaced();
+                let attachments = state.unplaced();
                 drop(state);
+                drop(attachments);
                 open.call.take_back();
                 return;
             }
@@ -345,7 +348,8 @@ impl<R: FnMut(ConnectionEvent)> Driver<R> {
     fn end_new_calls(&mut self, cause: TransportError) {
         self.shared.lock().refusing = true;
         for call in std::mem::take(&mut self.waiting) {
-            call.lock().unplaced();
+            let attachments = call.lock().unplaced();
+            drop(attachments);
             call.take_back();
         }
         (self.waiting_ended, self.waiting_deadline) = (0, None);
@@ -514,6 +518,7 @@ impl<R: FnMut(ConnectionEvent)> Driver<R> {
             self.finish(&call, Status::unavailable(reason));
             return Ok(());
         }
+        let metadata = state.request_metadata();
         let fields = RequestFields {
             scheme: self.connector.scheme(),
             authority: spec.authority.as_deref().unwrap_or(&self.connector.authority),
@@ -523,22 +528,26 @@ impl<R: FnMut(ConnectionEvent)> Driver<R> {
             encoding: spec.encoding,
             accept_encoding: Some(crate::codec::ACCEPT_ENCODING),
             previous_attempts: 0,
-            metadata: &state.metadata,
+            metadata: &metadata,
         };
         if let Err(status) = fields.check_size(self.conn.peer_max_header_list_size()) {
+            drop(metadata);
             drop(state);
             self.finish(&call, status);
             return Ok(());
         }
-        let key = match self.conn.open(&fields, false) {
+        let opened = self.conn.open(&fields, false);
+        drop(metadata);
+        let key = match opened {
             Ok(key) => key,
             Err(OpenError::AtLimit) => {
                 drop(state);
                 return Err(call);
             }
             Err(OpenError::GoingAway) => {
-                state.unplaced();
+                let attachments = state.unplaced();
                 drop(state);
+                drop(attachments);
                 call.take_back();
                 self.end_new_calls(TransportError::new(self.stage(), "the connection takes no more calls"));
                 return Ok(());
@@ -725,8 +734,9 @@ impl<R: FnMut(ConnectionEvent)> Drop for Driver<R> {
         for call in poked {
             let mut state = call.lock();
             if state.key().is_none() && !state.has_ended() && !state.is_waiting() {
-                state.unplaced();
+                let attachments = state.unplaced();
                 drop(state);
+                drop(attachments);
                 call.take_back();
             }
         }

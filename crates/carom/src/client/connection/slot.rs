@@ -5,6 +5,7 @@
 //! (head, messages, end) into it. Order is kept by the slot and not by commands, so a call that never reached a server
 //! moves to another connection as it is.
 
+use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
@@ -19,6 +20,7 @@ use smallvec::SmallVec;
 
 use super::ClientConnection;
 use crate::backlog::{Backlog, CREDIT_PORTION, size};
+use crate::client::attachments::{Attachments, CallOutcome};
 
 /// What stays the same while a call lasts.
 pub(crate) struct CallSpec {
@@ -33,6 +35,24 @@ pub(crate) struct CallSpec {
     pub(crate) encoding: Option<&'static str>,
     /// Largest message taken, decompressed, in bytes.
     pub(crate) max_recv: usize,
+}
+
+/// What is to be done about the end of a call once it is not locked any more.
+#[must_use]
+pub(crate) struct Finished {
+    wakers: SmallVec<[Waker; 2]>,
+    report: Option<Box<(Box<Attachments>, CallOutcome)>>,
+}
+
+impl Finished {
+    /// Tells those whom the pick attached; returns the callers to wake.
+    pub(crate) fn into_wakers(self) -> SmallVec<[Waker; 2]> {
+        if let Some(report) = self.report {
+            let (attachments, outcome) = *report;
+            attachments.complete(&outcome);
+        }
+        self.wakers
+    }
 }
 
 /// Whoever places calls on connections.
@@ -51,9 +71,11 @@ pub(crate) struct CallSlot {
 /// What changes. Methods that end something return wakers instead of waking: the lock is held.
 pub(crate) struct CallState {
     /// To send with the request; kept while the call may have to be sent again.
-    pub(super) metadata: MetadataMap,
+    metadata: MetadataMap,
     outgoing: Outgoing,
     place: Place,
+    /// What the pick of this connection attached. Told and dropped when the lock is not held: it runs code of others.
+    attachments: Option<Box<Attachments>>,
     /// The slot is in its connection's inbox already.
     poked: bool,
     head: Option<ResponseHead>,
@@ -176,6 +198,7 @@ impl CallSlot {
             metadata,
             outgoing,
             place: Place::Unplaced,
+            attachments: None,
             poked: false,
             head: None,
             messages: Backlog::default(),
@@ -199,15 +222,15 @@ impl CallSlot {
 
     /// Ends the call with `status` unless it has ended, and resets its stream.
     pub(crate) fn cancel(self: &Arc<Self>, status: impl FnOnce() -> Status) {
-        let (wakers, connection) = {
+        let (finished, connection) = {
             let mut state = self.lock();
             if state.over {
                 return;
             }
-            let wakers = state.finish(ended(status()));
-            (wakers, state.poke())
+            let finished = state.finish(ended(status()));
+            (finished, state.poke())
         };
-        wakers.into_iter().for_each(Waker::wake);
+        finished.into_wakers().into_iter().for_each(Waker::wake);
         if let Some(connection) = connection {
             connection.poke(Arc::clone(self));
         }
@@ -251,14 +274,14 @@ impl CallSlot {
 
     /// Ends the call with an error that was found in what came, although the server may have ended it well.
     pub(crate) fn fail(self: &Arc<Self>, status: Status) {
-        let (wakers, connection) = {
+        let (finished, connection) = {
             let mut state = self.lock();
             let over = std::mem::take(&mut state.over);
-            let wakers = state.finish(ended(status));
+            let finished = state.finish(ended(status));
             state.messages = Backlog::default();
-            (wakers, if over { None } else { state.poke() })
+            (finished, if over { None } else { state.poke() })
         };
-        wakers.into_iter().for_each(Waker::wake);
+        finished.into_wakers().into_iter().for_each(Waker::wake);
         if let Some(connection) = connection {
             connection.poke(Arc::clone(self));
         }
@@ -406,18 +429,39 @@ impl CallSlot {
 
 impl CallState {
     /// Notes the end. The first one counts.
-    pub(crate) fn finish(&mut self, end: Ended) -> SmallVec<[Waker; 2]> {
+    pub(crate) fn finish(&mut self, end: Ended) -> Finished {
         if std::mem::replace(&mut self.over, true) {
-            return SmallVec::new();
+            return Finished { wakers: SmallVec::new(), report: None };
         }
+        let report = self.attachments.take().map(|attachments| {
+            let outcome = CallOutcome { status: end.status.clone(), trailers: end.metadata.clone() };
+            Box::new((attachments, outcome))
+        });
         self.end = Some(end);
         self.outgoing.clear();
         let Wakers { head, message, end, ready } = std::mem::take(&mut self.wakers);
-        [head, message, end, ready].into_iter().flatten().collect()
+        Finished { wakers: [head, message, end, ready].into_iter().flatten().collect(), report }
     }
 
     pub(crate) fn has_ended(&self) -> bool {
         self.over
+    }
+
+    /// The call's own metadata.
+    pub(crate) fn metadata(&self) -> &MetadataMap {
+        &self.metadata
+    }
+
+    /// What goes out with the request: the call's own metadata, and what the pick attached.
+    pub(super) fn request_metadata(&self) -> Cow<'_, MetadataMap> {
+        match &self.attachments {
+            Some(attachments) if !attachments.metadata().is_empty() => {
+                let mut metadata = self.metadata.clone();
+                metadata.merge(attachments.metadata());
+                Cow::Owned(metadata)
+            }
+            _ => Cow::Borrowed(&self.metadata),
+        }
     }
 
     /// Whether messages wait for the caller.
@@ -467,10 +511,18 @@ impl CallState {
         self.poked = false;
     }
 
-    /// The call is handed to `connection`, whose inbox it goes into.
-    pub(super) fn queue_on(&mut self, connection: &Arc<ClientConnection>) {
+    /// The call is handed to `connection`, whose inbox it goes into. Attachments come back that are of no use any more.
+    pub(super) fn queue_on(
+        &mut self,
+        connection: &Arc<ClientConnection>,
+        attachments: Option<Box<Attachments>>,
+    ) -> Option<Box<Attachments>> {
         self.place = Place::Queued(Arc::clone(connection));
         self.poked = true;
+        if self.over {
+            return attachments;
+        }
+        std::mem::replace(&mut self.attachments, attachments)
     }
 
     pub(super) fn opened(&mut self, key: StreamKey) {
@@ -504,14 +556,17 @@ impl CallState {
         }
     }
 
-    /// The call leaves its connection without having reached the server.
-    pub(super) fn unplaced(&mut self) {
+    /// The call leaves its connection without having reached the server. What the pick attached comes back, to be dropped
+    /// when the lock is not held.
+    #[must_use]
+    pub(super) fn unplaced(&mut self) -> Option<Box<Attachments>> {
         self.place = Place::Unplaced;
         self.poked = false;
         let outgoing = &mut self.outgoing;
         outgoing.waiting += outgoing.kept;
         (outgoing.sent, outgoing.kept) = (0, 0);
         (outgoing.half_close_sent, outgoing.sent_any) = (false, false);
+        self.attachments.take()
     }
 
     /// Whether a stream that the server did not process may be opened again: once, while all that was sent is at hand.

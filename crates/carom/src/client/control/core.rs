@@ -1,14 +1,23 @@
 //! The part of the control task that decides.
 
+mod timers;
+
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::client::backoff::BackoffConfig;
-use crate::client::balancer::{Controller, Picker, Policy, SubchannelState};
-use crate::client::connectivity::ConnectivityState;
-use crate::client::resolver::Address;
-use crate::client::subchannel::{Machine, Outcome, Subchannel};
+use slab::Slab;
+use smallvec::SmallVec;
+
+use self::timers::{Timer, TimerKey, Timers};
+use crate::client::backoff::{Backoff, BackoffConfig};
+use crate::client::balancer::{
+    ChildId, Controller, Picker, Policy, PolicyFactory, Rejected, Resolved, TimerId,
+};
+use crate::client::connectivity::{ConnectivityState, SubchannelState};
+use crate::client::error::SharedError;
+use crate::client::resolver::{Address, Resolution};
+use crate::client::subchannel::{Machine, Outcome, Subchannel, SubchannelId};
 use crate::clock;
 
 /// What the control task is to do.
@@ -28,149 +37,201 @@ pub(super) enum Action {
 /// A number from 0 to 1.
 pub(super) type Random = Box<dyn FnMut() -> f64 + Send>;
 
-/// Policy and subchannels.
+/// The tree of policies, their subchannels and their timers.
 ///
 /// Tell it what happened, with the time; then take [`Core::next_action`] until there is none, and come back by
 /// [`Core::poll_timeout`].
+///
+/// Policies and subchannels lie in slabs. What a policy does goes through a [`View`], which knows whose it is; what is
+/// to be told to a policy waits in `notices` with the number of its owner. No policy is called while another is, but
+/// for a child that its parent updates; nothing is looked for.
 pub(super) struct Core {
-    policy: Box<dyn Policy>,
-    desk: Desk,
-}
-
-/// What the policy controls.
-struct Desk {
     now: Instant,
+    /// How the user named the server.
+    target: Arc<str>,
     backoff: BackoffConfig,
     random: Random,
-    next_id: u64,
-    policy_timer: Option<Instant>,
-    members: Vec<Member>,
-    /// What the policy is still to be told.
-    notices: VecDeque<(Arc<Subchannel>, SubchannelState)>,
+    root: Option<ChildId>,
+    policies: Slab<Node>,
+    subchannels: Slab<Member>,
+    /// Numbers policies and subchannels, so that one is told from another that had its place in the slab before.
+    next_serial: u32,
+    timers: Timers,
+    /// What policies are still to be told.
+    notices: VecDeque<Notice>,
+    /// Policies that are to aggregate.
+    touched: Vec<ChildId>,
     actions: VecDeque<Action>,
+    /// The waits between hints to a resolver whose result was refused.
+    resolve_backoff: Backoff,
+    /// Set while such a wait lasts.
+    resolve_timer: Option<TimerKey>,
+}
+
+/// A policy in the tree.
+struct Node {
+    serial: u32,
+    /// Taken out while it runs.
+    policy: Option<Box<dyn Policy>>,
+    parent: Option<ChildId>,
+    /// Its place in its parent's `children`.
+    place: usize,
+    children: Vec<ChildId>,
+    subchannels: SmallVec<[SubchannelId; 1]>,
+    timers: SmallVec<[(TimerId, TimerKey); 1]>,
+    /// It is in `touched`.
+    touched: bool,
 }
 
 struct Member {
     subchannel: Arc<Subchannel>,
     machine: Machine,
+    owner: ChildId,
+    /// Its place in its owner's `subchannels`.
+    place: usize,
+    timer: Option<TimerKey>,
+}
+
+enum Notice {
+    Subchannel(Arc<Subchannel>, SubchannelState),
+    Child { child: ChildId, state: ConnectivityState, picker: Arc<dyn Picker> },
 }
 
 impl Core {
-    pub(super) fn new(policy: Box<dyn Policy>, backoff: BackoffConfig, random: Random) -> Self {
-        let desk = Desk {
+    pub(super) fn new(
+        target: Arc<str>,
+        factory: &dyn PolicyFactory,
+        backoff: BackoffConfig,
+        random: Random,
+    ) -> Self {
+        let mut core = Self {
             now: clock::now(),
+            target,
             backoff,
             random,
-            next_id: 0,
-            policy_timer: None,
-            members: Vec::new(),
+            root: None,
+            policies: Slab::new(),
+            subchannels: Slab::new(),
+            next_serial: 0,
+            timers: Timers::default(),
             notices: VecDeque::new(),
+            touched: Vec::new(),
             actions: VecDeque::new(),
+            resolve_backoff: Backoff::new(BackoffConfig::default()),
+            resolve_timer: None,
         };
-        Self { policy, desk }
+        core.root = Some(core.create_policy(factory, None));
+        core
     }
 
     pub(super) fn next_action(&mut self) -> Option<Action> {
-        self.desk.actions.pop_front()
+        self.aggregate();
+        self.actions.pop_front()
     }
 
     pub(super) fn subchannels(&self) -> impl Iterator<Item = &Arc<Subchannel>> {
-        self.desk.members.iter().map(|member| &member.subchannel)
+        self.subchannels.iter().map(|(_, member)| &member.subchannel)
     }
 
-    pub(super) fn resolved(&mut self, addresses: &[Address], now: Instant) {
-        self.desk.now = now;
-        self.policy.update(addresses, &mut self.desk);
+    pub(super) fn resolved(&mut self, resolution: Resolution, now: Instant) {
+        self.now = now;
+        let Resolution { endpoints, attributes, .. } = resolution;
+        let resolved = Resolved { endpoints, attributes, config: None };
+        let outcome = self.with_root(|policy, view| policy.update(resolved, view)).unwrap_or(Ok(()));
+        self.on_result(outcome.is_ok());
         self.settle();
     }
 
-    pub(super) fn resolver_failed(&mut self, message: &str, now: Instant) {
-        self.desk.now = now;
-        self.policy.resolver_error(message, &mut self.desk);
+    pub(super) fn resolver_failed(&mut self, error: &SharedError, now: Instant) {
+        self.now = now;
+        self.with_root(|policy, view| policy.resolver_error(error, view));
         self.settle();
     }
 
     pub(super) fn exit_idle(&mut self, now: Instant) {
-        self.desk.now = now;
-        self.policy.exit_idle(&mut self.desk);
+        self.now = now;
+        self.with_root(|policy, view| policy.exit_idle(view));
         self.settle();
     }
 
     /// Whether news of this attempt still counts.
-    pub(super) fn is_current(&self, subchannel: &Arc<Subchannel>, attempt: u64) -> bool {
-        self.desk
-            .members
-            .iter()
-            .any(|member| Arc::ptr_eq(&member.subchannel, subchannel) && member.machine.is_current(attempt))
+    pub(super) fn is_current(&self, subchannel: &Subchannel, attempt: u64) -> bool {
+        self.member(subchannel.id()).is_some_and(|member| member.machine.is_current(attempt))
     }
 
-    pub(super) fn attempt_ready(&mut self, subchannel: &Arc<Subchannel>, attempt: u64, now: Instant) {
-        self.change(subchannel, now, |machine| machine.attempt_ready(attempt));
+    pub(super) fn attempt_ready(&mut self, subchannel: &Subchannel, attempt: u64, now: Instant) {
+        self.now = now;
+        self.change(subchannel.id(), |machine| machine.attempt_ready(attempt));
+        self.settle();
     }
 
     pub(super) fn attempt_ended(
         &mut self,
-        subchannel: &Arc<Subchannel>,
+        subchannel: &Subchannel,
         attempt: u64,
-        cause: &str,
+        cause: SharedError,
         now: Instant,
     ) {
-        self.change(subchannel, now, |machine| machine.attempt_ended(attempt, cause));
-    }
-
-    fn change(
-        &mut self,
-        subchannel: &Arc<Subchannel>,
-        now: Instant,
-        f: impl FnOnce(&mut Machine) -> Outcome,
-    ) {
-        self.desk.now = now;
-        if let Some(member) = self.desk.member(subchannel) {
-            let outcome = f(&mut member.machine);
-            self.desk.carry_out(subchannel, outcome);
-        }
+        self.now = now;
+        self.change(subchannel.id(), |machine| machine.attempt_ended(attempt, cause));
         self.settle();
     }
 
     pub(super) fn poll_timeout(&self) -> Option<Instant> {
-        let machines = self.desk.members.iter().filter_map(|member| member.machine.poll_timeout());
-        machines.chain(self.desk.policy_timer).min()
+        self.timers.next()
     }
 
     pub(super) fn handle_timeout(&mut self, now: Instant) {
-        self.desk.now = now;
-        let mut outcomes = Vec::new();
-        for member in &mut self.desk.members {
-            if member.machine.poll_timeout().is_some_and(|at| at <= now) {
-                let outcome = member.machine.handle_timeout(now, (self.desk.random)());
-                outcomes.push((Arc::clone(&member.subchannel), outcome));
+        self.now = now;
+        let fence = self.timers.fence();
+        while let Some(timer) = self.timers.pop_due(now, fence) {
+            match timer {
+                Timer::Subchannel(id) => {
+                    let random = (self.random)();
+                    self.change(id, |machine| machine.handle_timeout(now, random));
+                }
+                Timer::Policy(id, timer) => {
+                    if let Some(node) = self.node_mut(id) {
+                        node.timers.retain(|(set, _)| *set != timer);
+                    }
+                    self.with_policy(id, |policy, view| policy.timer_expired(timer, view));
+                }
+                Timer::Resolve => {
+                    self.resolve_timer = None;
+                    self.actions.push_back(Action::Resolve);
+                }
             }
-        }
-        for (subchannel, outcome) in outcomes {
-            self.desk.carry_out(&subchannel, outcome);
-        }
-        self.settle();
-        if self.desk.policy_timer.is_some_and(|at| at <= now) {
-            self.desk.policy_timer = None;
-            self.policy.timer_expired(&mut self.desk);
             self.settle();
         }
     }
 
-    /// Tells the policy what it does not know yet, until it has nothing to say to it.
-    fn settle(&mut self) {
-        while let Some((subchannel, state)) = self.desk.notices.pop_front() {
-            self.policy.subchannel_changed(&subchannel, &state, &mut self.desk);
+    /// A result of the resolver was taken or refused. One that was refused asks for another, with back-off; hints in
+    /// between say nothing new.
+    fn on_result(&mut self, taken: bool) {
+        if let Some(key) = self.resolve_timer.take() {
+            self.timers.cancel(key);
+        }
+        if taken {
+            self.resolve_backoff.reset();
+        } else {
+            let delay = self.resolve_backoff.next_delay((self.random)());
+            self.resolve_timer = Some(self.timers.set(self.now + delay, Timer::Resolve));
         }
     }
-}
 
-impl Desk {
-    fn member(&mut self, subchannel: &Arc<Subchannel>) -> Option<&mut Member> {
-        self.members.iter_mut().find(|member| Arc::ptr_eq(&member.subchannel, subchannel))
-    }
-
-    fn carry_out(&mut self, subchannel: &Arc<Subchannel>, outcome: Outcome) {
+    /// Applies a change to a subchannel's machine, with what follows from it.
+    fn change(&mut self, id: SubchannelId, f: impl FnOnce(&mut Machine) -> Outcome) {
+        let Some(member) = self.subchannels.get_mut(id.index as usize).filter(|m| m.subchannel.id() == id)
+        else {
+            return;
+        };
+        let outcome = f(&mut member.machine);
+        if let Some(key) = member.timer.take() {
+            self.timers.cancel(key);
+        }
+        let due = member.machine.poll_timeout();
+        member.timer = due.map(|at| self.timers.set(at, Timer::Subchannel(id)));
+        let subchannel = &member.subchannel;
         if outcome.abort {
             self.actions.push_back(Action::Abort { subchannel: Arc::clone(subchannel) });
         }
@@ -178,43 +239,275 @@ impl Desk {
             self.actions.push_back(Action::Connect { subchannel: Arc::clone(subchannel), attempt });
         }
         if let Some(state) = outcome.state {
-            self.notices.push_back((Arc::clone(subchannel), state));
+            self.notices.push_back(Notice::Subchannel(Arc::clone(subchannel), state));
         }
+    }
+
+    /// Tells policies what they do not know yet, until there is nothing to tell.
+    fn settle(&mut self) {
+        while let Some(notice) = self.notices.pop_front() {
+            match notice {
+                Notice::Subchannel(subchannel, state) => {
+                    // Removed since: nobody is to hear of it.
+                    let Some(member) = self.member(subchannel.id()) else { continue };
+                    self.with_policy(member.owner, |policy, view| {
+                        policy.subchannel_changed(&subchannel, &state, view);
+                    });
+                }
+                Notice::Child { child, state, picker } => {
+                    let Some(parent) = self.node(child).and_then(|node| node.parent) else { continue };
+                    let told = self.with_policy(parent, |policy, view| {
+                        policy.child_changed(child, state, &picker, view);
+                    });
+                    if told.is_some() {
+                        self.touch(parent);
+                    }
+                }
+            }
+        }
+    }
+
+    fn touch(&mut self, id: ChildId) {
+        if let Some(node) = self.node_mut(id)
+            && !std::mem::replace(&mut node.touched, true)
+        {
+            self.touched.push(id);
+        }
+    }
+
+    /// Lets the policies whose children published do so too, from the leaves to the root.
+    fn aggregate(&mut self) {
+        while let Some(id) = self.touched.pop() {
+            if let Some(node) = self.node_mut(id) {
+                node.touched = false;
+            }
+            self.with_policy(id, |policy, view| policy.aggregate(view));
+            self.settle();
+        }
+    }
+
+    fn member(&self, id: SubchannelId) -> Option<&Member> {
+        self.subchannels.get(id.index as usize).filter(|member| member.subchannel.id() == id)
+    }
+
+    fn node(&self, id: ChildId) -> Option<&Node> {
+        self.policies.get(id.index as usize).filter(|node| node.serial == id.serial)
+    }
+
+    fn node_mut(&mut self, id: ChildId) -> Option<&mut Node> {
+        self.policies.get_mut(id.index as usize).filter(|node| node.serial == id.serial)
+    }
+
+    fn serial(&mut self) -> u32 {
+        self.next_serial = self.next_serial.wrapping_add(1);
+        self.next_serial
+    }
+
+    fn with_root<T>(&mut self, f: impl FnOnce(&mut dyn Policy, &mut View<'_>) -> T) -> Option<T> {
+        self.with_policy(self.root?, f)
+    }
+
+    /// Runs a policy. `None` if it is gone.
+    fn with_policy<T>(
+        &mut self,
+        id: ChildId,
+        f: impl FnOnce(&mut dyn Policy, &mut View<'_>) -> T,
+    ) -> Option<T> {
+        let mut policy = self.node_mut(id)?.policy.take()?;
+        let out = f(&mut *policy, &mut View { core: self, owner: id });
+        if let Some(node) = self.node_mut(id) {
+            node.policy = Some(policy);
+        }
+        Some(out)
+    }
+
+    fn create_policy(&mut self, factory: &dyn PolicyFactory, parent: Option<ChildId>) -> ChildId {
+        let serial = self.serial();
+        let policy = factory.build(&self.target);
+        let index = self.policies.insert(Node {
+            serial,
+            policy: Some(policy),
+            parent,
+            place: 0,
+            children: Vec::new(),
+            subchannels: SmallVec::new(),
+            timers: SmallVec::new(),
+            touched: false,
+        });
+        // A slab never holds 2^32 policies: each is larger than a byte of what memory there is.
+        let id = ChildId { index: index as u32, serial };
+        if let Some(parent) = parent.and_then(|parent| self.node_mut(parent)) {
+            parent.children.push(id);
+            self.policies[index].place = self.children_of(id) - 1;
+        }
+        id
+    }
+
+    fn children_of(&self, child: ChildId) -> usize {
+        let parent = self.node(child).and_then(|node| node.parent);
+        parent.and_then(|parent| self.node(parent)).map_or(0, |parent| parent.children.len())
+    }
+
+    /// Removes a policy with all that is its.
+    fn remove_policy(&mut self, id: ChildId) {
+        let Some((parent, place)) = self.node(id).map(|node| (node.parent, node.place)) else { return };
+        let moved = parent.and_then(|parent| self.node_mut(parent)).and_then(|parent| {
+            parent.children.swap_remove(place);
+            parent.children.get(place).copied()
+        });
+        if let Some(moved) = moved.and_then(|moved| self.node_mut(moved)) {
+            moved.place = place;
+        }
+        let mut doomed = vec![id];
+        while let Some(id) = doomed.pop() {
+            if self.node(id).is_none() {
+                continue;
+            }
+            let node = self.policies.remove(id.index as usize);
+            doomed.extend(node.children);
+            for (_, key) in node.timers {
+                self.timers.cancel(key);
+            }
+            for subchannel in node.subchannels {
+                self.discard(subchannel);
+            }
+        }
+    }
+
+    /// Removes a subchannel that its owner does not list any more.
+    fn discard(&mut self, id: SubchannelId) {
+        if self.member(id).is_none() {
+            return;
+        }
+        let member = self.subchannels.remove(id.index as usize);
+        if let Some(key) = member.timer {
+            self.timers.cancel(key);
+        }
+        self.actions.push_back(Action::Remove { subchannel: member.subchannel });
     }
 }
 
-impl Controller for Desk {
+/// What one policy controls.
+struct View<'a> {
+    core: &'a mut Core,
+    owner: ChildId,
+}
+
+impl View<'_> {
+    /// Whether `child` is one of this policy's.
+    fn is_own(&self, child: ChildId) -> bool {
+        self.core.node(child).is_some_and(|node| node.parent == Some(self.owner))
+    }
+}
+
+impl Controller for View<'_> {
     fn create_subchannel(&mut self, address: Address) -> Arc<Subchannel> {
-        self.next_id += 1;
-        let subchannel = Subchannel::new(self.next_id, address);
-        let machine = Machine::new(self.backoff.clone());
-        self.members.push(Member { subchannel: Arc::clone(&subchannel), machine });
+        let serial = self.core.serial();
+        let (owner, machine) = (self.owner, Machine::new(self.core.backoff.clone()));
+        let entry = self.core.subchannels.vacant_entry();
+        let id = SubchannelId { index: entry.key() as u32, serial };
+        let subchannel = Subchannel::new(id, address);
+        let member = entry.insert(Member {
+            subchannel: Arc::clone(&subchannel),
+            machine,
+            owner,
+            place: 0,
+            timer: None,
+        });
+        let node =
+            self.core.policies.get_mut(owner.index as usize).filter(|node| node.serial == owner.serial);
+        if let Some(node) = node {
+            member.place = node.subchannels.len();
+            node.subchannels.push(id);
+        }
         subchannel
     }
 
-    fn remove_subchannel(&mut self, subchannel: &Arc<Subchannel>) {
-        self.members.retain(|member| !Arc::ptr_eq(&member.subchannel, subchannel));
-        self.notices.retain(|(about, _)| !Arc::ptr_eq(about, subchannel));
-        self.actions.push_back(Action::Remove { subchannel: Arc::clone(subchannel) });
+    fn remove_subchannel(&mut self, subchannel: &Subchannel) {
+        let id = subchannel.id();
+        let Some(member) = self.core.member(id) else { return };
+        let (owner, place) = (member.owner, member.place);
+        let moved = self.core.node_mut(owner).and_then(|node| {
+            node.subchannels.swap_remove(place);
+            node.subchannels.get(place).copied()
+        });
+        if let Some(moved) = moved
+            && let Some(member) = self.core.subchannels.get_mut(moved.index as usize)
+        {
+            member.place = place;
+        }
+        self.core.discard(id);
     }
 
-    fn connect(&mut self, subchannel: &Arc<Subchannel>) {
-        let (now, random) = (self.now, (self.random)());
-        if let Some(member) = self.member(subchannel) {
-            let outcome = member.machine.connect(now, random);
-            self.carry_out(subchannel, outcome);
+    fn connect(&mut self, subchannel: &Subchannel) {
+        let (now, random) = (self.core.now, (self.core.random)());
+        self.core.change(subchannel.id(), |machine| machine.connect(now, random));
+    }
+
+    fn create_child(&mut self, factory: &dyn PolicyFactory) -> ChildId {
+        self.core.create_policy(factory, Some(self.owner))
+    }
+
+    fn update_child(&mut self, child: ChildId, resolved: Resolved) -> Result<(), Rejected> {
+        if !self.is_own(child) {
+            return Ok(());
+        }
+        self.core.with_policy(child, |policy, view| policy.update(resolved, view)).unwrap_or(Ok(()))
+    }
+
+    fn child_resolver_error(&mut self, child: ChildId, error: &SharedError) {
+        if self.is_own(child) {
+            self.core.with_policy(child, |policy, view| policy.resolver_error(error, view));
+        }
+    }
+
+    fn child_exit_idle(&mut self, child: ChildId) {
+        if self.is_own(child) {
+            self.core.with_policy(child, |policy, view| policy.exit_idle(view));
+        }
+    }
+
+    fn remove_child(&mut self, child: ChildId) {
+        if self.is_own(child) {
+            self.core.remove_policy(child);
         }
     }
 
     fn publish(&mut self, state: ConnectivityState, picker: Arc<dyn Picker>) {
-        self.actions.push_back(Action::Publish { state, picker });
+        match self.core.node(self.owner) {
+            None => {}
+            Some(Node { parent: Some(_), .. }) => {
+                self.core.notices.push_back(Notice::Child { child: self.owner, state, picker });
+            }
+            Some(_) => self.core.actions.push_back(Action::Publish { state, picker }),
+        }
     }
 
-    fn set_timer(&mut self, after: Option<Duration>) {
-        self.policy_timer = after.map(|after| self.now + after);
+    fn set_timer(&mut self, timer: TimerId, after: Duration) {
+        self.cancel_timer(timer);
+        // A time beyond the clock's range never comes.
+        let Some(at) = self.core.now.checked_add(after) else { return };
+        let key = self.core.timers.set(at, Timer::Policy(self.owner, timer));
+        if let Some(node) = self.core.node_mut(self.owner) {
+            node.timers.push((timer, key));
+        }
+    }
+
+    fn cancel_timer(&mut self, timer: TimerId) {
+        let Some(node) = self.core.node_mut(self.owner) else { return };
+        let Some(at) = node.timers.iter().position(|(set, _)| *set == timer) else { return };
+        let (_, key) = node.timers.swap_remove(at);
+        self.core.timers.cancel(key);
     }
 
     fn request_resolution(&mut self) {
-        self.actions.push_back(Action::Resolve);
+        // A hint is on its way, when the back-off is over.
+        if self.core.resolve_timer.is_none() {
+            self.core.actions.push_back(Action::Resolve);
+        }
+    }
+
+    fn random(&mut self) -> f64 {
+        (self.core.random)()
     }
 }

@@ -1,15 +1,19 @@
 //! Policy, machines and core together, under a clock of the test's own.
 
+mod tree;
+
 use std::collections::VecDeque;
+use std::error::Error;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use carom_wire::Code;
+use carom_wire::{Code, MetadataMap};
 
 use super::core::{Action, Core};
 use super::*;
-use crate::client::balancer::{Pick, PickFirst, Picker};
-use crate::client::resolver::Address;
+use crate::client::balancer::{Pick, PickArgs, PickFirst, Picker};
+use crate::client::error::SharedError;
+use crate::client::resolver::{Address, Resolution};
 
 /// A core with what it wants done, as text, and what it published last.
 struct Rig {
@@ -26,11 +30,20 @@ fn address(port: u16) -> Address {
     Address::Tcp(SocketAddr::from(([127, 0, 0, 1], port)))
 }
 
+static NO_METADATA: MetadataMap = MetadataMap::new();
+
+fn error(text: &str) -> SharedError {
+    Arc::from(Box::<dyn Error + Send + Sync>::from(text))
+}
+
 impl Rig {
     fn new() -> Self {
-        let policy = Box::new(PickFirst::new("svc:80".into()));
+        Self::with(&PickFirst)
+    }
+
+    fn with(policy: &dyn PolicyFactory) -> Self {
         Self {
-            core: Core::new(policy, BackoffConfig::default(), Box::new(|| 0.5)),
+            core: Core::new("svc:80".into(), policy, BackoffConfig::default(), Box::new(|| 0.5)),
             now: Instant::now(),
             attempts: VecDeque::new(),
             removed: Vec::new(),
@@ -41,8 +54,8 @@ impl Rig {
     }
 
     fn resolve(&mut self, ports: &[u16]) {
-        let addresses: Vec<_> = ports.iter().map(|port| address(*port)).collect();
-        self.core.resolved(&addresses, self.now);
+        let addresses = ports.iter().map(|port| address(*port)).collect();
+        self.core.resolved(Resolution::new(addresses), self.now);
         self.act();
     }
 
@@ -80,7 +93,7 @@ impl Rig {
     }
 
     fn fail(&mut self, (subchannel, attempt): (Arc<Subchannel>, u64), cause: &str) {
-        self.core.attempt_ended(&subchannel, attempt, cause, self.now);
+        self.core.attempt_ended(&subchannel, attempt, error(cause), self.now);
         self.act();
     }
 
@@ -103,8 +116,12 @@ impl Rig {
         std::mem::take(&mut self.states)
     }
 
+    fn pick(&self) -> Pick<'_> {
+        self.picker.as_ref().expect("published").pick(&PickArgs::new(b"/a.B/C", &NO_METADATA))
+    }
+
     fn failure(&self) -> Status {
-        match self.picker.as_ref().expect("published").pick() {
+        match self.pick() {
             Pick::Fail(status) => status,
             _ => panic!("calls do not fail"),
         }
@@ -126,9 +143,7 @@ fn tries_addresses_in_order_and_keeps_the_first_that_works() {
     rig.ready(&second);
     assert_eq!(rig.states(), [Ready]);
     assert_eq!(rig.removed.len(), 2, "the others are dropped");
-    assert!(
-        matches!(rig.picker.as_ref().expect("published").pick(), Pick::Use(chosen) if chosen.address() == &address(2))
-    );
+    assert!(matches!(rig.pick(), Pick::Use { subchannel, .. } if subchannel.address() == &address(2)));
 }
 
 #[test]
@@ -260,14 +275,14 @@ fn new_addresses_replace_old_ones() {
 fn resolver_errors_count_only_without_addresses() {
     let mut rig = Rig::new();
     rig.exit_idle();
-    rig.core.resolver_failed("DNS resolution failed for svc:80: no such name", rig.now);
+    rig.core.resolver_failed(&error("DNS resolution failed for svc:80: no such name"), rig.now);
     rig.act();
     assert_eq!(rig.states(), [Connecting, TransientFailure]);
     assert_eq!(rig.failure().message(), "DNS resolution failed for svc:80: no such name (target: svc:80)");
     rig.resolve(&[1]);
     let first = rig.take(1);
     rig.ready(&first);
-    rig.core.resolver_failed("DNS resolution failed", rig.now);
+    rig.core.resolver_failed(&error("DNS resolution failed"), rig.now);
     rig.act();
     assert_eq!(rig.states(), [Ready]);
 }

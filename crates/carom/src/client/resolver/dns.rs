@@ -1,5 +1,6 @@
 //! Names by the system's own resolver (`getaddrinfo`: hosts file, DNS, whatever the machine is set up for).
 
+use std::error::Error;
 use std::fmt;
 use std::future::Future;
 use std::io;
@@ -129,7 +130,7 @@ impl Task {
             let started = Instant::now();
             // Hints up to now are answered by this look-up.
             self.hints.mark_unchanged();
-            let error = match (self.resolver.look_up)(self.host.clone(), self.port).await {
+            let cause = match (self.resolver.look_up)(self.host.clone(), self.port).await {
                 Ok(addresses) if !addresses.is_empty() => {
                     backoff.reset();
                     self.sink.update(Resolution::new(distinct(addresses)));
@@ -139,12 +140,32 @@ impl Task {
                     sleep_until(started + self.resolver.min_interval).await;
                     continue;
                 }
-                Ok(_) => "the name has no addresses".to_owned(),
-                Err(error) => error.to_string(),
+                Ok(_) => io::Error::new(io::ErrorKind::NotFound, "the name has no addresses"),
+                Err(error) => error,
             };
-            self.sink.error(format!("DNS resolution failed for {}:{}: {error}", self.host, self.port));
+            self.sink.error(LookUpFailed { host: self.host.clone(), port: self.port, cause });
             sleep(backoff.next_delay(fastrand::f64())).await;
         }
+    }
+}
+
+/// A name could not be looked up.
+#[derive(Debug)]
+struct LookUpFailed {
+    host: String,
+    port: u16,
+    cause: io::Error,
+}
+
+impl fmt::Display for LookUpFailed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "DNS resolution failed for {}:{}: {}", self.host, self.port, self.cause)
+    }
+}
+
+impl Error for LookUpFailed {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        Some(&self.cause)
     }
 }
 

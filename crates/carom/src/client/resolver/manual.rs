@@ -1,10 +1,12 @@
 //! A resolver that is told what to answer: for tests, and for programs that learn addresses in their own way.
 
+use std::error::Error;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::watch;
 
 use super::{ActiveResolver, Address, Resolution, Resolver, ResolverSink};
+use crate::client::error::SharedError;
 use crate::client::target::Target;
 
 /// Reports what [`update`](Self::update) and [`fail`](Self::fail) say to every channel that it was given to; channels
@@ -23,7 +25,7 @@ struct Shared {
 #[derive(Debug, Default)]
 struct State {
     sinks: Vec<ResolverSink>,
-    last: Option<Result<Resolution, String>>,
+    last: Option<Result<Resolution, SharedError>>,
 }
 
 impl Default for ManualResolver {
@@ -43,9 +45,14 @@ impl ManualResolver {
         self.report(Ok(Resolution::new(addresses)));
     }
 
-    /// Reports a failure.
-    pub fn fail(&self, message: impl Into<String>) {
-        self.report(Err(message.into()));
+    /// Reports endpoints, with all that belongs to them.
+    pub fn resolve(&self, resolution: Resolution) {
+        self.report(Ok(resolution));
+    }
+
+    /// Reports a failure. A text will do.
+    pub fn fail(&self, error: impl Into<Box<dyn Error + Send + Sync>>) {
+        self.report(Err(Arc::from(error.into())));
     }
 
     /// Counts the hints to resolve again that channels gave.
@@ -53,7 +60,7 @@ impl ManualResolver {
         self.shared.hints.subscribe()
     }
 
-    fn report(&self, report: Result<Resolution, String>) {
+    fn report(&self, report: Result<Resolution, SharedError>) {
         let mut state = self.lock();
         state.sinks.retain(|sink| !sink.sender.is_closed());
         for sink in &state.sinks {
@@ -67,10 +74,10 @@ impl ManualResolver {
     }
 }
 
-fn tell(sink: &ResolverSink, report: &Result<Resolution, String>) {
+fn tell(sink: &ResolverSink, report: &Result<Resolution, SharedError>) {
     match report {
         Ok(resolution) => sink.update(resolution.clone()),
-        Err(message) => sink.error(message.clone()),
+        Err(error) => sink.fail(Arc::clone(error)),
     }
 }
 

@@ -1,35 +1,46 @@
-//! From a target to addresses.
+//! From a target to endpoints.
 //!
 //! A [`Resolver`] is started once a channel, reports what it finds to a [`ResolverSink`], and goes on until the
 //! [handle](ActiveResolver) that it returned is dropped. It knows nothing of load balancing.
 
 mod dns;
+mod endpoint;
 mod fixed;
 mod manual;
 
+use std::error::Error;
 use std::sync::Arc;
 
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 
 pub use self::dns::DnsResolver;
+pub use self::endpoint::{Attributes, Endpoint};
 pub use self::fixed::FixedResolver;
 pub use self::manual::ManualResolver;
+use super::error::SharedError;
 use super::target::{InvalidTarget, Location, Target};
 pub use crate::transport::Address;
 
 /// What a resolver found.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default)]
 #[non_exhaustive]
 pub struct Resolution {
     /// The servers, best first. With none, calls fail until another resolution comes.
-    pub addresses: Vec<Address>,
+    pub endpoints: Vec<Endpoint>,
+    /// What is said of all of them together.
+    pub attributes: Attributes,
 }
 
 impl Resolution {
-    /// A resolution of these addresses.
+    /// A resolution of servers with one address each.
     pub fn new(addresses: Vec<Address>) -> Self {
-        Self { addresses }
+        Self::with_endpoints(addresses.into_iter().map(Endpoint::new).collect())
+    }
+
+    /// A resolution of these servers.
+    pub fn with_endpoints(endpoints: Vec<Endpoint>) -> Self {
+        Self { endpoints, ..Self::default() }
     }
 }
 
@@ -57,7 +68,7 @@ pub struct ResolverSink {
 #[derive(Debug)]
 pub(crate) enum ResolverEvent {
     Resolved(Resolution),
-    Failed(String),
+    Failed(SharedError),
 }
 
 impl ResolverSink {
@@ -73,9 +84,13 @@ impl ResolverSink {
     }
 
     /// Reports that resolving failed. Addresses of earlier reports stay in use; without any, calls fail with UNAVAILABLE
-    /// and this message.
-    pub fn error(&self, message: impl Into<String>) {
-        let _ = self.sender.send(ResolverEvent::Failed(message.into()));
+    /// and the words of this error, which is their source. A text will do.
+    pub fn error(&self, error: impl Into<Box<dyn Error + Send + Sync>>) {
+        self.fail(Arc::from(error.into()));
+    }
+
+    fn fail(&self, error: SharedError) {
+        let _ = self.sender.send(ResolverEvent::Failed(error));
     }
 
     /// Where tasks of the resolver run.

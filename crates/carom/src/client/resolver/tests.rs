@@ -20,7 +20,8 @@ fn start(
 fn addresses(event: Option<ResolverEvent>) -> Vec<String> {
     match event {
         Some(ResolverEvent::Resolved(resolution)) => {
-            resolution.addresses.iter().map(ToString::to_string).collect()
+            let addresses = resolution.endpoints.iter().flat_map(|endpoint| &endpoint.addresses);
+            addresses.map(ToString::to_string).collect()
         }
         other => panic!("{other:?}"),
     }
@@ -82,8 +83,8 @@ async fn failures_are_reported_and_repeated_with_backoff() {
     let begin = Instant::now();
     for _ in 0..3 {
         match events.recv().await {
-            Some(ResolverEvent::Failed(message)) => {
-                assert_eq!(message, "DNS resolution failed for some.name:80: no such name");
+            Some(ResolverEvent::Failed(error)) => {
+                assert_eq!(error.to_string(), "DNS resolution failed for some.name:80: no such name");
             }
             other => panic!("{other:?}"),
         }
@@ -115,7 +116,7 @@ async fn manual_reports_reach_channels_that_come_later() {
     let (mut active, mut events) = start(&resolver, "x:1");
     assert_eq!(addresses(events.recv().await), ["unix:/a"]);
     resolver.fail("gone");
-    assert!(matches!(events.recv().await, Some(ResolverEvent::Failed(message)) if message == "gone"));
+    assert!(matches!(events.recv().await, Some(ResolverEvent::Failed(error)) if error.to_string() == "gone"));
     active.resolve_now();
     assert_eq!(*resolver.hints().borrow(), 1);
 }

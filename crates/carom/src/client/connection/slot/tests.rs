@@ -60,7 +60,7 @@ fn what_was_sent_is_sent_again_until_the_server_answers() {
     call.send([chunk(2)], true);
     let first = drain(&call);
     assert!(call.lock().may_retry());
-    call.lock().unplaced();
+    assert!(call.lock().unplaced().is_none());
     assert_eq!(drain(&call), first);
     assert!(!call.lock().may_retry(), "once");
 

@@ -1,0 +1,95 @@
+//! What a resolver says of a server.
+
+use std::any::{Any, TypeId};
+use std::fmt;
+use std::sync::Arc;
+
+use smallvec::SmallVec;
+
+use super::Address;
+
+/// One server, by all addresses that lead to it (gRFC A61).
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Endpoint {
+    /// Where it listens, best first.
+    pub addresses: SmallVec<[Address; 1]>,
+    /// What policies may want to know of it: a weight, a locality.
+    pub attributes: Attributes,
+}
+
+impl Endpoint {
+    /// A server with one address.
+    pub fn new(address: Address) -> Self {
+        Self { addresses: SmallVec::from_buf([address]), attributes: Attributes::default() }
+    }
+
+    /// A server with several addresses, best first.
+    pub fn with_addresses(addresses: impl IntoIterator<Item = Address>) -> Self {
+        Self { addresses: addresses.into_iter().collect(), attributes: Attributes::default() }
+    }
+}
+
+impl From<Address> for Endpoint {
+    fn from(address: Address) -> Self {
+        Self::new(address)
+    }
+}
+
+/// A map from types to one value each, from resolvers to the policies that know the types. Empty ones cost nothing;
+/// clones share the values.
+#[derive(Clone, Default)]
+pub struct Attributes {
+    /// Short: looked through from the front.
+    values: Option<Arc<Vec<(TypeId, Value)>>>,
+}
+
+type Value = Arc<dyn Any + Send + Sync>;
+
+impl Attributes {
+    /// Stores `value` in place of one of the same type. Clones made before keep what they had.
+    pub fn insert<T: Send + Sync + 'static>(&mut self, value: T) {
+        let values = Arc::make_mut(self.values.get_or_insert_with(Arc::default));
+        let (id, value) = (TypeId::of::<T>(), Arc::new(value));
+        match values.iter_mut().find(|(known, _)| *known == id) {
+            Some(known) => known.1 = value,
+            None => values.push((id, value)),
+        }
+    }
+
+    /// The value of type `T`.
+    pub fn get<T: Send + Sync + 'static>(&self) -> Option<&T> {
+        let (_, value) = self.values.as_ref()?.iter().find(|(id, _)| *id == TypeId::of::<T>())?;
+        value.downcast_ref()
+    }
+
+    /// Whether nothing is stored.
+    pub fn is_empty(&self) -> bool {
+        self.values.is_none()
+    }
+}
+
+impl fmt::Debug for Attributes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let len = self.values.as_ref().map_or(0, |values| values.len());
+        f.debug_struct("Attributes").field("len", &len).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn attributes_are_found_by_type_and_clones_are_apart() {
+        let mut attributes = Attributes::default();
+        assert!(attributes.is_empty() && attributes.get::<u32>().is_none());
+        attributes.insert(5_u32);
+        let before = attributes.clone();
+        attributes.insert(6_u32);
+        attributes.insert("blue");
+        assert_eq!(attributes.get::<u32>(), Some(&6));
+        assert_eq!(attributes.get::<&str>(), Some(&"blue"));
+        assert_eq!((before.get::<u32>(), before.get::<&str>()), (Some(&5), None));
+    }
+}
