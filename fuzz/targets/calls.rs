@@ -6,12 +6,15 @@
 use std::time::Instant;
 
 use bytes::{Buf, Bytes, BytesMut};
-use carom_wire::call::{ClientCall, ClientEvent, HeadCache, RequestHead, ServerCall};
-use carom_wire::conn::{Config, Connection, Event, ResetBy, Side};
-use carom_wire::fields::{FieldWriter, Indexing};
+use carom_wire::call::{
+    ClientCall, ClientEvent, HeadCache, KnownResponses, RequestFields, RequestHead, ServerCall,
+};
+use carom_wire::client::{self, Client, End};
+use carom_wire::conn::{Config, Event, ResetBy, Side};
 use carom_wire::frame::ErrorCode;
+use carom_wire::http::Http;
 use carom_wire::stream::StreamKey;
-use carom_wire::{Code, HeaderBlock, HeaderField, Status};
+use carom_wire::{Code, HeaderBlock, HeaderField, MetadataMap, Status};
 use libfuzzer_sys::fuzz_target;
 
 const MAX: usize = 3000;
@@ -73,14 +76,18 @@ fn block(text: &[u8]) -> HeaderBlock {
 
 /// A client's call that is told anything.
 fn hear(head: &HeaderBlock, trailers: &HeaderBlock, data: &[u8], choice: u8) {
+    let mut known = KnownResponses::default();
     let mut call = ClientCall::new(MAX);
-    let Ok(told) = call.on_headers(head, choice & 2 != 0) else { return };
+    let Ok(told) = call.on_headers(head, choice & 2 != 0, &mut known) else { return };
+    // Whoever meets the same block again makes the same of it.
+    let again = ClientCall::new(MAX).on_headers(head, choice & 2 != 0, &mut known);
+    assert_eq!(format!("{told:?}"), format!("{:?}", again.expect("the same")));
     if let ClientEvent::End(ended) = &told {
         assert!(ended.trailers_only && choice & 2 != 0);
         check(&ended.status);
         return;
     }
-    let ended = call.on_data(Bytes::copy_from_slice(data), choice & 4 != 0);
+    call.on_data(Bytes::copy_from_slice(data), choice & 4 != 0);
     assert!(call.buffered() <= data.len());
     let mut taken = 0;
     let failed = loop {
@@ -98,13 +105,10 @@ fn hear(head: &HeaderBlock, trailers: &HeaderBlock, data: &[u8], choice: u8) {
         check(&status);
         assert!(!matches!(call.next_message(), Ok(Some(_))));
     }
-    match ended {
-        Some(ended) => check(&ended.status),
-        None => {
-            if let Ok(ClientEvent::End(ended)) = call.on_headers(trailers, true) {
-                check(&ended.status);
-            }
-        }
+    if choice & 4 != 0 {
+        check(&call.ended().status);
+    } else if let Ok(ClientEvent::End(ended)) = call.on_headers(trailers, true, &mut known) {
+        check(&ended.status);
     }
     for by in [ResetBy::Peer, ResetBy::GoAway, ResetBy::ConnectionLost, ResetBy::Engine("why".into())] {
         check(&call.on_reset(ErrorCode(u32::from(choice)), &by));
@@ -140,7 +144,7 @@ fn answer(fields: &HeaderBlock, more: &HeaderBlock, data: &[u8], choice: u8) {
     let words = String::from_utf8_lossy(data).into_owned();
     let status = failed.unwrap_or_else(|| Status::new(Code::from_i32(i32::from(choice % 17)), words));
 
-    let (mut client, mut server, key, theirs) = connect();
+    let (mut client, mut server, theirs) = connect();
     if choice & 2 != 0 {
         call.send_headers(&mut server, theirs, &metadata, None);
         for payload in &messages {
@@ -150,29 +154,27 @@ fn answer(fields: &HeaderBlock, more: &HeaderBlock, data: &[u8], choice: u8) {
         }
     }
     call.send_status(&mut server, theirs, Some(status.clone()), other.clone());
-    let mut heard = ClientCall::new(MAX);
     let (mut came, mut end) = (Vec::new(), None);
-    for event in carry(&mut server, &mut client) {
+    carry(&mut server, client.http_mut());
+    while let Some(event) = client.next_event(Instant::now()) {
         match event {
-            Event::Headers { block, end_stream, .. } => match heard.on_headers(&block, end_stream) {
-                Ok(ClientEvent::Head(head)) => assert_eq!(head.metadata, metadata),
-                Ok(ClientEvent::End(ended)) => end = Some(ended),
-                Ok(ClientEvent::Informational) => panic!("an informational head"),
-                // More than the client takes of fields.
-                Err(status) => return assert_eq!(status.code(), Code::ResourceExhausted),
-            },
-            Event::Data { data, end_stream, .. } => {
-                client.release(key, data.len());
-                assert!(heard.on_data(data, end_stream).is_none());
-                while let Some(message) = heard.next_message().expect("messages") {
+            client::Event::Head { head, .. } => assert_eq!(head.metadata, metadata),
+            client::Event::Data { key } => {
+                let mut call = client.call(key).expect("it has not ended");
+                while let Some(message) = call.next_message().expect("messages") {
                     came.push(message.payload);
                 }
             }
-            Event::Closed { error } => panic!("closed: {error:?}"),
-            _ => {}
+            client::Event::End { end: End::Status(ended), .. } => end = Some(ended),
+            client::Event::Ready => {}
+            other => panic!("{other:?}"),
         }
     }
     let end = end.expect("an end");
+    if end.status.code() == Code::ResourceExhausted && status.code() != Code::ResourceExhausted {
+        // More than the client takes of fields.
+        return;
+    }
     assert_eq!((end.status.code(), end.status.message()), (status.code(), status.message()));
     assert_eq!(end.metadata, other);
     if choice & 2 != 0 {
@@ -180,33 +182,39 @@ fn answer(fields: &HeaderBlock, more: &HeaderBlock, data: &[u8], choice: u8) {
     }
 }
 
-/// A client and a server with a stream between them.
-fn connect() -> (Connection, Connection, StreamKey, StreamKey) {
+/// A client and a server's transport with a call between them.
+fn connect() -> (Client, Http, StreamKey) {
     let config = Config { max_header_list_size: 1 << 20, ..Config::default() };
     let now = Instant::now();
-    let mut client = Connection::new(Side::Client, config.clone(), now);
-    let mut server = Connection::new(Side::Server, config, now);
-    let request = |w: &mut dyn FieldWriter| {
-        w.field(b":method", b"POST", Indexing::Incremental);
-        w.field(b":scheme", b"http", Indexing::Incremental);
-        w.field(b":path", b"/a.B/C", Indexing::Incremental);
+    let mut client = Client::http2(config.clone(), now);
+    let mut server = Http::http2(Side::Server, config, now);
+    let metadata = MetadataMap::new();
+    let fields = RequestFields {
+        scheme: "http",
+        authority: "localhost",
+        path: b"/a.B/C",
+        timeout: None,
+        user_agent: "fuzz",
+        encoding: None,
+        accept_encoding: None,
+        previous_attempts: 0,
+        metadata: &metadata,
     };
-    let key = client.open(&request, true).expect("a new connection");
-    let events = carry(&mut client, &mut server);
-    let theirs = events.iter().find_map(|event| match event {
-        Event::Headers { key, .. } => Some(*key),
+    let key = client.open(&fields, MAX).expect("a new connection");
+    client.call(key).expect("it is open").send(Bytes::new(), true);
+    carry(client.http_mut(), &mut server);
+    let theirs = std::iter::from_fn(|| server.next_event(now)).find_map(|event| match event {
+        Event::Headers { key, .. } => Some(key),
         _ => None,
     });
-    carry(&mut server, &mut client);
-    (client, server, key, theirs.expect("the stream"))
+    carry(&mut server, client.http_mut());
+    (client, server, theirs.expect("the call"))
 }
 
-/// Moves what one has to say, and tells what the other makes of it.
-fn carry(from: &mut Connection, to: &mut Connection) -> Vec<Event> {
-    let now = Instant::now();
-    from.transmit(now, usize::MAX);
+/// Moves what one has to say to the other.
+fn carry(from: &mut Http, to: &mut Http) {
+    from.transmit(Instant::now(), usize::MAX);
     let length = from.output().remaining();
     let bytes = from.output().copy_to_bytes(length);
     to.input().extend_from_slice(&bytes);
-    std::iter::from_fn(|| to.next_event(now)).collect()
 }

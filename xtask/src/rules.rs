@@ -41,10 +41,12 @@ const BANNED_IN_ENGINE: [&str; 8] = [
 ];
 
 /// The engine's layers, lowest first: a layer uses those before it.
-const LAYERS: [&str; 6] = ["fields", "hpack", "frame", "stream", "conn", "call"];
+const LAYERS: [&str; 9] = ["fields", "hpack", "frame", "stream", "conn", "http", "call", "client", "server"];
+/// The two sides know nothing of each other.
+const SIDES: [&str; 2] = ["client", "server"];
 /// Modules beside the layers, with the layers that each may use.
-const LEAVES: [(&str, &[&str]); 4] =
-    [("message", &[]), ("timeout", &[]), ("metadata", &["fields"]), ("status", &["fields"])];
+const LEAVES: [(&str, &[&str]); 5] =
+    [("memo", &[]), ("message", &[]), ("timeout", &[]), ("metadata", &["fields"]), ("status", &["fields"])];
 
 /// Rooms of the library, what each may not use, and why.
 const ROOMS: [(&str, &[&str], &str); 9] = [
@@ -194,6 +196,7 @@ fn engine(file: &Path, text: &str) -> Vec<String> {
                 Some("a leaf, which may use of the layers no more than `fields`")
             }
             (_, Some(own), Some(used)) if used > own => Some("below it"),
+            _ if SIDES.contains(&own.as_str()) && SIDES.contains(&used.as_str()) => Some("the other side"),
             _ => None,
         };
         if let Some(why) = wrong {

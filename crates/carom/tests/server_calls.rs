@@ -191,7 +191,7 @@ async fn cardinality_is_enforced() {
     client.send(two, b"1", false);
     client.send(two, b"2", true);
     let cut = client.open("Echo", Head::default());
-    client.conn.send_data(cut, Bytes::from_static(b"\0\0\0\0\x05abc"), true);
+    client.http().send_data(cut, Bytes::from_static(b"\0\0\0\0\x05abc"), true);
     assert_eq!(client.reply(none).await.status.code(), Code::Unimplemented);
     assert_eq!(client.reply(two).await.status.code(), Code::Unimplemented);
     assert_eq!(client.reply(cut).await.status.code(), Code::Internal);

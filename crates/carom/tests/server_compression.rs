@@ -56,7 +56,7 @@ async fn gzip_both_ways() {
     for method in ["Echo", "Chat"] {
         let head = Head { encoding: Some("gzip"), accept: Some("identity,gzip"), ..Head::default() };
         let key = client.open(method, head);
-        client.conn.send_data(key, framed(true, &gzip(&payload)), true);
+        client.http().send_data(key, framed(true, &gzip(&payload)), true);
         let reply = client.reply(key).await;
         assert_eq!(reply.status.code(), Code::Ok, "{}", reply.status);
         let head = reply.head.unwrap();
@@ -150,13 +150,13 @@ async fn bad_compression_is_refused() {
 
     for method in ["Echo", "Join"] {
         let key = client.open(method, Head::default());
-        client.conn.send_data(key, framed(true, &gzip(b"x")), true);
+        client.http().send_data(key, framed(true, &gzip(b"x")), true);
         assert_eq!(client.reply(key).await.status.code(), Code::Internal, "a flag without an encoding");
         let key = client.open(method, with("gzip"));
-        client.conn.send_data(key, framed(true, b"not gzip"), true);
+        client.http().send_data(key, framed(true, b"not gzip"), true);
         assert_eq!(client.reply(key).await.status.code(), Code::Internal, "{method}");
         let key = client.open(method, with("gzip"));
-        client.conn.send_data(key, framed(true, &gzip(&vec![0; 64 << 20])), true);
+        client.http().send_data(key, framed(true, &gzip(&vec![0; 64 << 20])), true);
         assert_eq!(client.reply(key).await.status.code(), Code::ResourceExhausted, "a bomb");
     }
 }

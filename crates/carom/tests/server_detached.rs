@@ -181,7 +181,7 @@ async fn a_thread_hears_that_its_call_is_over() {
 
     let key = client.open("/a.B/Stream", Head::default());
     client.flush().await;
-    client.conn.reset(key, ErrorCode::CANCEL);
+    client.http().reset(key, ErrorCode::CANCEL);
     client.flush().await;
     assert_eq!(next().await, (Cancelled::ByPeer, Err(Code::Cancelled)));
 
@@ -216,7 +216,7 @@ async fn a_fast_thread_waits_for_a_slow_client() {
     let bound = (window as usize + 2 * Config::default().max_send_buffer) / PIECE + 2;
     assert!(made <= bound, "{made} messages were sent, at most {bound} may be");
     client.reads = true;
-    client.conn.release(key, window as usize);
+    client.http().release(key, window as usize);
     let reply = client.reply(key).await;
     assert_eq!((reply.status.code(), reply.messages.len()), (Code::Ok, 500));
 }
@@ -233,7 +233,7 @@ async fn calls_that_outlive_their_reset_count_against_the_limit() {
     for _ in 0..5 {
         let key = client.open("/a.B/Stream", Head::default());
         client.flush().await;
-        client.conn.reset(key, ErrorCode::CANCEL);
+        client.http().reset(key, ErrorCode::CANCEL);
     }
     let refused = client.unary("/a.B/Stream", b"").await;
     assert_eq!(refused.reset, Some(ErrorCode::REFUSED_STREAM));

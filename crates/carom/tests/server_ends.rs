@@ -119,7 +119,7 @@ async fn a_cancelled_call_drops_its_handler_and_no_other() {
     client.unary("Echo", b"").await;
     let mut dropped = dropped.lock().unwrap().take().unwrap();
     assert!(dropped.try_recv().is_err());
-    client.conn.reset(key, ErrorCode::CANCEL);
+    client.http().reset(key, ErrorCode::CANCEL);
     client.unary("Echo", b"").await;
     soon(dropped).await.unwrap();
 }
@@ -150,7 +150,7 @@ async fn work_elsewhere_hears_how_its_call_ended() {
     client.send(key, b"", true);
     let cancellation = until_some(&mut client, &place).await;
     assert_eq!(cancellation.reason(), None);
-    client.conn.reset(key, ErrorCode::CANCEL);
+    client.http().reset(key, ErrorCode::CANCEL);
     client.flush().await;
     assert_eq!(soon(cancellation).await, Cancelled::ByPeer);
     // By its deadline.
@@ -254,7 +254,7 @@ async fn a_response_stream_waits_for_its_reader() {
     assert!(stalled >= 4 && stalled <= bound, "{stalled} messages were made, at most {bound} may be");
 
     client.reads = true;
-    client.conn.release(key, window as usize);
+    client.http().release(key, window as usize);
     let reply = client.reply(key).await;
     assert_eq!(reply.status.code(), Code::Ok);
     assert_eq!(reply.messages.len(), 1000);
@@ -289,7 +289,7 @@ async fn a_request_stream_waits_for_its_reader() {
     for _ in 0..20 {
         client.unary("Echo", b"x").await;
     }
-    let waiting = client.conn.send_buffered(key);
+    let waiting = client.http().send_buffered(key);
     assert!(waiting > 2 << 20, "the server took 4 MiB that nobody read ({waiting} bytes are left)");
     go.send(()).unwrap();
     let reply = client.reply(key).await;
@@ -330,7 +330,7 @@ async fn a_handler_elsewhere_ends_with_its_call() {
         let key = client.open("Stuck", Head::default());
         client.send(key, b"", true);
         let signal = until_some(&mut client, &dropped).await;
-        client.conn.reset(key, ErrorCode::CANCEL);
+        client.http().reset(key, ErrorCode::CANCEL);
         client.flush().await;
         soon(signal).await.unwrap();
     }

@@ -107,7 +107,7 @@ async fn a_response_whose_reader_rests_is_waited_for() {
     assert!(dropped.try_recv().is_err(), "the handler is still wanted");
     // The reader has rested enough, and finds all that there is.
     client.reads = true;
-    client.conn.release(key, window as usize);
+    client.http().release(key, window as usize);
     let reply = client.reply(key).await;
     assert_eq!(reply.status.code(), Code::Ok, "{}", reply.status);
     assert_eq!(reply.messages.len(), 100);

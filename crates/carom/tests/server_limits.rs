@@ -143,7 +143,7 @@ async fn handlers_that_outlive_their_call_count() {
     let refused =
         async |client: &mut Client| client.unary("Echo", b"").await.status.code() == Code::ResourceExhausted;
     soon(async { while !refused(&mut client).await {} }).await;
-    client.conn.reset(key, ErrorCode::CANCEL);
+    client.http().reset(key, ErrorCode::CANCEL);
     for _ in 0..20 {
         assert!(refused(&mut client).await, "its thread is still busy");
     }
@@ -238,7 +238,7 @@ async fn empty_messages_count_in_the_memory_quota() {
     // Prefixes of 1 MB in all, a quarter of the quota; what keeps the messages is far more.
     for _ in 0..20 {
         let key = greedy.open("Deaf", Head::default());
-        greedy.conn.send_data(key, Bytes::from_static(&[0; PREFIX_LEN * MESSAGES]), false);
+        greedy.http().send_data(key, Bytes::from_static(&[0; PREFIX_LEN * MESSAGES]), false);
     }
     let reply = greedy.any_reply().await;
     assert_eq!(reply.status.code(), Code::ResourceExhausted, "{}", reply.status);

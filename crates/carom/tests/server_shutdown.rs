@@ -62,7 +62,7 @@ async fn a_graceful_stop_finishes_calls_and_refuses_new_ones() {
         }
     })
     .await;
-    assert!(!client.conn.can_open());
+    assert!(!client.http().can_open());
     assert!(!server.is_terminated());
     go.send(()).unwrap();
     let reply = client.reply(key).await;

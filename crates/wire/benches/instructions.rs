@@ -6,25 +6,24 @@
 use std::time::Instant;
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
-use carom_wire::call::{ClientCall, ClientEvent, HeadCache, RequestFields, ServerCall};
-use carom_wire::conn::{Config, Connection, Event, Side};
+use carom_wire::call::RequestFields;
+use carom_wire::client::{self, Client, End};
+use carom_wire::conn::Config;
+use carom_wire::http::Http;
 use carom_wire::message;
-use carom_wire::stream::{Payload, StreamKey};
+use carom_wire::server::{self, Server};
+use carom_wire::stream::Payload;
 use carom_wire::{Code, MetadataMap};
 
 /// Calls under way at once on the one connection.
 const IN_FLIGHT: usize = 10;
 const MAX_MESSAGE: usize = 4 << 20;
 
-/// Two engines that are connected, and what their drivers keep beside them.
+/// Two engines that are connected.
 struct Pair {
-    client: Connection,
-    server: Connection,
+    client: Client,
+    server: Server,
     now: Instant,
-    /// At the index of their streams.
-    calls: Vec<Option<ClientCall>>,
-    served: Vec<Option<ServerCall>>,
-    heads: HeadCache,
     metadata: MetadataMap,
     buffer: BytesMut,
     /// Calls that ended well.
@@ -46,12 +45,9 @@ impl Pair {
     fn new() -> Self {
         let now = Instant::now();
         let mut pair = Self {
-            client: Connection::new(Side::Client, Config::default(), now),
-            server: Connection::new(Side::Server, Config::default(), now),
+            client: Client::http2(Config::default(), now),
+            server: Server::http2(Config::default(), None, now),
             now,
-            calls: Vec::new(),
-            served: Vec::new(),
-            heads: HeadCache::default(),
             metadata: MetadataMap::new(),
             buffer: BytesMut::new(),
             ended: 0,
@@ -73,17 +69,16 @@ impl Pair {
             previous_attempts: 0,
             metadata: &self.metadata,
         };
-        let key = self.client.open(&fields, false).expect("below the limit of streams");
-        self.client.send_data(key, payload.clone(), true);
-        *place(&mut self.calls, key) = Some(ClientCall::new(MAX_MESSAGE));
+        let key = self.client.open(&fields, MAX_MESSAGE).expect("below the limit of streams");
+        self.client.call(key).expect("it is open").send(payload.clone(), true);
     }
 
     /// Lets both ends work until nothing moves.
     fn settle(&mut self, answer: Answer) {
         loop {
-            let up = carry(&mut self.client, &mut self.server, self.now);
+            let up = carry(self.client.http_mut(), self.server.http_mut(), self.now);
             self.serve(answer);
-            let down = carry(&mut self.server, &mut self.client, self.now);
+            let down = carry(self.server.http_mut(), self.client.http_mut(), self.now);
             self.receive();
             if !up && !down {
                 return;
@@ -94,19 +89,15 @@ impl Pair {
     fn serve(&mut self, answer: Answer) {
         while let Some(event) = self.server.next_event(self.now) {
             match event {
-                Event::Headers { key, block, end_stream } => {
-                    let head = self.heads.parse(&block).expect("a request that is in order");
+                server::Event::Request { key, head, end_stream } => {
                     assert_eq!(head.path.len(), 28);
-                    *place(&mut self.served, key) = Some(ServerCall::new(MAX_MESSAGE, end_stream));
+                    self.server.accept(key, &head, end_stream, MAX_MESSAGE);
                 }
-                Event::Data { key, data, end_stream } => {
-                    let Some(call) = place(&mut self.served, key) else { continue };
-                    let taken = data.len();
-                    call.on_data(data, end_stream);
-                    self.server.release(key, taken);
+                server::Event::Data { key, len } => {
+                    let Some(mut call) = self.server.call(key) else { continue };
+                    call.release(len);
                     let Some(message) = call.next_message().expect("in order") else {
-                        let wanted = call.wanted();
-                        self.server.expect(key, wanted, true);
+                        call.expect(true);
                         continue;
                     };
                     let nothing = MetadataMap::new();
@@ -114,23 +105,19 @@ impl Pair {
                         Answer::Echo => {
                             frame(&message.payload, &mut self.buffer);
                             let framed = Payload::in_buffer(&mut self.buffer);
-                            call.send_unary(&mut self.server, key, &self.metadata, None, framed, nothing);
+                            call.send_unary(&self.metadata, None, framed, nothing);
                         }
                         Answer::Stream(count) => {
                             for _ in 0..count {
                                 frame(&[7; 16], &mut self.buffer);
-                                call.send_message(
-                                    &mut self.server,
-                                    key,
-                                    Payload::in_buffer(&mut self.buffer),
-                                );
+                                call.send_message(Payload::in_buffer(&mut self.buffer));
                             }
-                            call.send_status(&mut self.server, key, None, nothing);
+                            call.send_status(None, nothing);
                         }
                     }
                 }
-                Event::Finished { key } => *place(&mut self.served, key) = None,
-                other => assert!(matches!(other, Event::Ready | Event::Writable { .. }), "{other:?}"),
+                server::Event::Finished { .. } | server::Event::Writable { .. } => {}
+                other => panic!("{other:?}"),
             }
         }
     }
@@ -138,28 +125,22 @@ impl Pair {
     fn receive(&mut self) {
         while let Some(event) = self.client.next_event(self.now) {
             match event {
-                Event::Headers { key, block, end_stream } => {
-                    let Some(call) = place(&mut self.calls, key) else { continue };
-                    if let ClientEvent::End(end) = call.on_headers(&block, end_stream).expect("in order") {
-                        assert_eq!(end.status.code(), Code::Ok, "{}", end.status);
-                        self.ended += 1;
-                    }
-                }
-                Event::Data { key, data, end_stream } => {
-                    let Some(call) = place(&mut self.calls, key) else { continue };
-                    let taken = data.len();
-                    call.on_data(data, end_stream);
-                    while call.next_message().expect("in order").is_some() {
+                client::Event::Data { key } => {
+                    let Some(mut call) = self.client.call(key) else { continue };
+                    let mut taken = 0;
+                    while let Some(message) = call.next_message().expect("in order") {
+                        taken += message::PREFIX_LEN + message.payload.len();
                         self.messages += 1;
                     }
-                    let wanted = call.wanted();
-                    self.client.release(key, taken);
-                    if wanted > 0 {
-                        self.client.expect(key, wanted, true);
-                    }
+                    call.release(taken);
+                    call.expect(true);
                 }
-                Event::Finished { key } => *place(&mut self.calls, key) = None,
-                other => assert!(matches!(other, Event::Ready | Event::Writable { .. }), "{other:?}"),
+                client::Event::End { end: End::Status(end), .. } => {
+                    assert_eq!(end.status.code(), Code::Ok, "{}", end.status);
+                    self.ended += 1;
+                }
+                client::Event::Ready | client::Event::Head { .. } | client::Event::Writable { .. } => {}
+                other => panic!("{other:?}"),
             }
         }
     }
@@ -196,15 +177,8 @@ fn framed(payload: &[u8]) -> Bytes {
     buffer.freeze()
 }
 
-fn place<T>(slots: &mut Vec<Option<T>>, key: StreamKey) -> &mut Option<T> {
-    if slots.len() <= key.index() {
-        slots.resize_with(key.index() + 1, || None);
-    }
-    &mut slots[key.index()]
-}
-
 /// Moves everything that `from` may send; whether that was anything.
-fn carry(from: &mut Connection, to: &mut Connection, now: Instant) -> bool {
+fn carry(from: &mut Http, to: &mut Http, now: Instant) -> bool {
     from.transmit(now, usize::MAX);
     let moved = from.output().has_remaining();
     let input = to.input();

@@ -29,6 +29,7 @@ impl Chunks {
     }
 
     /// Appends a copy.
+    #[inline]
     pub(crate) fn push_copy(&mut self, bytes: &[u8]) {
         self.waiting.get_or_insert_default().tail.extend_from_slice(bytes);
     }

@@ -57,6 +57,10 @@ fn a_layer_uses_only_those_below_it() {
     assert_eq!(engine_says("conn/a/b.rs", "use super::super::super::call::X;").len(), 1);
     assert_eq!(engine_says("frame/mod.rs", "use super::stream::X;").len(), 1);
     assert!(engine_says("frame/settings.rs", "use super::stream::X;").is_empty(), "that is frame::stream");
+    assert!(engine_says("server.rs", "use crate::call::ServerCall;").is_empty());
+    assert_eq!(engine_says("call/server.rs", "use crate::server::Server;").len(), 1);
+    assert_eq!(engine_says("server.rs", "use crate::client::Client;").len(), 1);
+    assert_eq!(engine_says("client.rs", "use crate::server::Server;").len(), 1);
 }
 
 #[test]

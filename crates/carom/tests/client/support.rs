@@ -8,7 +8,8 @@ use bytes::{Buf, Bytes};
 use carom::codec::BytesCodec;
 use carom::server::{Builder, Method, Server, Service};
 use carom::{MetadataMap, Request, Response, Status};
-use carom_wire::conn::{Config, Connection, Event, Side};
+use carom_wire::conn::{Config, Event, Side};
+use carom_wire::http::Http;
 use futures_util::stream::{self, Stream, StreamExt};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -146,7 +147,7 @@ pub(crate) fn framed(payload: &[u8]) -> Bytes {
 
 /// The server side of one connection, played by a test.
 pub(crate) struct Peer {
-    pub(crate) conn: Connection,
+    pub(crate) conn: Http,
     socket: TcpStream,
     raw: Vec<u8>,
 }
@@ -154,7 +155,7 @@ pub(crate) struct Peer {
 impl Peer {
     pub(crate) async fn accept(listener: &TcpListener, config: Config) -> Self {
         let (socket, _) = soon(listener.accept()).await.expect("accepts");
-        Self { conn: Connection::new(Side::Server, config, Instant::now()), socket, raw: Vec::new() }
+        Self { conn: Http::http2(Side::Server, config, Instant::now()), socket, raw: Vec::new() }
     }
 
     /// Writes what the engine has to say.

@@ -9,10 +9,12 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
-use carom_wire::call::{ClientCall, ClientEvent, RequestFields, ResponseHead};
-use carom_wire::conn::{Config, Connection, ConnectionError, Event, Side};
+use carom_wire::call::{RequestFields, ResponseHead};
+use carom_wire::client::{Client as Engine, End, Event};
+use carom_wire::conn::{Config, ConnectionError};
 use carom_wire::frame::ErrorCode;
-use carom_wire::message::Message;
+use carom_wire::http::Http;
+use carom_wire::message::{Message, PREFIX_LEN};
 use carom_wire::stream::StreamKey;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -97,13 +99,13 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Io for T {}
 
 /// One connection as a client.
 pub struct Client<S = TcpStream> {
-    pub conn: Connection,
+    engine: Engine,
     pub goaways: usize,
     /// What the last GOAWAY said.
     pub goaway: Option<(ErrorCode, String)>,
     pub closed: Option<Option<ConnectionError>>,
     io: S,
-    calls: HashMap<StreamKey, (ClientCall, Progress)>,
+    calls: HashMap<StreamKey, Progress>,
     /// Whether received data is credited at once.
     pub reads: bool,
 }
@@ -120,8 +122,8 @@ impl<S: Io> Client<S> {
     }
 
     pub fn configured(io: S, config: Config) -> Self {
-        let conn = Connection::new(Side::Client, config, now());
-        Self { conn, goaways: 0, goaway: None, closed: None, io, calls: HashMap::new(), reads: true }
+        let engine = Engine::http2(config, now());
+        Self { engine, goaways: 0, goaway: None, closed: None, io, calls: HashMap::new(), reads: true }
     }
 
     pub fn open(&mut self, method: &str, head: Head) -> StreamKey {
@@ -137,17 +139,22 @@ impl<S: Io> Client<S> {
             previous_attempts: 0,
             metadata: &head.metadata,
         };
-        let key = self.conn.open(&fields, false).unwrap();
-        self.calls.insert(key, (ClientCall::new(usize::MAX), Progress::default()));
+        let key = self.engine.open(&fields, usize::MAX).unwrap();
+        self.calls.insert(key, Progress::default());
         key
     }
 
+    /// The connection, for what a client of good manners would not do.
+    pub fn http(&mut self) -> &mut Http {
+        self.engine.http_mut()
+    }
+
     pub fn send(&mut self, key: StreamKey, payload: &[u8], end: bool) {
-        self.conn.send_data(key, framed(false, payload), end);
+        self.engine.http_mut().send_data(key, framed(false, payload), end);
     }
 
     pub fn half_close(&mut self, key: StreamKey) {
-        self.conn.send_data(key, Bytes::new(), true);
+        self.engine.http_mut().send_data(key, Bytes::new(), true);
     }
 
     /// A whole call with one message.
@@ -161,7 +168,7 @@ impl<S: Io> Client<S> {
     pub async fn reply(&mut self, key: StreamKey) -> Reply {
         soon(async {
             loop {
-                let progress = &mut self.calls.get_mut(&key).unwrap().1;
+                let progress = self.calls.get_mut(&key).unwrap();
                 if let Some((status, trailers, reset)) = progress.end.take() {
                     let Progress { head, messages, .. } = std::mem::take(progress);
                     return Reply { head, messages, status, trailers, reset };
@@ -175,14 +182,14 @@ impl<S: Io> Client<S> {
 
     /// Whether a call has ended.
     pub fn has_reply(&self, key: StreamKey) -> bool {
-        self.calls.get(&key).is_some_and(|(_, progress)| progress.end.is_some())
+        self.calls.get(&key).is_some_and(|progress| progress.end.is_some())
     }
 
     /// Waits for the end of whichever call ends first.
     pub async fn any_reply(&mut self) -> Reply {
         soon(async {
             loop {
-                let ended = self.calls.iter().find(|(_, (_, progress))| progress.end.is_some());
+                let ended = self.calls.iter().find(|(_, progress)| progress.end.is_some());
                 if let Some((&key, _)) = ended {
                     return self.reply(key).await;
                 }
@@ -197,7 +204,7 @@ impl<S: Io> Client<S> {
     pub async fn message(&mut self, key: StreamKey) -> Bytes {
         soon(async {
             loop {
-                let progress = &mut self.calls.get_mut(&key).unwrap().1;
+                let progress = self.calls.get_mut(&key).unwrap();
                 if !progress.messages.is_empty() {
                     return progress.messages.remove(0).payload;
                 }
@@ -212,7 +219,7 @@ impl<S: Io> Client<S> {
     pub async fn head(&mut self, key: StreamKey) -> ResponseHead {
         soon(async {
             loop {
-                if let Some(head) = &self.calls[&key].1.head {
+                if let Some(head) = &self.calls[&key].head {
                     return head.clone();
                 }
                 self.pump().await;
@@ -236,12 +243,12 @@ impl<S: Io> Client<S> {
 
     /// Writes what there is to write.
     pub async fn flush(&mut self) {
-        self.conn.transmit(now(), usize::MAX);
-        while self.conn.output().has_remaining() {
+        self.engine.http_mut().transmit(now(), usize::MAX);
+        while self.engine.http_mut().output().has_remaining() {
             // A server that has closed is noticed by the next read.
-            if self.io.write_buf(self.conn.output()).await.is_err() {
-                let left = self.conn.output().remaining();
-                self.conn.output().advance(left);
+            if self.io.write_buf(self.engine.http_mut().output()).await.is_err() {
+                let left = self.engine.http_mut().output().remaining();
+                self.engine.http_mut().output().advance(left);
             }
         }
         let _ = self.io.flush().await;
@@ -250,59 +257,62 @@ impl<S: Io> Client<S> {
     /// Writes, reads once, and looks at what came.
     pub async fn pump(&mut self) {
         self.flush().await;
-        let due = self.conn.poll_timeout();
-        let read = self.io.read_buf(self.conn.input());
+        let due = self.engine.http_mut().poll_timeout();
+        let read = self.io.read_buf(self.engine.http_mut().input());
         let read = match due {
             None => Ok(read.await),
             Some(at) => tokio::time::timeout_at(at.into(), read).await,
         };
         match read {
-            Err(_) => self.conn.handle_timeout(now()),
+            Err(_) => self.engine.http_mut().handle_timeout(now()),
             // An error is an end too.
-            Ok(Ok(0) | Err(_)) => self.conn.handle_eof(),
+            Ok(Ok(0) | Err(_)) => self.engine.http_mut().handle_eof(),
             Ok(Ok(_)) => {}
         }
-        while let Some(event) = self.conn.next_event(now()) {
+        while let Some(event) = self.engine.next_event(now()) {
             self.handle(event);
         }
     }
 
     fn handle(&mut self, event: Event) {
         match event {
-            Event::Headers { key, block, end_stream } => {
-                let Some((call, progress)) = self.calls.get_mut(&key) else { return };
-                match call.on_headers(&block, end_stream) {
-                    Ok(ClientEvent::Head(head)) => progress.head = Some(head),
-                    Ok(ClientEvent::End(ended)) => progress.end = Some((ended.status, ended.metadata, None)),
-                    Ok(ClientEvent::Informational) => {}
-                    Err(status) => progress.end = Some((status, MetadataMap::new(), None)),
+            Event::Head { key, head } => {
+                if let Some(progress) = self.calls.get_mut(&key) {
+                    progress.head = Some(head);
                 }
             }
-            Event::Data { key, data, end_stream } => {
-                let Some((call, progress)) = self.calls.get_mut(&key) else { return };
-                if self.reads {
-                    self.conn.release(key, data.len());
-                }
-                call.on_data(data, end_stream);
+            Event::Data { key } => {
+                let (Some(mut call), Some(progress)) = (self.engine.call(key), self.calls.get_mut(&key))
+                else {
+                    return;
+                };
                 while let Some(message) = call.next_message().unwrap() {
+                    if self.reads {
+                        call.release(PREFIX_LEN + message.payload.len());
+                    }
                     progress.messages.push(message);
                 }
                 if self.reads {
-                    self.conn.expect(key, call.wanted(), true);
+                    call.expect(true);
                 }
             }
-            Event::Reset { key, code, by } => {
-                let Some((call, progress)) = self.calls.get_mut(&key) else { return };
-                if progress.end.is_none() {
-                    progress.end = Some((call.on_reset(code, &by), MetadataMap::new(), Some(code)));
-                }
+            Event::End { key, end } => {
+                let Some(progress) = self.calls.get_mut(&key) else { return };
+                progress.end = Some(match end {
+                    End::Status(ended) => (ended.status, ended.metadata, None),
+                    End::Reset { code, status, .. } => (status, MetadataMap::new(), Some(code)),
+                    End::Lost => {
+                        let status = Status::unavailable("the connection was lost");
+                        (status, MetadataMap::new(), Some(ErrorCode::NO_ERROR))
+                    }
+                });
             }
-            Event::GoAway { code, debug, .. } => {
+            Event::GoAway { code, debug } => {
                 self.goaways += 1;
                 self.goaway = Some((code, debug.escape_ascii().to_string()));
             }
             Event::Closed { error } => self.closed = Some(error),
-            Event::Finished { .. } | Event::Writable { .. } | Event::Ready | Event::StreamsAvailable => {}
+            Event::Writable { .. } | Event::Ready | Event::StreamsAvailable => {}
         }
     }
 }

@@ -5,6 +5,7 @@ use crate::{
     conn::ResetBy,
     fields::HeaderBlock,
     frame::ErrorCode,
+    memo::Memo,
     message::Message,
     metadata::MetadataMap,
     status::{Code, Status},
@@ -32,6 +33,13 @@ pub struct Ended {
     pub trailers_only: bool,
 }
 
+impl Ended {
+    /// An end that this side decided on.
+    pub fn local(status: Status) -> Self {
+        Self { status, metadata: MetadataMap::new(), trailers_only: false }
+    }
+}
+
 /// What a header block of a response turned out to be.
 #[derive(Clone, Debug)]
 pub enum ClientEvent {
@@ -41,6 +49,14 @@ pub enum ClientEvent {
     Head(ResponseHead),
     /// The call's end. Messages that came before it can still be taken.
     End(Ended),
+}
+
+/// Responses' header blocks that were read on a connection, and what they say: most calls of a method have the same.
+#[derive(Default)]
+pub struct KnownResponses {
+    heads: Memo<HeaderBlock, ResponseHead, 4>,
+    /// Blocks that say OK and no more.
+    plain_ends: Memo<HeaderBlock, (), 2>,
 }
 
 /// One call at the client: the receiving side. Sending is
@@ -53,6 +69,7 @@ pub enum ClientEvent {
 pub struct ClientCall {
     inbound: Inbound,
     state: State,
+    held_back: Option<Box<Ended>>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,14 +82,19 @@ enum State {
 impl ClientCall {
     /// A call whose request is being sent. `max_recv`: the largest message taken, in bytes as they come.
     pub fn new(max_recv: usize) -> Self {
-        Self { inbound: Inbound::new("CLIENT", max_recv, false), state: State::Awaiting }
+        Self { inbound: Inbound::new("CLIENT", max_recv, false), state: State::Awaiting, held_back: None }
     }
 
-    /// A header block of the response.
+    /// A header block of the response. `known`: what was made of others on the same connection.
     ///
     /// # Errors
     /// The response is not gRPC: the status says what it is by its HTTP status. The stream should be reset.
-    pub fn on_headers(&mut self, block: &HeaderBlock, end_stream: bool) -> Result<ClientEvent, Status> {
+    pub fn on_headers(
+        &mut self,
+        block: &HeaderBlock,
+        end_stream: bool,
+        known: &mut KnownResponses,
+    ) -> Result<ClientEvent, Status> {
         if block.over_limit() {
             return Err(Status::new(
                 Code::ResourceExhausted,
@@ -84,21 +106,33 @@ impl ClientCall {
             ));
         }
         match self.state {
-            State::Awaiting => self.on_head(block, end_stream),
+            State::Awaiting => self.on_head(block, end_stream, known),
             // The engine lets only trailers through here, and nothing after them.
             State::Reading | State::Ended => {
                 self.end();
+                if known.plain_ends.find(|plain| plain.ptr_eq(block)).is_some() {
+                    return Ok(ClientEvent::End(Ended::local(Status::new(Code::Ok, ""))));
+                }
                 let status = Status::from_trailers(block).unwrap_or_else(no_status);
-                Ok(ClientEvent::End(Ended {
-                    status,
-                    metadata: MetadataMap::from_fields(block),
-                    trailers_only: false,
-                }))
+                let metadata = MetadataMap::from_fields(block);
+                if status.code() == Code::Ok && block.fields().len() == 1 {
+                    known.plain_ends.keep(block.clone(), ());
+                }
+                Ok(ClientEvent::End(Ended { status, metadata, trailers_only: false }))
             }
         }
     }
 
-    fn on_head(&mut self, block: &HeaderBlock, end_stream: bool) -> Result<ClientEvent, Status> {
+    fn on_head(
+        &mut self,
+        block: &HeaderBlock,
+        end_stream: bool,
+        known: &mut KnownResponses,
+    ) -> Result<ClientEvent, Status> {
+        if !end_stream && let Some(head) = known.heads.find(|known| known.ptr_eq(block)) {
+            self.state = State::Reading;
+            return Ok(ClientEvent::Head(head.clone()));
+        }
         let http = block
             .get(b":status")
             .and_then(|status| std::str::from_utf8(status).ok()?.parse::<u16>().ok())
@@ -127,21 +161,31 @@ impl ClientCall {
             ));
         }
         self.state = State::Reading;
-        Ok(ClientEvent::Head(ResponseHead {
+        let head = ResponseHead {
             encoding: block.get(b"grpc-encoding").cloned(),
             accept_encoding: block.get(b"grpc-accept-encoding").cloned(),
             metadata: MetadataMap::from_fields(block),
-        }))
+        };
+        known.heads.keep(block.clone(), head.clone());
+        Ok(ClientEvent::Head(head))
     }
 
-    /// Bytes of the response. An end without trailers is the call's end too, with no status to go by.
-    pub fn on_data(&mut self, data: Bytes, end_stream: bool) -> Option<Ended> {
+    /// Bytes of the response.
+    pub fn on_data(&mut self, data: Bytes, end_stream: bool) {
         self.inbound.deframer.push(data);
-        if !end_stream {
-            return None;
+        if end_stream {
+            self.end();
         }
-        self.end();
-        Some(Ended { status: no_status(), metadata: MetadataMap::new(), trailers_only: false })
+    }
+
+    /// Keeps how the call ended until the messages before that were taken.
+    pub(crate) fn ends_with(&mut self, end: Ended) {
+        self.held_back = Some(Box::new(end));
+    }
+
+    /// How the call ended, once its messages were taken. After data there is no status to go by.
+    pub fn ended(&mut self) -> Ended {
+        self.held_back.take().map_or_else(|| Ended::local(no_status()), |end| *end)
     }
 
     fn end(&mut self) {

@@ -15,7 +15,7 @@ mod server;
 #[cfg(test)]
 mod tests;
 
-pub use client::{ClientCall, ClientEvent, Ended, ResponseHead};
+pub use client::{ClientCall, ClientEvent, Ended, KnownResponses, ResponseHead};
 pub use request::{HeadCache, Refusal, RequestFields, RequestHead};
 pub use server::ServerCall;
 

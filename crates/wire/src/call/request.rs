@@ -8,6 +8,7 @@ use bytes::Bytes;
 use super::{CONTENT_TYPE, REQUEST, is_grpc};
 use crate::{
     fields::{FIELD_OVERHEAD, FieldWriter, Fields, HeaderBlock, Indexing},
+    memo::Memo,
     metadata::MetadataMap,
     status::{Code, Status},
     timeout,
@@ -127,33 +128,21 @@ fn subtype(content_type: &Bytes) -> Option<Bytes> {
 /// bytes, and this gives the same [`RequestHead`] for the same block, so that a repeated call costs neither.
 #[derive(Default)]
 pub struct HeadCache {
-    heads: Vec<(HeaderBlock, Arc<RequestHead>)>,
-    next: usize,
+    /// As many as one connection calls methods in turn, give or take.
+    heads: Memo<HeaderBlock, Arc<RequestHead>, 8>,
 }
 
 impl HeadCache {
-    /// Methods that one connection calls in turn, give or take.
-    const REMEMBERED: usize = 8;
-
     /// Reads a head, or remembers it.
     ///
     /// # Errors
     /// As [`RequestHead::parse`].
     pub fn parse(&mut self, block: &HeaderBlock) -> Result<Arc<RequestHead>, Refusal> {
-        if let Some((_, head)) = self.heads.iter().find(|(known, _)| known.ptr_eq(block)) {
-            return Ok(head.clone());
+        if let Some(head) = self.heads.find(|known| known.ptr_eq(block)) {
+            return Ok(Arc::clone(head));
         }
         let head = Arc::new(RequestHead::parse(block)?);
-        let entry = (block.clone(), head.clone());
-        if self.heads.len() < Self::REMEMBERED {
-            if self.heads.is_empty() {
-                self.heads.reserve_exact(1);
-            }
-            self.heads.push(entry);
-        } else {
-            self.heads[self.next] = entry;
-            self.next = (self.next + 1) % Self::REMEMBERED;
-        }
+        self.heads.keep(block.clone(), Arc::clone(&head));
         Ok(head)
     }
 }

@@ -5,7 +5,7 @@ use super::{
     response::{OkTrailers, ResponseFields, StatusTrailers, TrailersOnly},
 };
 use crate::{
-    conn::Connection,
+    http::Http,
     message::Message,
     metadata::MetadataMap,
     status::Status,
@@ -100,33 +100,29 @@ impl ServerCall {
     /// call ends with RESOURCE_EXHAUSTED, and what follows is left out.
     pub fn send_headers(
         &mut self,
-        conn: &mut Connection,
+        http: &mut Http,
         key: StreamKey,
         metadata: &MetadataMap,
         encoding: Option<&'static str>,
     ) {
         if self.outbound == Outbound::Silent {
             let head = ResponseFields { encoding, accept_encoding: self.accept_encoding, metadata };
-            if let Err(status) = fit::head(&head, conn.peer_max_header_list_size()) {
-                return self.send_status(conn, key, Some(status), MetadataMap::new());
+            if let Err(status) = fit::head(&head, http.peer_max_header_list_size()) {
+                return self.send_status(http, key, Some(status), MetadataMap::new());
             }
             self.outbound = Outbound::Answering;
-            conn.send_headers(key, &head, false);
+            http.send_headers(key, &head, false);
         }
     }
 
     /// Sends one message, with its prefix.
-    pub fn send_message<'a>(
-        &mut self,
-        conn: &mut Connection,
-        key: StreamKey,
-        framed: impl Into<Payload<'a>>,
-    ) {
+    #[inline]
+    pub fn send_message<'a>(&mut self, http: &mut Http, key: StreamKey, framed: impl Into<Payload<'a>>) {
         if !self.is_head_sent() {
-            self.send_headers(conn, key, &MetadataMap::new(), None);
+            self.send_headers(http, key, &MetadataMap::new(), None);
         }
         if self.outbound == Outbound::Answering {
-            conn.send_data(key, framed, false);
+            http.send_data(key, framed, false);
         }
     }
 
@@ -135,7 +131,7 @@ impl ServerCall {
     /// does not fit turns OK into RESOURCE_EXHAUSTED.
     pub fn send_status(
         &mut self,
-        conn: &mut Connection,
+        http: &mut Http,
         key: StreamKey,
         status: Option<Status>,
         trailing: MetadataMap,
@@ -144,28 +140,28 @@ impl ServerCall {
             return;
         }
         if self.outbound == Outbound::Silent && status.is_none() {
-            self.send_headers(conn, key, &MetadataMap::new(), None);
+            self.send_headers(http, key, &MetadataMap::new(), None);
         }
         let silent = self.outbound == Outbound::Silent;
         self.outbound = Outbound::Ended;
         let before =
             if silent { ResponseFields::of_trailers_only(self.accept_encoding).own_size() } else { 0 };
         let trailers = StatusTrailers { status, metadata: trailing };
-        let trailers = fit::trailers(trailers, before, conn.peer_max_header_list_size());
+        let trailers = fit::trailers(trailers, before, http.peer_max_header_list_size());
         if silent {
             let only = TrailersOnly { accept_encoding: self.accept_encoding, trailers: &trailers };
-            conn.send_headers(key, &only, true);
+            http.send_headers(key, &only, true);
         } else if trailers.status.is_none() && trailers.metadata.is_empty() {
-            conn.send_trailers(key, Box::new(OkTrailers));
+            http.send_trailers(key, Box::new(OkTrailers));
         } else {
-            conn.send_trailers(key, Box::new(trailers));
+            http.send_trailers(key, Box::new(trailers));
         }
     }
 
     /// Head, the one message (with its prefix) and OK in one go.
     pub fn send_unary<'a>(
         &mut self,
-        conn: &mut Connection,
+        http: &mut Http,
         key: StreamKey,
         metadata: &MetadataMap,
         encoding: Option<&'static str>,
@@ -173,20 +169,20 @@ impl ServerCall {
         trailing: MetadataMap,
     ) {
         if self.outbound != Outbound::Silent {
-            self.send_message(conn, key, framed);
-            return self.send_status(conn, key, None, trailing);
+            self.send_message(http, key, framed);
+            return self.send_status(http, key, None, trailing);
         }
-        let limit = conn.peer_max_header_list_size();
+        let limit = http.peer_max_header_list_size();
         let head = ResponseFields { encoding, accept_encoding: self.accept_encoding, metadata };
         if let Err(status) = fit::head(&head, limit) {
-            return self.send_status(conn, key, Some(status), trailing);
+            return self.send_status(http, key, Some(status), trailing);
         }
         self.outbound = Outbound::Ended;
         if trailing.is_empty() {
-            conn.respond(key, &head, framed, OkTrailers);
+            http.respond(key, &head, framed, OkTrailers);
         } else {
             let trailers = fit::trailers(StatusTrailers { status: None, metadata: trailing }, 0, limit);
-            conn.respond(key, &head, framed, trailers);
+            http.respond(key, &head, framed, trailers);
         }
     }
 }

@@ -4,11 +4,14 @@ use std::time::{Duration, Instant};
 
 use bytes::{Buf, Bytes};
 
-use super::{ClientCall, ClientEvent, HeadCache, Refusal, RequestFields, RequestHead, ServerCall};
+use super::{
+    ClientCall, ClientEvent, HeadCache, KnownResponses, Refusal, RequestFields, RequestHead, ServerCall,
+};
 use crate::{
-    conn::{Config, Connection, Event, ResetBy, Side},
+    conn::{Config, Event, ResetBy, Side},
     fields::{HeaderBlock, HeaderField},
     frame::ErrorCode,
+    http::Http,
     message,
     metadata::MetadataMap,
     status::{Code, Status},
@@ -91,8 +94,8 @@ fn repeated_heads_are_read_once() {
 
 /// A call between two engines.
 struct Call {
-    client: Connection,
-    server: Connection,
+    client: Http,
+    server: Http,
     now: Instant,
     ours: StreamKey,
     theirs: StreamKey,
@@ -104,13 +107,13 @@ struct Call {
 impl Call {
     fn new(fields: &RequestFields<'_>) -> Self {
         let now = Instant::now();
-        let mut client = Connection::new(Side::Client, Config::default(), now);
-        let mut server = Connection::new(Side::Server, Config::default(), now);
+        let mut client = Http::http2(Side::Client, Config::default(), now);
+        let mut server = Http::http2(Side::Server, Config::default(), now);
         carry(&mut client, &mut server, now);
         carry(&mut server, &mut client, now);
         while server.next_event(now).is_some() {}
         while client.next_event(now).is_some() {}
-        let ours = client.open(fields, false).unwrap();
+        let ours = client.open(fields).unwrap();
         carry(&mut client, &mut server, now);
         let Some(Event::Headers { key: theirs, block, .. }) = server.next_event(now) else {
             panic!("no request")
@@ -132,10 +135,13 @@ impl Call {
             match event {
                 Event::Headers { block, end_stream, key } => {
                     assert_eq!(key, self.ours);
-                    events.push(self.incoming.on_headers(&block, end_stream).unwrap());
+                    events.push(
+                        self.incoming.on_headers(&block, end_stream, &mut KnownResponses::default()).unwrap(),
+                    );
                 }
                 Event::Data { data, end_stream, .. } => {
-                    events.extend(self.incoming.on_data(data, end_stream).map(ClientEvent::End));
+                    self.incoming.on_data(data, end_stream);
+                    assert!(!end_stream, "a response ends with trailers");
                 }
                 _ => {}
             }
@@ -161,7 +167,7 @@ fn fields(metadata: &MetadataMap) -> RequestFields<'_> {
     }
 }
 
-fn carry(from: &mut Connection, to: &mut Connection, now: Instant) {
+fn carry(from: &mut Http, to: &mut Http, now: Instant) {
     from.transmit(now, usize::MAX);
     let len = from.output().remaining();
     let bytes = from.output().copy_to_bytes(len);
@@ -276,23 +282,39 @@ fn http_statuses_count_only_without_a_grpc_status() {
         ("302", Code::Unknown),
         ("200", Code::Unknown),
     ] {
-        let ended = ClientCall::new(100).on_headers(&block(&[(":status", http)]), true);
+        let ended = ClientCall::new(100).on_headers(
+            &block(&[(":status", http)]),
+            true,
+            &mut KnownResponses::default(),
+        );
         let Ok(ClientEvent::End(ended)) = ended else { panic!("{ended:?}") };
         assert_eq!(ended.status.code(), code, "{http}");
         let both = block(&[(":status", http), ("grpc-status", "5")]);
-        let Ok(ClientEvent::End(ended)) = ClientCall::new(100).on_headers(&both, true) else { panic!() };
+        let Ok(ClientEvent::End(ended)) =
+            ClientCall::new(100).on_headers(&both, true, &mut KnownResponses::default())
+        else {
+            panic!()
+        };
         assert_eq!(ended.status.code(), Code::NotFound, "{http}");
     }
     let page = block(&[(":status", "503"), ("content-type", "text/html")]);
-    assert_eq!(ClientCall::new(100).on_headers(&page, false).unwrap_err().code(), Code::Unavailable);
+    assert_eq!(
+        ClientCall::new(100).on_headers(&page, false, &mut KnownResponses::default()).unwrap_err().code(),
+        Code::Unavailable
+    );
 }
 
 #[test]
 fn a_grpc_status_in_the_head_does_not_count_when_trailers_follow() {
     let mut call = ClientCall::new(100);
     let head = block(&[(":status", "200"), ("content-type", "application/grpc"), ("grpc-status", "0")]);
-    assert!(matches!(call.on_headers(&head, false), Ok(ClientEvent::Head(_))));
-    let Ok(ClientEvent::End(ended)) = call.on_headers(&block(&[("grpc-status", "9")]), true) else {
+    assert!(matches!(
+        call.on_headers(&head, false, &mut KnownResponses::default()),
+        Ok(ClientEvent::Head(_))
+    ));
+    let Ok(ClientEvent::End(ended)) =
+        call.on_headers(&block(&[("grpc-status", "9")]), true, &mut KnownResponses::default())
+    else {
         panic!()
     };
     assert_eq!(ended.status.code(), Code::FailedPrecondition);
@@ -301,7 +323,7 @@ fn a_grpc_status_in_the_head_does_not_count_when_trailers_follow() {
 #[test]
 fn a_response_that_is_not_grpc_says_what_it_is() {
     let head = block(&[(":status", "200"), ("content-type", "text/html")]);
-    let status = ClientCall::new(100).on_headers(&head, false).unwrap_err();
+    let status = ClientCall::new(100).on_headers(&head, false, &mut KnownResponses::default()).unwrap_err();
     assert_eq!(status.code(), Code::Unknown);
     assert!(status.message().contains("text/html"), "{status}");
 }
@@ -309,8 +331,14 @@ fn a_response_that_is_not_grpc_says_what_it_is() {
 #[test]
 fn an_end_without_trailers_is_unknown() {
     let mut call = ClientCall::new(100);
-    call.on_headers(&block(&[(":status", "200"), ("content-type", "application/grpc")]), false).unwrap();
-    assert_eq!(call.on_data(framed(b"x"), true).unwrap().status.code(), Code::Unknown);
+    call.on_headers(
+        &block(&[(":status", "200"), ("content-type", "application/grpc")]),
+        false,
+        &mut KnownResponses::default(),
+    )
+    .unwrap();
+    call.on_data(framed(b"x"), true);
+    assert_eq!(call.ended().status.code(), Code::Unknown);
 }
 
 #[test]
@@ -333,16 +361,16 @@ fn resets_become_statuses() {
 #[test]
 fn a_header_list_over_the_limit_refuses_the_call_alone() {
     let now = Instant::now();
-    let mut client = Connection::new(Side::Client, Config::default(), now);
-    let mut server = Connection::new(Side::Server, Config::default(), now);
+    let mut client = Http::http2(Side::Client, Config::default(), now);
+    let mut server = Http::http2(Side::Server, Config::default(), now);
     carry(&mut client, &mut server, now);
     while server.next_event(now).is_some() {}
     let mut metadata = MetadataMap::new();
     metadata.insert("big", "v".repeat(20_000)).unwrap();
     let big = fields(&metadata);
     let none = MetadataMap::new();
-    client.open(&big, true).unwrap();
-    client.open(&fields(&none), true).unwrap();
+    client.open(&big).unwrap();
+    client.open(&fields(&none)).unwrap();
     carry(&mut client, &mut server, now);
     let Some(Event::Headers { block: first, .. }) = server.next_event(now) else { panic!() };
     let refusal = RequestHead::parse(&first).unwrap_err();

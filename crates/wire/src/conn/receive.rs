@@ -8,40 +8,15 @@ use super::{Blame, Connection, ConnectionError, Event, ResetBy, Side, State, Tim
 use crate::{
     fields::HeaderBlock,
     frame::{self, ErrorCode, Frame, FrameHead, HEAD_LEN, PREFACE, Settings, flag, kind},
+    memo::Memo,
     stream::{
         Priority, RecvHalf, RecvState, SendHalf, SendState, Stream, StreamId, StreamKey, WindowError,
         validate::{self, RequestFacts},
     },
 };
 
-/// The last few request heads that were found well-formed. Calls on one connection repeat their head to
-/// the byte; the decoder gives the same block for the same bytes, and it need not be looked at again.
-#[derive(Default)]
-pub(super) struct KnownHeads {
-    heads: Vec<(HeaderBlock, RequestFacts)>,
-    next: usize,
-}
-
-impl KnownHeads {
-    const REMEMBERED: usize = 4;
-
-    fn check(&mut self, block: &HeaderBlock) -> Result<RequestFacts, &'static str> {
-        if let Some((_, facts)) = self.heads.iter().find(|(known, _)| known.ptr_eq(block)) {
-            return Ok(*facts);
-        }
-        let facts = validate::request(block)?;
-        if self.heads.len() < Self::REMEMBERED {
-            if self.heads.is_empty() {
-                self.heads.reserve_exact(1);
-            }
-            self.heads.push((block.clone(), facts));
-        } else {
-            self.heads[self.next] = (block.clone(), facts);
-            self.next = (self.next + 1) % Self::REMEMBERED;
-        }
-        Ok(facts)
-    }
-}
+/// Request heads that were found well-formed, so that a repeated one need not be looked at again.
+pub(super) type KnownHeads = Memo<HeaderBlock, RequestFacts, 4>;
 
 pub(super) type Handled = Result<Option<Event>, ConnectionError>;
 
@@ -255,9 +230,15 @@ impl Connection {
             return Ok(None);
         }
         self.last_peer_stream = id;
-        let facts = match self.known_heads.check(&block) {
-            Ok(facts) => facts,
-            Err(reason) => return self.stream_error(id, ErrorCode::PROTOCOL_ERROR, reason, now),
+        let facts = match self.known_heads.find(|known| known.ptr_eq(&block)) {
+            Some(facts) => *facts,
+            None => match validate::request(&block) {
+                Ok(facts) => {
+                    self.known_heads.keep(block.clone(), facts);
+                    facts
+                }
+                Err(reason) => return self.stream_error(id, ErrorCode::PROTOCOL_ERROR, reason, now),
+            },
         };
         if self.streams.len() >= self.config.max_concurrent_streams as usize {
             return self.stream_error(id, ErrorCode::REFUSED_STREAM, "too many streams at once", now);

@@ -19,11 +19,12 @@ use std::task::{Context, Poll, Waker};
 use std::time::Instant;
 
 use bytes::Buf;
-use carom_wire::call::{ClientCall, ClientEvent, Ended, RequestFields};
-use carom_wire::conn::{Blame, Connection, ConnectionError, Event, OpenError, ResetBy, Side};
+use carom_wire::Status;
+use carom_wire::call::{Ended, RequestFields};
+use carom_wire::client::{Client, End, Event};
+use carom_wire::conn::{Blame, ConnectionError, OpenError};
 use carom_wire::frame::ErrorCode;
 use carom_wire::stream::StreamKey;
-use carom_wire::{HeaderBlock, MetadataMap, Status};
 use tokio::io::AsyncWrite;
 use tokio::time::Sleep;
 
@@ -52,7 +53,6 @@ const SMALLEST_READ: usize = 4 * 1024;
 struct OpenCall {
     key: StreamKey,
     call: Arc<CallSlot>,
-    wire: ClientCall,
 }
 
 /// The connection's task, as a future that is ready when the connection is over.
@@ -60,7 +60,7 @@ struct OpenCall {
 /// Uses the timer of the runtime that polls it.
 pub(crate) struct Driver<R: FnMut(ConnectionEvent)> {
     io: IoStream,
-    conn: Connection,
+    client: Client,
     connector: Arc<Connector>,
     shared: Arc<ClientConnection>,
     /// At the index of their streams.
@@ -97,11 +97,12 @@ pub(crate) struct Driver<R: FnMut(ConnectionEvent)> {
 
 impl<R: FnMut(ConnectionEvent)> Driver<R> {
     pub(crate) fn new(io: IoStream, info: ConnectionInfo, connector: Arc<Connector>, report: R) -> Self {
-        let conn = Connection::new(Side::Client, connector.http2(), clock::now());
-        let shared = ClientConnection::new(info, conn.config().initial_stream_window);
+        let http2 = connector.http2();
+        let shared = ClientConnection::new(info, http2.initial_stream_window);
+        let client = Client::http2(http2, clock::now());
         Self {
             io,
-            conn,
+            client,
             connector,
             shared,
             open: Vec::new(),
@@ -138,20 +139,20 @@ impl<R: FnMut(ConnectionEvent)> Driver<R> {
                 }
                 Poll::Pending => return progress,
             }
-            let input = self.conn.input();
+            let input = self.client.http_mut().input();
             if input.capacity() - input.len() < SMALLEST_READ {
                 input.reserve(self.read_size);
             }
             let room = input.capacity() - input.len();
             match self.io.poll_read_buf(cx, input) {
                 Poll::Ready(Ok(0)) => {
-                    self.conn.handle_eof();
+                    self.client.http_mut().handle_eof();
                     self.handle_events(now);
                     return true;
                 }
                 // TLS without close_notify. HTTP/2 says itself where streams end, so a cut is not mistaken for an end.
                 Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::UnexpectedEof => {
-                    self.conn.handle_eof();
+                    self.client.http_mut().handle_eof();
                     self.handle_events(now);
                     return true;
                 }
@@ -179,22 +180,22 @@ impl<R: FnMut(ConnectionEvent)> Driver<R> {
 
     fn break_off(&mut self, error: io::Error, now: Instant) {
         self.broken.get_or_insert(error);
-        self.conn.handle_eof();
+        self.client.http_mut().handle_eof();
         self.handle_events(now);
     }
 
     fn handle_events(&mut self, now: Instant) {
         let mut announce = false;
-        while let Some(event) = self.conn.next_event(now) {
+        while let Some(event) = self.client.next_event(now) {
             match event {
-                Event::Headers { key, block, end_stream } => self.on_headers(key, &block, end_stream),
-                Event::Data { key, data, end_stream } => {
-                    let Some(open) = open_call(&mut self.open, key) else { continue };
-                    let end = open.wire.on_data(data, end_stream);
-                    self.deliver(key, end);
+                Event::Head { key, head } => {
+                    if let Some(open) = open_call(&mut self.open, key) {
+                        let waker = open.call.lock().receive_head(head);
+                        self.wakers.extend(waker);
+                    }
                 }
-                Event::Reset { key, code, by } => self.on_reset(key, code, &by),
-                Event::Finished { .. } => {}
+                Event::Data { key } => self.deliver(key),
+                Event::End { key, end } => self.on_end(key, end),
                 Event::Writable { key } => {
                     if let Some(open) = open_call(&mut self.open, key) {
                         let call = Arc::clone(&open.call);
@@ -206,7 +207,7 @@ impl<R: FnMut(ConnectionEvent)> Driver<R> {
                     announce = true;
                 }
                 Event::StreamsAvailable => self.open_waiting(now),
-                Event::GoAway { code, debug, .. } => {
+                Event::GoAway { code, debug } => {
                     if code == ErrorCode::ENHANCE_YOUR_CALM && &debug[..] == b"too_many_pings" {
                         self.connector.ping_less_often();
                     }
@@ -234,25 +235,13 @@ impl<R: FnMut(ConnectionEvent)> Driver<R> {
         }
     }
 
-    fn on_headers(&mut self, key: StreamKey, block: &HeaderBlock, end_stream: bool) {
+    /// Gives the call the messages that are whole.
+    fn deliver(&mut self, key: StreamKey) {
         let Some(open) = open_call(&mut self.open, key) else { return };
-        match open.wire.on_headers(block, end_stream) {
-            Ok(ClientEvent::Informational) => {}
-            Ok(ClientEvent::Head(head)) => {
-                let waker = open.call.lock().receive_head(head);
-                self.wakers.extend(waker);
-            }
-            Ok(ClientEvent::End(end)) => self.deliver(key, Some(end)),
-            Err(status) => self.abandon(key, status),
-        }
-    }
-
-    /// Gives the call the messages that are whole, and its end.
-    fn deliver(&mut self, key: StreamKey, end: Option<Ended>) {
-        let Some(open) = open_call(&mut self.open, key) else { return };
+        let Some(mut wire) = self.client.call(key) else { return };
         let mut state = open.call.lock();
         loop {
-            match open.wire.next_message() {
+            match wire.next_message() {
                 Ok(Some(message)) => self.wakers.extend(state.receive_message(message)),
                 Ok(None) => break,
                 Err(status) => {
@@ -261,31 +250,16 @@ impl<R: FnMut(ConnectionEvent)> Driver<R> {
                 }
             }
         }
-        let Some(end) = end else {
-            let awaited = !state.has_messages();
-            let credit = state.take_credit();
-            drop(state);
-            if !awaited && self.unread.last() != Some(&key) {
-                self.unread.push(key);
-            }
-            if credit > 0 {
-                self.conn.release(key, credit);
-            }
-            let wanted = open.wire.wanted();
-            if wanted > 0 {
-                self.conn.expect(key, wanted, awaited);
-            }
-            return;
-        };
-        let finished = state.finish(end);
-        let half_closed = state.half_close_sent();
+        let awaited = !state.has_messages();
+        let credit = state.take_credit();
         drop(state);
-        self.wakers.extend(finished.into_wakers());
-        if !half_closed || self.conn.send_buffered(key) > 0 {
-            // The answer is complete; what was still to be said is of no interest (RFC 9113 §8.1).
-            self.conn.reset(key, ErrorCode::NO_ERROR);
+        if !awaited && self.unread.last() != Some(&key) {
+            self.unread.push(key);
         }
-        self.forget(key);
+        if credit > 0 {
+            wire.release(credit);
+        }
+        wire.expect(awaited);
     }
 
     /// What callers have not taken since the last turn shall not hold on to what was read then.
@@ -299,14 +273,17 @@ impl<R: FnMut(ConnectionEvent)> Driver<R> {
 
     /// Ends a call that cannot go on, and its stream.
     fn abandon(&mut self, key: StreamKey, status: Status) {
-        self.conn.reset(key, ErrorCode::CANCEL);
+        self.client.cancel(key);
         if let Some(open) = self.forget(key) {
             self.finish(&open.call, status);
         }
     }
 
     fn finish(&mut self, call: &CallSlot, status: Status) {
-        let end = Ended { status, metadata: MetadataMap::new(), trailers_only: false };
+        self.end(call, Ended::local(status));
+    }
+
+    fn end(&mut self, call: &CallSlot, end: Ended) {
         let finished = call.lock().finish(end);
         self.wakers.extend(finished.into_wakers());
     }
@@ -316,32 +293,31 @@ impl<R: FnMut(ConnectionEvent)> Driver<R> {
         slot.take_if(|open| open.key == key)
     }
 
-    fn on_reset(&mut self, key: StreamKey, code: ErrorCode, by: &ResetBy) {
+    fn on_end(&mut self, key: StreamKey, end: End) {
         let Some(open) = self.forget(key) else { return };
-        let unprocessed = match by {
-            ResetBy::ConnectionLost => {
+        let status = match end {
+            End::Status(end) => return self.end(&open.call, end),
+            End::Lost => {
                 self.lost.push(open);
                 return;
             }
-            ResetBy::GoAway => true,
-            ResetBy::Peer => code == ErrorCode::REFUSED_STREAM,
-            ResetBy::Engine(_) => false,
-        };
-        if unprocessed {
-            // gRFC A6: a call that the server did not look at is sent once more.
-            let mut state = open.call.lock();
-            if !state.has_ended() && state.may_retry() {
-                let attachments = state.unplaced();
-                drop(state);
-                drop(attachments);
-                open.call.take_back();
-                return;
+            End::Reset { status, unprocessed: false, .. } => status,
+            End::Reset { status, .. } => {
+                // gRFC A6: a call that the server did not look at is sent once more.
+                let mut state = open.call.lock();
+                if !state.has_ended() && state.may_retry() {
+                    let attachments = state.unplaced();
+                    drop(state);
+                    drop(attachments);
+                    open.call.take_back();
+                    return;
+                }
+                status
             }
-        }
+        };
         // The turn may have begun before the deadline, and the server may be as punctual as this side.
         let expired = open.call.spec.deadline.is_some_and(|deadline| clock::now() >= deadline);
-        let status = if expired { deadline_exceeded() } else { open.wire.on_reset(code, by) };
-        self.finish(&open.call, status);
+        self.finish(&open.call, if expired { deadline_exceeded() } else { status });
     }
 
     /// The connection takes no more calls: those without a stream go back to where they came from.
@@ -418,7 +394,7 @@ impl<R: FnMut(ConnectionEvent)> Driver<R> {
             None => {}
             Some(Close::AfterCalls) => {
                 self.end_new_calls(TransportError::new(self.stage(), "the channel was closed"));
-                self.conn.shutdown(now);
+                self.client.http_mut().shutdown(now);
                 self.handle_events(now);
             }
             Some(Close::AtOnce(status)) => self.close_at_once(&status, now),
@@ -431,9 +407,9 @@ impl<R: FnMut(ConnectionEvent)> Driver<R> {
         let open: Vec<_> = self.open.iter_mut().filter_map(Option::take).collect();
         for open in open {
             self.finish(&open.call, status.clone());
-            self.conn.reset(open.key, ErrorCode::CANCEL);
+            self.client.cancel(open.key);
         }
-        self.conn.close(ErrorCode::NO_ERROR, "the channel was closed");
+        self.client.http_mut().close(ErrorCode::NO_ERROR, "the channel was closed");
         self.handle_events(now);
     }
 
@@ -460,13 +436,13 @@ impl<R: FnMut(ConnectionEvent)> Driver<R> {
         if state.has_ended() {
             // Cancelled by whoever holds it.
             drop(state);
-            self.conn.reset(key, ErrorCode::CANCEL);
+            self.client.cancel(key);
             self.forget(key);
             return;
         }
         let credit = state.take_credit();
         if credit > 0 {
-            self.conn.release(key, credit);
+            self.client.http_mut().release(key, credit);
         }
         self.send_queued(key, &mut state);
     }
@@ -530,13 +506,13 @@ impl<R: FnMut(ConnectionEvent)> Driver<R> {
             previous_attempts: 0,
             metadata: &metadata,
         };
-        if let Err(status) = fields.check_size(self.conn.peer_max_header_list_size()) {
+        if let Err(status) = fields.check_size(self.client.http().peer_max_header_list_size()) {
             drop(metadata);
             drop(state);
             self.finish(&call, status);
             return Ok(());
         }
-        let opened = self.conn.open(&fields, false);
+        let opened = self.client.open(&fields, spec.max_recv);
         drop(metadata);
         let key = match opened {
             Ok(key) => key,
@@ -560,25 +536,24 @@ impl<R: FnMut(ConnectionEvent)> Driver<R> {
             let open = &self.open;
             let is_open =
                 |key: StreamKey| matches!(open.get(key.index()), Some(Some(open)) if open.key == key);
-            self.deadlines.insert(deadline, key, self.conn.active_streams(), is_open);
+            self.deadlines.insert(deadline, key, self.client.http().active_streams(), is_open);
         }
-        let wire = ClientCall::new(call.spec.max_recv);
         if self.open.len() <= key.index() {
             self.open.resize_with(key.index() + 1, || None);
         }
-        self.open[key.index()] = Some(OpenCall { key, call, wire });
+        self.open[key.index()] = Some(OpenCall { key, call });
         Ok(())
     }
 
     /// Moves what the call wants to send into the engine, as far as that takes it.
     fn send_queued(&mut self, key: StreamKey, state: &mut CallState) {
-        let limit = self.conn.config().max_send_buffer;
+        let Some(mut wire) = self.client.call(key) else { return };
         // Asked only when something was queued before: a unary call never is.
         let mut fresh = !state.has_sent();
-        while fresh || self.conn.send_buffered(key) < limit {
+        while fresh || !wire.is_full() {
             fresh = false;
             let Some((chunk, last)) = state.next_chunk() else { break };
-            self.conn.send_data(key, chunk, last);
+            wire.send(chunk, last);
             if last {
                 break;
             }
@@ -587,8 +562,9 @@ impl<R: FnMut(ConnectionEvent)> Driver<R> {
     }
 
     fn handle_due(&mut self, cx: &mut Context<'_>, now: Instant) {
-        if self.conn.poll_timeout().is_some_and(|at| at <= now) {
-            self.conn.handle_timeout(now);
+        let http = self.client.http_mut();
+        if http.poll_timeout().is_some_and(|at| at <= now) {
+            http.handle_timeout(now);
             self.handle_events(now);
         }
         while let Some(key) = self.deadlines.expired(now) {
@@ -609,7 +585,7 @@ impl<R: FnMut(ConnectionEvent)> Driver<R> {
 
     /// Sees to it that the task is woken when something is due.
     fn arm(&mut self, cx: &mut Context<'_>, now: Instant) {
-        let due = [self.conn.poll_timeout(), self.deadlines.next(), self.waiting_deadline];
+        let due = [self.client.http().poll_timeout(), self.deadlines.next(), self.waiting_deadline];
         let Some(due) = due.into_iter().flatten().min() else { return };
         // A timer that fires too early costs one look; setting it anew for each call would cost more.
         if self.armed.is_none_or(|armed| due < armed) {
@@ -633,17 +609,17 @@ impl<R: FnMut(ConnectionEvent)> Driver<R> {
     fn write(&mut self, cx: &mut Context<'_>, now: Instant, budget: &mut usize) -> bool {
         let mut progress = false;
         while *budget > 0 && self.broken.is_none() {
-            if !self.conn.output().has_remaining() {
-                if !self.conn.wants_transmit() {
+            if !self.client.http_mut().output().has_remaining() {
+                if !self.client.http().wants_transmit() {
                     break;
                 }
-                self.conn.transmit(now, WRITE_BUDGET);
+                self.client.http_mut().transmit(now, WRITE_BUDGET);
                 self.handle_events(now);
-                if !self.conn.output().has_remaining() {
+                if !self.client.http_mut().output().has_remaining() {
                     break;
                 }
             }
-            match self.io.poll_write_buf(cx, self.conn.output()) {
+            match self.io.poll_write_buf(cx, self.client.http_mut().output()) {
                 Poll::Ready(Ok(0)) => self.broken = Some(io::ErrorKind::WriteZero.into()),
                 Poll::Ready(Ok(n)) => {
                     progress = true;
@@ -679,12 +655,12 @@ impl<R: FnMut(ConnectionEvent)> Driver<R> {
             let mut progress = self.read(cx, now, &mut read_budget);
             if self.broken.is_some() && !progress && !self.closed {
                 // Writing failed, and all that the server had said is read.
-                self.conn.handle_eof();
+                self.client.http_mut().handle_eof();
                 self.handle_events(now);
             }
             progress |= self.look_at_inbox(cx, now);
             self.handle_due(cx, now);
-            if self.conn.has_events() {
+            if self.client.http().has_events() {
                 // A call that was cancelled, or that ran out of time, makes room for one that waits for a stream.
                 self.handle_events(now);
             }
@@ -701,8 +677,8 @@ impl<R: FnMut(ConnectionEvent)> Driver<R> {
                 break;
             }
         }
-        if self.conn.active_streams() == 0 {
-            self.conn.shrink();
+        if self.client.http().active_streams() == 0 {
+            self.client.http_mut().shrink();
         }
         Poll::Pending
     }

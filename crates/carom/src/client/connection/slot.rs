@@ -615,10 +615,6 @@ impl CallState {
         self.wakers.ready.take()
     }
 
-    pub(super) fn half_close_sent(&self) -> bool {
-        self.outgoing.half_close_sent
-    }
-
     /// The server answered: the call will not be sent again.
     pub(super) fn commit(&mut self) {
         self.outgoing.committed = true;

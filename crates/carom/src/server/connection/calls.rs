@@ -10,12 +10,12 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
-use bytes::{Bytes, BytesMut};
-use carom_wire::call::{HeadCache, RequestHead, ServerCall};
-use carom_wire::conn::{Connection, ConnectionError, Event, ResetBy, Side};
-use carom_wire::fields::HeaderBlock;
+use bytes::BytesMut;
+use carom_wire::call::RequestHead;
+use carom_wire::conn::{ConnectionError, ResetBy};
 use carom_wire::frame::ErrorCode;
 use carom_wire::message::Message;
+use carom_wire::server::{Event, Server};
 use carom_wire::stream::{Payload, StreamKey};
 use carom_wire::{MetadataMap, Status};
 
@@ -37,7 +37,7 @@ use crate::transport::ConnectionInfo;
 
 /// The calls of one connection and the engine they run on.
 pub(super) struct Calls {
-    pub(super) conn: Connection,
+    pub(super) server: Server,
     pub(super) mailbox: Arc<Mailbox>,
     pub(super) info: Arc<ConnectionInfo>,
     /// Set when the engine has reported the end; the error, if it was not a good one.
@@ -46,7 +46,6 @@ pub(super) struct Calls {
     /// The call of each stream, at the place that the engine gave the stream.
     slots: Vec<Slot>,
     live: usize,
-    heads: HeadCache,
     plans: Plans,
     deadlines: Deadlines,
     /// Calls with a deadline that are not in `deadlines` yet: most are answered before the turn is over.
@@ -77,7 +76,6 @@ struct Slot {
 
 struct Call {
     key: StreamKey,
-    machine: ServerCall,
     head: Arc<RequestHead>,
     plan: Plan,
     deadline: Option<Instant>,
@@ -159,14 +157,13 @@ impl Calls {
         http2.max_connection_age = http2.max_connection_age.map(|age| vary(age, fastrand::f64()));
         let share = Share::new(&shared.quota);
         Self {
-            conn: Connection::new(Side::Server, http2, now),
+            server: Server::http2(http2, Some(ACCEPT_ENCODING), now),
             mailbox,
             info,
             closed: None,
             shared,
             slots: Vec::new(),
             live: 0,
-            heads: HeadCache::default(),
             plans: Plans::default(),
             deadlines: Deadlines::default(),
             undated: Vec::new(),
@@ -185,6 +182,11 @@ impl Calls {
 
     pub(super) fn set_now(&mut self, now: Instant) {
         self.now = now;
+    }
+
+    /// How long the socket may take nothing.
+    pub(super) fn stall_timeout(&self) -> Option<Duration> {
+        self.shared.settings.http2.stall_timeout
     }
 
     /// Whether no call is open.
@@ -216,7 +218,7 @@ impl Calls {
     pub(super) fn run_events(&mut self, budget: &mut usize) -> bool {
         let mut any = false;
         while *budget > 0 {
-            let Some(event) = self.conn.next_event(self.now) else { break };
+            let Some(event) = self.server.next_event(self.now) else { break };
             *budget -= 1;
             any = true;
             self.handle(event);
@@ -258,13 +260,14 @@ impl Calls {
                 self.deadlines.insert(at, key, self.live, |key| is_live(slots, key));
             }
         }
-        [self.conn.poll_timeout(), self.deadlines.next()].into_iter().flatten().min()
+        [self.server.http().poll_timeout(), self.deadlines.next()].into_iter().flatten().min()
     }
 
     /// Ends calls whose deadline has passed, and lets the engine do what is due.
     pub(super) fn run_timers(&mut self) {
-        if self.conn.poll_timeout().is_some_and(|at| at <= self.now) {
-            self.conn.handle_timeout(self.now);
+        let http = self.server.http_mut();
+        if http.poll_timeout().is_some_and(|at| at <= self.now) {
+            http.handle_timeout(self.now);
         }
         while let Some(key) = self.deadlines.expired(self.now) {
             if let Some(index) = self.find(key) {
@@ -277,7 +280,6 @@ impl Calls {
     /// used it.
     pub(super) fn shrink(&mut self) -> bool {
         let used = !self.slots.is_empty();
-        self.conn.hibernate();
         self.buffer = BytesMut::new();
         self.deadlines = Deadlines::default();
         self.undated = Vec::new();
@@ -286,7 +288,7 @@ impl Calls {
         self.woken = Vec::new();
         self.unread = Vec::new();
         self.slots = Vec::new();
-        self.heads = HeadCache::default();
+        self.server.hibernate();
         self.plans = Plans::default();
         used
     }
@@ -294,7 +296,7 @@ impl Calls {
     /// Gives the read buffer back while nothing is under way: it is the largest piece, and many connections are idle
     /// between any two calls.
     pub(super) fn drop_read_buffer(&mut self) {
-        let input = self.conn.input();
+        let input = self.server.http_mut().input();
         if self.live == 0 && input.is_empty() {
             *input = BytesMut::new();
         }
@@ -328,10 +330,10 @@ impl Calls {
 
     fn handle(&mut self, event: Event) {
         match event {
-            Event::Headers { key, block, end_stream } => self.on_request(key, &block, end_stream),
-            Event::Data { key, data, end_stream } => {
+            Event::Request { key, head, end_stream } => self.on_request(key, head, end_stream),
+            Event::Data { key, len } => {
                 if let Some(index) = self.find(key) {
-                    self.on_data(index, data, end_stream);
+                    self.on_data(index, len);
                 }
             }
             Event::Finished { key } => {
@@ -339,7 +341,7 @@ impl Calls {
                     self.remove(index, Cancelled::Finished);
                 }
             }
-            Event::Reset { key, by, .. } => {
+            Event::Reset { key, by } => {
                 if let Some(index) = self.find(key) {
                     let reason = match by {
                         ResetBy::ConnectionLost => self.lost(),
@@ -360,27 +362,21 @@ impl Calls {
                 }
             }
             Event::Closed { error } => self.closed = Some(error),
-            Event::GoAway { code, ref debug, .. } if code != ErrorCode::NO_ERROR => {
+            Event::GoAway { code, ref debug } if code != ErrorCode::NO_ERROR => {
                 let words = debug.escape_ascii();
                 tracing::debug!(peer = %self.info.peer, %code, %words, "the client sent GOAWAY");
             }
-            Event::Ready | Event::StreamsAvailable | Event::GoAway { .. } => {}
+            Event::GoAway { .. } => {}
         }
     }
 
-    fn on_request(&mut self, key: StreamKey, block: &HeaderBlock, end_stream: bool) {
-        let head = match self.heads.parse(block) {
-            Ok(head) => head,
-            Err(refusal) => return self.conn.send_headers(key, &refusal, true),
-        };
+    fn on_request(&mut self, key: StreamKey, head: Arc<RequestHead>, end_stream: bool) {
         let plan = self.plans.of(&head, &self.shared);
         let settings = &self.shared.settings;
         // Work that goes on although its call was reset counts against the limit (CVE-2023-44487).
         if Arc::strong_count(&self.occupied.connection) > settings.http2.max_concurrent_streams as usize {
-            return self.conn.reset(key, ErrorCode::REFUSED_STREAM);
+            return self.server.reset(key, ErrorCode::REFUSED_STREAM);
         }
-        let mut machine = ServerCall::new(plan.max_recv_message_size, end_stream);
-        machine.set_accept_encoding(Some(ACCEPT_ENCODING));
         let deadline = head.timeout.and_then(|timeout| {
             // Not from when the turn began: the request may have been read later, and a server that is early would make
             // of the client's deadline a cancelled call.
@@ -405,13 +401,11 @@ impl Calls {
             (None, Err(())) => (Some(self.too_many_calls()), None),
             (refused, _) => (refused, None),
         };
-        if refused.is_some() {
-            return machine.send_status(&mut self.conn, key, refused, MetadataMap::new());
+        if let Some(status) = refused {
+            return self.server.refuse(key, &head, status);
         }
 
-        if let Some(timeout) = head.timeout {
-            self.conn.set_timeout(key, timeout);
-        }
+        self.server.accept(key, &head, end_stream, plan.max_recv_message_size);
         let index = key.index();
         if index >= self.slots.len() {
             if self.slots.capacity() == 0 {
@@ -422,7 +416,7 @@ impl Calls {
         }
         let work = Work::Collecting(None);
         self.slots[index].call =
-            Some(Call { key, machine, head, plan, deadline, work, watchers: Vec::new(), held: 0, admission });
+            Some(Call { key, head, plan, deadline, work, watchers: Vec::new(), held: 0, admission });
         self.live += 1;
         if deadline.is_some() {
             self.undated.push(key);
@@ -445,19 +439,19 @@ impl Calls {
         }
     }
 
-    fn on_data(&mut self, index: usize, data: Bytes, end_stream: bool) {
+    fn on_data(&mut self, index: usize, len: usize) {
         let Some(call) = self.slots[index].call.as_mut() else { return };
         if matches!(call.work, Work::Answered) {
             return;
         }
-        call.held += data.len();
-        self.held += data.len();
-        call.machine.on_data(data, end_stream);
+        call.held += len;
+        self.held += len;
         if matches!(call.work, Work::Collecting(_)) {
             return self.collect(index);
         }
         let Some(inbox) = call.work.inbox() else { return };
-        let (count, result) = inbox.fill(|| call.machine.next_message());
+        let Some(mut wire) = self.server.call(call.key) else { return };
+        let (count, result) = inbox.fill(|| wire.next_message());
         call.held += count * memory::MESSAGE_COST;
         self.held += count * memory::MESSAGE_COST;
         if let Err(status) = result {
@@ -466,10 +460,10 @@ impl Calls {
         if count > 0 && self.unread.last() != Some(&call.key) {
             self.unread.push(call.key);
         }
-        if call.machine.at_end() {
+        if wire.at_end() {
             inbox.end();
         } else {
-            self.conn.expect(call.key, call.machine.wanted(), inbox.is_empty());
+            wire.expect(inbox.is_empty());
         }
     }
 
@@ -477,18 +471,16 @@ impl Calls {
     fn collect(&mut self, index: usize) {
         let Some(call) = self.slots[index].call.as_mut() else { return };
         let Work::Collecting(collected) = &mut call.work else { return };
+        let Some(mut wire) = self.server.call(call.key) else { return };
         let status = loop {
-            match call.machine.next_message() {
+            match wire.next_message() {
                 Ok(Some(message)) if collected.is_none() => {
                     // Behind its last byte the half-close is the common case; whoever keeps it waiting gets a copy.
-                    let is_kept = !call.machine.at_end();
+                    let is_kept = !wire.at_end();
                     *collected = Some(if is_kept { memory::detached(message) } else { message });
                 }
                 Ok(Some(_)) => break Status::unimplemented("more than one message in a call that takes one"),
-                Ok(None) if !call.machine.at_end() => {
-                    self.conn.expect(call.key, call.machine.wanted(), true);
-                    return;
-                }
+                Ok(None) if !wire.at_end() => return wire.expect(true),
                 Ok(None) => match collected.take() {
                     None => break Status::unimplemented("no message in a call that takes one"),
                     Some(message) => {
@@ -585,7 +577,7 @@ impl Calls {
             call.key,
             Arc::clone(&self.mailbox),
             sending,
-            self.conn.config().max_send_buffer,
+            self.server.http().max_send_buffer(),
             occupied,
         ));
         call.work = Work::Detached { responder: Arc::clone(&responder), inbox };
@@ -603,13 +595,13 @@ impl Calls {
 
     /// Lets a handler go on as far as it can.
     fn poll_call(&mut self, index: usize) {
-        let max_send_buffer = self.conn.config().max_send_buffer;
         for _ in 0..Self::STEPS_A_TURN {
             let Some(slot) = self.slots.get_mut(index) else { return };
             let Some(call) = slot.call.as_mut() else { return };
             let Work::Running { task, inbox } = &mut call.work else { return };
-            // The stream is asked for more only while the client takes what there is; `Writable` goes on.
-            if call.machine.is_head_sent() && self.conn.send_buffered(call.key) >= max_send_buffer {
+            let Some(mut wire) = self.server.call(call.key) else { return };
+            // The handler is asked for more only while the client takes what there is; `Writable` goes on.
+            if wire.is_head_sent() && wire.is_full() {
                 return;
             }
             let (accept, waker) = slot.waker.get_or_insert_with(|| {
@@ -625,25 +617,25 @@ impl Calls {
             if let Some(inbox) = inbox {
                 let taken = inbox.taken();
                 self.held -= call.let_go(taken);
-                self.conn.release(call.key, taken.bytes);
+                wire.release(taken.bytes);
             }
             match step {
                 None => return self.fail(index, panicked()),
                 Some(Poll::Pending) => return,
                 Some(Poll::Ready(Step::Head { metadata, encoding })) => {
                     let encoding = encoding.map(|encoding| encoding.as_str());
-                    call.machine.send_headers(&mut self.conn, call.key, &metadata, encoding);
+                    wire.send_headers(&metadata, encoding);
                 }
                 Some(Poll::Ready(Step::Message)) => {
-                    call.machine.send_message(&mut self.conn, call.key, Payload::in_buffer(buffer));
+                    wire.send_message(Payload::in_buffer(buffer));
                 }
                 Some(Poll::Ready(Step::Unary { metadata, encoding, trailers })) => {
                     let (encoding, message) = (encoding.map(|it| it.as_str()), Payload::in_buffer(buffer));
-                    call.machine.send_unary(&mut self.conn, call.key, &metadata, encoding, message, trailers);
+                    wire.send_unary(&metadata, encoding, message, trailers);
                     return self.answered(index, Cancelled::Finished);
                 }
                 Some(Poll::Ready(Step::End(Ok(trailers)))) => {
-                    call.machine.send_status(&mut self.conn, call.key, None, trailers);
+                    wire.send_status(None, trailers);
                     return self.answered(index, Cancelled::Finished);
                 }
                 Some(Poll::Ready(Step::End(Err(status)))) => return self.fail(index, status),
@@ -658,23 +650,26 @@ impl Calls {
         if let Some(inbox) = call.work.inbox() {
             inbox.fail(status.clone());
         }
-        call.machine.send_status(&mut self.conn, call.key, Some(status), MetadataMap::new());
+        if let Some(mut wire) = self.server.call(call.key) {
+            wire.send_status(Some(status), MetadataMap::new());
+        }
         self.answered(index, Cancelled::Finished);
     }
 
     /// Ends a call from outside. What it has not been able to send is not waited for.
     fn cut_off(&mut self, index: usize, status: Status, reason: Cancelled) {
         let Some(call) = self.slots[index].call.as_mut() else { return };
-        if self.conn.send_buffered(call.key) > 0 {
+        let Some(mut wire) = self.server.call(call.key) else { return };
+        if wire.send_buffered() > 0 {
             let code = match reason {
                 // What clients report as RESOURCE_EXHAUSTED.
                 Cancelled::ResourceExhausted => ErrorCode::ENHANCE_YOUR_CALM,
                 _ => ErrorCode::CANCEL,
             };
-            self.conn.reset(call.key, code);
+            self.server.reset(call.key, code);
             self.remove(index, reason);
         } else {
-            call.machine.send_status(&mut self.conn, call.key, Some(status), MetadataMap::new());
+            wire.send_status(Some(status), MetadataMap::new());
             self.answered(index, reason);
         }
     }
@@ -704,7 +699,7 @@ impl Calls {
         self.aborted = true;
         for index in 0..self.slots.len() {
             let Some(call) = &self.slots[index].call else { continue };
-            if self.conn.send_buffered(call.key) > 0 {
+            if self.server.http_mut().send_buffered(call.key) > 0 {
                 // The end of the connection tells the client, which makes it UNAVAILABLE. A reset would make it
                 // CANCELLED.
                 self.remove(index, Cancelled::ServerShutdown);
@@ -713,8 +708,9 @@ impl Calls {
                 self.cut_off(index, status, Cancelled::ServerShutdown);
             }
         }
-        self.conn.transmit(self.now, usize::MAX);
-        self.conn.close(ErrorCode::NO_ERROR, "the server is shutting down");
+        let http = self.server.http_mut();
+        http.transmit(self.now, usize::MAX);
+        http.close(ErrorCode::NO_ERROR, "the server is shutting down");
     }
 }
 

@@ -126,7 +126,7 @@ impl ServerConnection {
         why: &'static str,
     ) -> Self {
         let mut connection = Self::new(io, shared, info, mailbox);
-        connection.calls.conn.close(ErrorCode::ENHANCE_YOUR_CALM, why);
+        connection.calls.server.http_mut().close(ErrorCode::ENHANCE_YOUR_CALM, why);
         connection
     }
 
@@ -220,21 +220,21 @@ impl ServerConnection {
 
     /// Reads what the socket has, once. How many bytes came, 0 at their end; `None` if nothing did.
     fn read(&mut self, cx: &mut Context<'_>) -> io::Result<Option<usize>> {
-        let conn = &mut self.calls.conn;
-        if conn.is_closed() || conn.output().remaining() > OUTPUT_LIMIT {
+        let http = self.calls.server.http_mut();
+        if http.is_closed() || http.output().remaining() > OUTPUT_LIMIT {
             return Ok(None);
         }
         match self.io.poll_read_ready(cx)? {
             Poll::Ready(()) => {}
             Poll::Pending => return Ok(None),
         }
-        let input = conn.input();
+        let input = http.input();
         input.reserve(self.read_size);
         let room = input.capacity() - input.len();
         match self.io.poll_read_buf(cx, input) {
             Poll::Pending => Ok(None),
             Poll::Ready(Ok(0)) => {
-                conn.handle_eof();
+                http.handle_eof();
                 Ok(Some(0))
             }
             Poll::Ready(Ok(n)) => {
@@ -251,13 +251,13 @@ impl ServerConnection {
 
     /// Writes as much as the socket takes. Says whether something was written.
     fn write(&mut self, cx: &mut Context<'_>, now: Instant) -> io::Result<bool> {
-        let conn = &mut self.calls.conn;
+        let http = self.calls.server.http_mut();
         let mut written = 0;
         loop {
-            if conn.wants_transmit() {
-                conn.transmit(now, TRANSMIT_BUDGET);
+            if http.wants_transmit() {
+                http.transmit(now, TRANSMIT_BUDGET);
             }
-            if !conn.output().has_remaining() {
+            if !http.output().has_remaining() {
                 // TLS holds records that the socket did not take: they go on when it does, even if nothing new is written.
                 self.unflushed = self.unflushed && Pin::new(&mut self.io).poll_flush(cx)?.is_pending();
                 if self.unflushed {
@@ -267,7 +267,7 @@ impl ServerConnection {
                 }
                 return Ok(written > 0);
             }
-            match self.io.poll_write_buf(cx, conn.output()) {
+            match self.io.poll_write_buf(cx, http.output()) {
                 Poll::Ready(Ok(0)) => return Err(io::ErrorKind::WriteZero.into()),
                 Poll::Ready(Ok(n)) => {
                     written += n;
@@ -292,7 +292,7 @@ impl ServerConnection {
         if self.stalled_until().is_some_and(|until| until <= now) {
             return Poll::Ready(Err(reads_nothing()));
         }
-        if self.calls.conn.output().has_remaining() {
+        if self.calls.server.http_mut().output().has_remaining() {
             if self.stalled_since.is_none() {
                 // The turn's share is written, and the socket would take more.
                 cx.waker().wake_by_ref();
@@ -348,7 +348,7 @@ impl ServerConnection {
 
     /// When the peer will have taken nothing for too long.
     fn stalled_until(&self) -> Option<Instant> {
-        let limit = match (self.phase, self.calls.conn.config().stall_timeout) {
+        let limit = match (self.phase, self.calls.stall_timeout()) {
             (_, Some(timeout)) => timeout,
             (Phase::Open, None) => return None,
             (Phase::Closing | Phase::Lingering { .. }, None) => LAST_WORDS_LIMIT,

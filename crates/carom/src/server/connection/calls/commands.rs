@@ -13,7 +13,7 @@ use crate::server::connection::mailbox::Command;
 impl Calls {
     pub(super) fn obey(&mut self, command: Command) {
         let key = match &command {
-            Command::Shutdown => return self.conn.shutdown(self.now),
+            Command::Shutdown => return self.server.http_mut().shutdown(self.now),
             Command::Abort => return self.abort(),
             Command::Reclaim => {
                 self.give_back();
@@ -39,7 +39,7 @@ impl Calls {
 
     fn obey_for(&mut self, index: usize, command: Command) {
         let Some(call) = self.slots[index].call.as_mut() else { return };
-        let (conn, key) = (&mut self.conn, call.key);
+        let Some(mut wire) = self.server.call(call.key) else { return };
         match command {
             Command::Shutdown | Command::Abort | Command::Reclaim => {}
             Command::Watch { cell, .. } => match call.work {
@@ -50,36 +50,36 @@ impl Calls {
                 if let Some(inbox) = call.work.inbox() {
                     let taken = inbox.taken();
                     self.held -= call.let_go(taken);
-                    conn.release(key, taken.bytes);
+                    wire.release(taken.bytes);
                 }
             }
             Command::Fail { status, .. } => self.fail(index, status),
             Command::Head { metadata, encoding, .. } => {
-                call.machine.send_headers(conn, key, &metadata, encoding.map(|encoding| encoding.as_str()));
+                wire.send_headers(&metadata, encoding.map(|encoding| encoding.as_str()));
             }
             Command::Message { payload, encoding, .. } => {
                 let len = payload.len() + PREFIX_LEN;
-                if !call.machine.is_head_sent() {
+                if !wire.is_head_sent() {
                     let encoding = encoding.map(|encoding| encoding.as_str());
-                    call.machine.send_headers(conn, key, &MetadataMap::new(), encoding);
+                    wire.send_headers(&MetadataMap::new(), encoding);
                 }
                 match frame(payload, encoding, &mut self.buffer) {
                     Ok(tail) => {
-                        call.machine.send_message(conn, key, Payload::in_buffer(&mut self.buffer));
+                        wire.send_message(Payload::in_buffer(&mut self.buffer));
                         if let Some(tail) = tail {
-                            call.machine.send_message(conn, key, tail);
+                            wire.send_message(tail);
                         }
                     }
                     Err(status) => return self.fail(index, status),
                 }
                 if let Work::Detached { responder, .. } = &call.work {
-                    responder.moved(len, conn.send_buffered(key) >= conn.config().max_send_buffer);
+                    responder.moved(len, wire.is_full());
                 }
             }
             Command::Finish { status, trailing, .. } => {
                 let status = Some(status)
                     .filter(|status| status.code() != carom_wire::Code::Ok || !status.message().is_empty());
-                call.machine.send_status(conn, key, status, trailing);
+                wire.send_status(status, trailing);
                 self.answered(index, Cancelled::Finished);
             }
             Command::FinishUnary(answer) => {
@@ -88,13 +88,13 @@ impl Calls {
                 match frame(answer.payload, answer.encoding, &mut self.buffer) {
                     Ok(None) => {
                         let framed = Payload::in_buffer(&mut self.buffer);
-                        call.machine.send_unary(conn, key, &initial, encoding, framed, answer.trailing);
+                        wire.send_unary(&initial, encoding, framed, answer.trailing);
                     }
                     Ok(Some(tail)) => {
-                        call.machine.send_headers(conn, key, &initial, encoding);
-                        call.machine.send_message(conn, key, &self.buffer[..]);
-                        call.machine.send_message(conn, key, tail);
-                        call.machine.send_status(conn, key, None, answer.trailing);
+                        wire.send_headers(&initial, encoding);
+                        wire.send_message(&self.buffer[..]);
+                        wire.send_message(tail);
+                        wire.send_status(None, answer.trailing);
                     }
                     Err(status) => return self.fail(index, status),
                 }

@@ -57,7 +57,7 @@ impl Calls {
 
     fn holds(&self) -> usize {
         let tls = if self.info.tls { TLS_COST } else { 0 };
-        CONNECTION_COST + tls + self.live * CALL_COST + self.held + self.conn.buffered()
+        CONNECTION_COST + tls + self.live * CALL_COST + self.held + self.server.http().buffered()
     }
 
     /// Asks the connections of this server to give back what is above their share, now and then. Always `false`: what
@@ -83,7 +83,7 @@ impl Calls {
         let mut largest = Vec::new();
         for (index, slot) in self.slots.iter().enumerate() {
             if let Some(call) = &slot.call {
-                let held = call.held + self.conn.send_buffered(call.key);
+                let held = call.held + self.server.http_mut().send_buffered(call.key);
                 largest.push((held, index));
             }
         }
