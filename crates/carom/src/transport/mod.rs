@@ -10,6 +10,7 @@ mod info;
 pub(crate) mod io;
 #[cfg(feature = "server")]
 pub(crate) mod listener;
+pub(crate) mod pump;
 #[cfg(all(feature = "client", feature = "tls"))]
 pub(crate) mod tls;
 

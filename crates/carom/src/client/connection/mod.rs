@@ -18,15 +18,12 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Instant;
 
-use bytes::Buf;
 use carom_wire::Status;
 use carom_wire::call::{Ended, RequestFields};
 use carom_wire::client::{Client, End, Event};
 use carom_wire::conn::{Blame, ConnectionError, OpenError};
 use carom_wire::frame::ErrorCode;
 use carom_wire::stream::StreamKey;
-use tokio::io::AsyncWrite;
-use tokio::time::Sleep;
 
 pub(crate) use self::handle::{ClientConnection, Close, ConnectionEvent};
 use self::slot::{CallSlot, CallState};
@@ -36,18 +33,13 @@ use crate::transport::ConnectionInfo;
 use crate::transport::connect::Connector;
 use crate::transport::error::{Stage, TransportError};
 use crate::transport::io::IoStream;
+use crate::transport::pump::{Idleness, Pump, Sizes};
 
 /// Bytes read or written in one turn before other tasks get theirs: a few hundred microseconds of work.
 const BYTES_PER_TURN: usize = 512 * 1024;
 
-/// What is handed to the socket at once, so that control frames need not queue behind megabytes.
-const WRITE_BUDGET: usize = 256 * 1024;
-
-/// Read buffers begin with this and grow to [`MAX_READ`] while reads fill them.
-const MIN_READ: usize = 16 * 1024;
-const MAX_READ: usize = 256 * 1024;
-/// With less room than this a new buffer is taken.
-const SMALLEST_READ: usize = 4 * 1024;
+/// A client has few connections, and much to say on each.
+static SIZES: Sizes = Sizes { read: (16 * 1024, 256 * 1024), least_room: 4 * 1024, transmit: 256 * 1024 };
 
 /// A call that has a stream.
 struct OpenCall {
@@ -59,7 +51,8 @@ struct OpenCall {
 ///
 /// Uses the timer of the runtime that polls it.
 pub(crate) struct Driver<R: FnMut(ConnectionEvent)> {
-    io: IoStream,
+    pump: Pump,
+    idleness: Idleness,
     client: Client,
     connector: Arc<Connector>,
     shared: Arc<ClientConnection>,
@@ -73,16 +66,12 @@ pub(crate) struct Driver<R: FnMut(ConnectionEvent)> {
     deadlines: Deadlines,
     /// Calls whose connection broke; they end when the reason is known.
     lost: Vec<OpenCall>,
-    sleep: Option<Pin<Box<Sleep>>>,
-    /// What `sleep` is set to, if it has not fired.
-    armed: Option<Instant>,
     /// Callers to wake at the end of the turn.
     wakers: Vec<Waker>,
     /// The last inbox, emptied, to be filled again.
     spare: Vec<Arc<CallSlot>>,
     /// The inbox was seen and is left to fill for one round of the run queue.
     gathering: bool,
-    read_size: usize,
     /// Calls that go on and whose messages had not been taken when they came.
     unread: Vec<StreamKey>,
     /// Why reading or writing failed.
@@ -91,8 +80,6 @@ pub(crate) struct Driver<R: FnMut(ConnectionEvent)> {
     ready: bool,
     ended_reported: bool,
     closed: bool,
-    /// What was written is not all on its way yet.
-    unflushed: bool,
 }
 
 impl<R: FnMut(ConnectionEvent)> Driver<R> {
@@ -101,7 +88,8 @@ impl<R: FnMut(ConnectionEvent)> Driver<R> {
         let shared = ClientConnection::new(info, http2.initial_stream_window);
         let client = Client::http2(http2, clock::now());
         Self {
-            io,
+            pump: Pump::new(io, &SIZES),
+            idleness: Idleness::new(clock::now()),
             client,
             connector,
             shared,
@@ -111,14 +99,10 @@ impl<R: FnMut(ConnectionEvent)> Driver<R> {
             waiting_deadline: None,
             deadlines: Deadlines::default(),
             lost: Vec::new(),
-            sleep: None,
-            armed: None,
             wakers: Vec::new(),
             spare: Vec::new(),
             gathering: false,
-            read_size: MIN_READ,
             unread: Vec::new(),
-            unflushed: false,
             broken: None,
             report,
             ready: false,
@@ -131,45 +115,23 @@ impl<R: FnMut(ConnectionEvent)> Driver<R> {
     fn read(&mut self, cx: &mut Context<'_>, now: Instant, budget: &mut usize) -> bool {
         let mut progress = false;
         while *budget > 0 && !self.closed {
-            match self.io.poll_read_ready(cx) {
-                Poll::Ready(Ok(())) => {}
-                Poll::Ready(Err(error)) => {
-                    self.break_off(error, now);
-                    return true;
-                }
-                Poll::Pending => return progress,
-            }
-            let input = self.client.http_mut().input();
-            if input.capacity() - input.len() < SMALLEST_READ {
-                input.reserve(self.read_size);
-            }
-            let room = input.capacity() - input.len();
-            match self.io.poll_read_buf(cx, input) {
-                Poll::Ready(Ok(0)) => {
-                    self.client.http_mut().handle_eof();
-                    self.handle_events(now);
-                    return true;
-                }
-                // TLS without close_notify. HTTP/2 says itself where streams end, so a cut is not mistaken for an end.
-                Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::UnexpectedEof => {
-                    self.client.http_mut().handle_eof();
-                    self.handle_events(now);
-                    return true;
-                }
-                Poll::Ready(Ok(n)) => {
+            match self.pump.poll_read(cx, self.client.http_mut()) {
+                Poll::Ready(Ok(n)) if n > 0 => {
                     if !std::mem::replace(&mut progress, true) {
                         self.copy_out_unread();
                     }
                     *budget = budget.saturating_sub(n);
-                    if n == room {
-                        self.read_size = (self.read_size * 2).min(MAX_READ);
-                    } else if n < self.read_size / 4 {
-                        self.read_size = (self.read_size / 2).max(MIN_READ);
-                    }
                     self.handle_events(now);
                 }
-                Poll::Ready(Err(error)) => {
+                Poll::Ready(Err(error)) if error.kind() != io::ErrorKind::UnexpectedEof => {
                     self.break_off(error, now);
+                    return true;
+                }
+                // TLS without close_notify is an end as well. HTTP/2 says itself where streams end, so a cut is not
+                // mistaken for one.
+                Poll::Ready(_) => {
+                    self.client.http_mut().handle_eof();
+                    self.handle_events(now);
                     return true;
                 }
                 Poll::Pending => return progress,
@@ -561,7 +523,7 @@ impl<R: FnMut(ConnectionEvent)> Driver<R> {
         self.wakers.extend(state.take_ready_waker());
     }
 
-    fn handle_due(&mut self, cx: &mut Context<'_>, now: Instant) {
+    fn handle_due(&mut self, now: Instant) {
         let http = self.client.http_mut();
         if http.poll_timeout().is_some_and(|at| at <= now) {
             http.handle_timeout(now);
@@ -580,63 +542,52 @@ impl<R: FnMut(ConnectionEvent)> Driver<R> {
             self.waiting.retain(|call| !expired(call));
             self.waiting_deadline = self.waiting.iter().filter_map(|call| call.spec.deadline).min();
         }
-        self.arm(cx, now);
     }
 
     /// Sees to it that the task is woken when something is due.
-    fn arm(&mut self, cx: &mut Context<'_>, now: Instant) {
-        let due = [self.client.http().poll_timeout(), self.deadlines.next(), self.waiting_deadline];
-        let Some(due) = due.into_iter().flatten().min() else { return };
-        // A timer that fires too early costs one look; setting it anew for each call would cost more.
-        if self.armed.is_none_or(|armed| due < armed) {
-            let at = tokio::time::Instant::from_std(due.max(now));
-            match &mut self.sleep {
-                Some(sleep) => sleep.as_mut().reset(at),
-                None => self.sleep = Some(Box::pin(tokio::time::sleep_until(at))),
-            }
-            self.armed = Some(due);
-        }
-        if let Some(sleep) = &mut self.sleep
-            && self.armed.is_some()
-            && sleep.as_mut().poll(cx).is_ready()
-        {
-            self.armed = None;
+    fn arm(&mut self, cx: &mut Context<'_>) {
+        let idle = self.idleness.due().filter(|_| self.is_idle());
+        let due = [self.client.http().poll_timeout(), self.deadlines.next(), self.waiting_deadline, idle];
+        if self.pump.poll_timer(cx, due.into_iter().flatten().min()).is_ready() {
             cx.waker().wake_by_ref();
         }
     }
 
+    fn is_idle(&self) -> bool {
+        self.client.http().active_streams() == 0 && self.waiting.is_empty()
+    }
+
+    /// Gives back what an idle connection does not need. All of it is made again with the next call.
+    fn shrink(&mut self) {
+        let used = !self.open.is_empty();
+        self.pump.shrink();
+        self.client.hibernate();
+        self.open = Vec::new();
+        self.deadlines = Deadlines::default();
+        self.unread = Vec::new();
+        self.wakers = Vec::new();
+        self.idleness.given_back(used);
+    }
+
     /// Writes what waits, up to `budget`. Whether anything went out.
     fn write(&mut self, cx: &mut Context<'_>, now: Instant, budget: &mut usize) -> bool {
-        let mut progress = false;
-        while *budget > 0 && self.broken.is_none() {
-            if !self.client.http_mut().output().has_remaining() {
-                if !self.client.http().wants_transmit() {
-                    break;
-                }
-                self.client.http_mut().transmit(now, WRITE_BUDGET);
-                self.handle_events(now);
-                if !self.client.http_mut().output().has_remaining() {
-                    break;
-                }
-            }
-            match self.io.poll_write_buf(cx, self.client.http_mut().output()) {
-                Poll::Ready(Ok(0)) => self.broken = Some(io::ErrorKind::WriteZero.into()),
-                Poll::Ready(Ok(n)) => {
-                    progress = true;
-                    self.unflushed = true;
-                    *budget = budget.saturating_sub(n);
-                }
-                // What the server said before it closed may still be read; the end of that ends the connection.
-                Poll::Ready(Err(error)) => self.broken = Some(error),
-                Poll::Pending => return progress,
-            }
+        if self.broken.is_some() || *budget == 0 {
+            return false;
         }
-        if self.unflushed {
-            // TLS holds records that the socket did not take: they go on when it does, even if nothing new is written.
-            // An error comes again with the next write.
-            self.unflushed = Pin::new(&mut self.io).poll_flush(cx).is_pending();
+        let written = match self.pump.write(cx, self.client.http_mut(), now, *budget) {
+            Ok(written) => written,
+            // What the server said before it closed may still be read; the end of that ends the connection.
+            Err(error) => {
+                self.broken = Some(error);
+                0
+            }
+        };
+        *budget = budget.saturating_sub(written);
+        if self.client.http().has_events() {
+            // What is on its way made room for more.
+            self.handle_events(now);
         }
-        progress
+        written > 0
     }
 
     fn wake_callers(&mut self) {
@@ -659,7 +610,7 @@ impl<R: FnMut(ConnectionEvent)> Driver<R> {
                 self.handle_events(now);
             }
             progress |= self.look_at_inbox(cx, now);
-            self.handle_due(cx, now);
+            self.handle_due(now);
             if self.client.http().has_events() {
                 // A call that was cancelled, or that ran out of time, makes room for one that waits for a stream.
                 self.handle_events(now);
@@ -672,14 +623,16 @@ impl<R: FnMut(ConnectionEvent)> Driver<R> {
             if !progress {
                 break;
             }
+            self.idleness.be_active(now);
             if read_budget == 0 || write_budget == 0 {
                 cx.waker().wake_by_ref();
                 break;
             }
         }
-        if self.client.http().active_streams() == 0 {
-            self.client.http_mut().shrink();
+        if self.is_idle() && self.idleness.due().is_some_and(|due| due <= now) {
+            self.shrink();
         }
+        self.arm(cx);
         Poll::Pending
     }
 }
@@ -693,7 +646,7 @@ impl<R: FnMut(ConnectionEvent) + Unpin> Future for Driver<R> {
             return Poll::Pending;
         }
         // The last words, and TLS's close_notify, as far as the socket takes them now.
-        let _ = Pin::new(&mut this.io).poll_shutdown(cx);
+        let _ = this.pump.poll_shutdown(cx, clock::now());
         Poll::Ready(())
     }
 }

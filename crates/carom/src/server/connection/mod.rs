@@ -24,8 +24,6 @@ use std::time::{Duration, Instant};
 use bytes::{Buf, BytesMut};
 use carom_wire::conn::{Blame, ConnectionError};
 use carom_wire::frame::ErrorCode;
-use tokio::io::AsyncWrite;
-use tokio::time::Sleep;
 
 use self::calls::Calls;
 use self::mailbox::Mailbox;
@@ -33,6 +31,7 @@ use crate::clock;
 use crate::server::lifecycle::ServerShared;
 use crate::transport::ConnectionInfo;
 use crate::transport::io::IoStream;
+use crate::transport::pump::{Idleness, Pump, Sizes};
 
 /// Events and handlers of one turn: some hundred microseconds of work at most, then other connections go on.
 const TURN_BUDGET: usize = 512;
@@ -40,21 +39,16 @@ const TURN_BUDGET: usize = 512;
 const EVENTS_AT_ONCE: usize = 128;
 /// Bytes read in one turn: frames that make no event are work too.
 const READ_BUDGET: usize = MAX_READ;
-/// Bytes that streams may move into the output before it is written.
-const TRANSMIT_BUDGET: usize = 128 * 1024;
 /// Bytes written in one turn.
 const WRITE_BUDGET: usize = 1024 * 1024;
 /// How long messages that are made one after another may wait for each other.
 const GATHER: Duration = Duration::from_micros(50);
 /// Unwritten output above which nothing is read: a peer that does not read shall not make more of it.
 const OUTPUT_LIMIT: usize = 1024 * 1024;
-/// The smallest read buffer, for connections with little to say, and the largest.
+/// Many of a server's connections have little to say: their read buffers begin small.
+static SIZES: Sizes = Sizes { read: (MIN_READ, MAX_READ), least_room: MAX_READ, transmit: 128 * 1024 };
 const MIN_READ: usize = 4 * 1024;
 const MAX_READ: usize = 128 * 1024;
-/// How long a connection is idle before it gives its memory back: at first, and once calls came back within the second time
-/// after it had. With a call now and then on each of many connections, building all up again would double what a call costs.
-const IDLE_AFTER: Duration = Duration::from_millis(10);
-const IDLE_AFTER_RETURN: Duration = Duration::from_secs(2);
 /// How long the peer may take nothing of the last words, if it is allowed any time otherwise.
 const LAST_WORDS_LIMIT: Duration = Duration::from_secs(60);
 /// How long the peer's end of a closed connection is waited for, so that it gets to read our last words.
@@ -62,24 +56,13 @@ const LINGER: Duration = Duration::from_secs(1);
 
 /// The task of one connection.
 pub(crate) struct ServerConnection {
-    io: IoStream,
+    pump: Pump,
     calls: Calls,
     phase: Phase,
-    read_size: usize,
     /// The last turn left events behind: nothing is read before they are handled, so that a peer that sends faster than
     /// its frames are handled fills its own buffers and not ours.
     behind: bool,
-    /// The socket takes no more since then.
-    stalled_since: Option<Instant>,
-    /// What was written is not all on its way yet.
-    unflushed: bool,
-    last_active: Instant,
-    /// Memory was given back since the last activity.
-    shrunk: bool,
-    /// How long to be idle before that is done again.
-    patience: Duration,
-    timer: Option<Pin<Box<Sleep>>>,
-    timer_at: Option<Instant>,
+    idleness: Idleness,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -102,18 +85,11 @@ impl ServerConnection {
     ) -> Self {
         let now = clock::now();
         Self {
-            io,
+            pump: Pump::new(io, &SIZES),
             calls: Calls::new(shared, Arc::new(info), mailbox, now),
             phase: Phase::Open,
-            read_size: MIN_READ,
             behind: false,
-            stalled_since: None,
-            unflushed: false,
-            last_active: now,
-            shrunk: false,
-            patience: IDLE_AFTER,
-            timer: None,
-            timer_at: None,
+            idleness: Idleness::new(now),
         }
     }
 
@@ -150,9 +126,9 @@ impl ServerConnection {
                     self.phase = Phase::Closing;
                 }
             }
-            progress |= self.write(cx, now)?;
+            progress |= self.pump.write(cx, self.calls.server.http_mut(), now, WRITE_BUDGET)? > 0;
             if progress {
-                self.be_active(now);
+                self.idleness.be_active(now);
             }
             if self.phase != Phase::Open {
                 return self.finish(cx, now);
@@ -211,78 +187,20 @@ impl ServerConnection {
         }
     }
 
-    fn be_active(&mut self, now: Instant) {
-        if std::mem::take(&mut self.shrunk) && now >= self.last_active + IDLE_AFTER_RETURN {
-            self.patience = IDLE_AFTER;
-        }
-        self.last_active = now;
-    }
-
     /// Reads what the socket has, once. How many bytes came, 0 at their end; `None` if nothing did.
     fn read(&mut self, cx: &mut Context<'_>) -> io::Result<Option<usize>> {
         let http = self.calls.server.http_mut();
         if http.is_closed() || http.output().remaining() > OUTPUT_LIMIT {
             return Ok(None);
         }
-        match self.io.poll_read_ready(cx)? {
-            Poll::Ready(()) => {}
-            Poll::Pending => return Ok(None),
-        }
-        let input = http.input();
-        input.reserve(self.read_size);
-        let room = input.capacity() - input.len();
-        match self.io.poll_read_buf(cx, input) {
-            Poll::Pending => Ok(None),
-            Poll::Ready(Ok(0)) => {
-                http.handle_eof();
-                Ok(Some(0))
-            }
-            Poll::Ready(Ok(n)) => {
-                if n >= room {
-                    self.read_size = (self.read_size * 2).min(MAX_READ);
-                } else if n < self.read_size / 4 {
-                    self.read_size = (self.read_size / 2).max(MIN_READ);
+        match self.pump.poll_read(cx, http)? {
+            Poll::Ready(n) => {
+                if n == 0 {
+                    http.handle_eof();
                 }
                 Ok(Some(n))
             }
-            Poll::Ready(Err(error)) => Err(error),
-        }
-    }
-
-    /// Writes as much as the socket takes. Says whether something was written.
-    fn write(&mut self, cx: &mut Context<'_>, now: Instant) -> io::Result<bool> {
-        let http = self.calls.server.http_mut();
-        let mut written = 0;
-        loop {
-            if http.wants_transmit() {
-                http.transmit(now, TRANSMIT_BUDGET);
-            }
-            if !http.output().has_remaining() {
-                // TLS holds records that the socket did not take: they go on when it does, even if nothing new is written.
-                self.unflushed = self.unflushed && Pin::new(&mut self.io).poll_flush(cx)?.is_pending();
-                if self.unflushed {
-                    self.stalled_since.get_or_insert(now);
-                } else {
-                    self.stalled_since = None;
-                }
-                return Ok(written > 0);
-            }
-            match self.io.poll_write_buf(cx, http.output()) {
-                Poll::Ready(Ok(0)) => return Err(io::ErrorKind::WriteZero.into()),
-                Poll::Ready(Ok(n)) => {
-                    written += n;
-                    self.unflushed = true;
-                    self.stalled_since = None;
-                }
-                Poll::Ready(Err(error)) => return Err(error),
-                Poll::Pending => {
-                    self.stalled_since.get_or_insert(now);
-                    return Ok(written > 0);
-                }
-            }
-            if written >= WRITE_BUDGET {
-                return Ok(true);
-            }
+            Poll::Pending => Ok(None),
         }
     }
 
@@ -293,28 +211,24 @@ impl ServerConnection {
             return Poll::Ready(Err(reads_nothing()));
         }
         if self.calls.server.http_mut().output().has_remaining() {
-            if self.stalled_since.is_none() {
+            if self.pump.stalled_since().is_none() {
                 // The turn's share is written, and the socket would take more.
                 cx.waker().wake_by_ref();
             }
             return self.wait(cx);
         }
         if self.phase == Phase::Closing {
-            let io = Pin::new(&mut self.io);
             // Under TLS this flushes, and says goodbye, before it closes.
-            if io.poll_shutdown(cx)?.is_pending() {
-                self.stalled_since.get_or_insert(now);
+            if self.pump.poll_shutdown(cx, now)?.is_pending() {
                 return self.wait(cx);
             }
-            self.stalled_since = None;
             // Who stops a server at once does not want to wait for its clients.
             let linger = if self.calls.is_aborted() { Duration::ZERO } else { LINGER };
             self.phase = Phase::Lingering { until: now + linger };
         }
         let mut scrap = BytesMut::with_capacity(MIN_READ);
         for _ in 0..TURN_BUDGET {
-            scrap.clear();
-            match self.io.poll_read_buf(cx, &mut scrap) {
+            match self.pump.poll_discard(cx, &mut scrap) {
                 Poll::Ready(Ok(n)) if n > 0 => {}
                 Poll::Ready(_) => return Poll::Ready(Ok(())),
                 Poll::Pending => break,
@@ -335,8 +249,8 @@ impl ServerConnection {
     }
 
     fn next_timeout(&mut self) -> Option<Instant> {
-        let idle = self.phase == Phase::Open && self.calls.is_idle() && !self.shrunk;
-        let idle = idle.then(|| self.last_active + self.patience);
+        let may_shrink = self.phase == Phase::Open && self.calls.is_idle();
+        let idle = self.idleness.due().filter(|_| may_shrink);
         let stalled = self.stalled_until();
         let own = match self.phase {
             Phase::Open => self.calls.next_timeout(),
@@ -353,18 +267,17 @@ impl ServerConnection {
             (Phase::Open, None) => return None,
             (Phase::Closing | Phase::Lingering { .. }, None) => LAST_WORDS_LIMIT,
         };
-        self.stalled_since.map(|since| since + limit)
+        self.pump.stalled_since().map(|since| since + limit)
     }
 
     fn run_timers(&mut self, now: Instant) -> io::Result<()> {
         if self.stalled_until().is_some_and(|until| until <= now) {
             return Err(reads_nothing());
         }
-        if self.calls.is_idle() && !self.shrunk && self.last_active + self.patience <= now {
-            self.shrunk = true;
-            self.read_size = MIN_READ;
-            // What calls made may be wanted again soon; what the handshake left is not.
-            self.patience = if self.calls.shrink() { IDLE_AFTER_RETURN } else { IDLE_AFTER };
+        if self.calls.is_idle() && self.idleness.due().is_some_and(|due| due <= now) {
+            self.pump.shrink();
+            let used = self.calls.shrink();
+            self.idleness.given_back(used);
         }
         if self.phase == Phase::Open {
             self.calls.run_timers();
@@ -372,18 +285,10 @@ impl ServerConnection {
         Ok(())
     }
 
-    /// Ready when the next timeout is due. The timer is moved only to earlier times: moving it costs more than waking
-    /// up once too often.
+    /// Ready when the next timeout is due.
     fn wait_for_timer(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let Some(next) = self.next_timeout() else { return Poll::Pending };
-        let timer = self.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(next.into())));
-        if self.timer_at.is_none_or(|at| next < at) {
-            timer.as_mut().reset(next.into());
-            self.timer_at = Some(next);
-        }
-        ready!(timer.as_mut().poll(cx));
-        self.timer_at = None;
-        Poll::Ready(())
+        let due = self.next_timeout();
+        self.pump.poll_timer(cx, due)
     }
 
     /// Says in the log how the connection ended, if that is worth it.
@@ -416,7 +321,7 @@ impl Future for ServerConnection {
             if this.calls.settle_share() {
                 // To write how the calls ended.
                 cx.waker().wake_by_ref();
-            } else if this.stalled_since.is_some() && this.calls.is_too_large() {
+            } else if this.pump.stalled_since().is_some() && this.calls.is_too_large() {
                 // No call is left that could give memory back, and the peer takes nothing of what it was sent.
                 result = Poll::Ready(Err(reads_nothing()));
             }
