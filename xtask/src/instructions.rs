@@ -1,4 +1,4 @@
-//! Instructions that the engine takes for a call, counted by callgrind: the same on every run, whatever else the
+//! Instructions that a call takes in the engine, and in the whole library, counted by callgrind: the same on every run, whatever else the
 //! machine is doing, so that a change which makes the engine dearer is seen at once.
 
 use std::collections::BTreeMap;
@@ -11,10 +11,19 @@ use crate::{packages, process, project};
 
 const LIMIT: Duration = Duration::from_secs(900);
 
-/// Scenarios of `crates/wire/benches/instructions.rs`, with two numbers of units: the difference between two runs has no
-/// start-up in it.
-const SCENARIOS: [(&str, u64, u64); 3] =
-    [("unary", 200, 1200), ("unary-64k", 20, 120), ("stream-16", 500, 5500)];
+/// Packages with a `benches/instructions.rs`, and the names of their figures.
+const ENGINE: (&str, &str) = ("carom-wire", "");
+const LIBRARY: (&str, &str) = ("carom", "library-");
+
+/// Scenarios of each, with two numbers of units: the difference between two runs has no start-up in it.
+const SCENARIOS: [((&str, &str), &str, u64, u64); 6] = [
+    (ENGINE, "unary", 200, 1200),
+    (ENGINE, "unary-64k", 20, 120),
+    (ENGINE, "stream-16", 500, 5500),
+    (LIBRARY, "unary", 200, 1200),
+    (LIBRARY, "sequential", 200, 1200),
+    (LIBRARY, "stream", 500, 5500),
+];
 
 /// Percent that a figure may be above what is written down: compilers and C libraries differ a little.
 const TOLERANCE: u64 = 5;
@@ -38,7 +47,8 @@ impl Options {
 pub(crate) fn run(options: Options) -> Result<(), String> {
     if options.refresh {
         let mut text = String::from(
-            "# Instructions a unit of work, client and server together; see instructions.rs beside this file.\n\
+            "# Instructions a unit of work, client and server together: of crates/wire/benches/instructions.rs, and of\n\
+             # crates/carom/benches/instructions.rs.\n\
              # Written by `cargo xtask instructions --refresh`.\n",
         );
         for (scenario, counted) in count()? {
@@ -60,7 +70,7 @@ pub(crate) fn check() -> Result<String, String> {
     let (mut words, mut worse) = (Vec::new(), Vec::new());
     for (scenario, now) in counted {
         let before =
-            *expected.get(scenario).ok_or_else(|| format!("{} has no line {scenario}", path.display()))?;
+            *expected.get(&scenario).ok_or_else(|| format!("{} has no line {scenario}", path.display()))?;
         note(&format!("{scenario}: {now} instructions, {before} written down"));
         if now * 100 > before * (100 + TOLERANCE) {
             worse
@@ -79,7 +89,7 @@ pub(crate) fn check() -> Result<String, String> {
 }
 
 fn baseline_path() -> PathBuf {
-    project::root().join("crates/wire/benches/instructions.txt")
+    project::root().join("benches/instructions.txt")
 }
 
 fn parse(text: &str) -> Result<BTreeMap<String, u64>, String> {
@@ -95,24 +105,26 @@ fn parse(text: &str) -> Result<BTreeMap<String, u64>, String> {
 }
 
 /// Runs each scenario twice under callgrind.
-fn count() -> Result<Vec<(&'static str, u64)>, String> {
+fn count() -> Result<Vec<(String, u64)>, String> {
     packages::ensure(&[packages::Needed { program: "valgrind", package: "valgrind" }])?;
-    let mut build =
-        project::cargo(&["bench", "--quiet", "--package", "carom-wire", "--bench", "instructions"]);
-    process::show(build.arg("--no-run"), LIMIT)?;
+    for (package, _) in [ENGINE, LIBRARY] {
+        let mut build =
+            project::cargo(&["bench", "--quiet", "--package", package, "--bench", "instructions"]);
+        process::show(build.arg("--no-run"), LIMIT)?;
+    }
     SCENARIOS
         .into_iter()
-        .map(|(scenario, few, many)| {
-            let (least, most) = (instructions(scenario, few)?, instructions(scenario, many)?);
-            Ok((scenario, most.saturating_sub(least) / (many - few)))
+        .map(|((package, prefix), scenario, few, many)| {
+            let least = instructions(package, scenario, few)?;
+            let most = instructions(package, scenario, many)?;
+            Ok((format!("{prefix}{scenario}"), most.saturating_sub(least) / (many - few)))
         })
         .collect()
 }
 
-fn instructions(scenario: &str, units: u64) -> Result<u64, String> {
+fn instructions(package: &str, scenario: &str, units: u64) -> Result<u64, String> {
     let triple = project::host()?.to_uppercase().replace('-', "_");
-    let mut bench =
-        project::cargo(&["bench", "--quiet", "--package", "carom-wire", "--bench", "instructions"]);
+    let mut bench = project::cargo(&["bench", "--quiet", "--package", package, "--bench", "instructions"]);
     // Cargo runs what it built through this, so that nobody has to know where that is.
     bench.env(
         format!("CARGO_TARGET_{triple}_RUNNER"),
