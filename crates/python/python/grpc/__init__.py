@@ -133,9 +133,9 @@ def insecure_channel(target, options=None, compression=None):
         options: (name, value) pairs with grpcio's names, such as ("grpc.max_receive_message_length", bytes).
         compression: the Compression of the channel's calls.
     """
-    from grpc import _channel
+    from grpc import _channel, _credentials
 
-    return _channel.Channel(target, options, None, compression)
+    return _channel.Channel(target, options, _credentials.insecure_channel_credentials(), compression)
 
 
 def secure_channel(target, credentials, options=None, compression=None):

@@ -285,6 +285,9 @@ def _send_all(call, request_iterator, serializer):
                 except Exception:
                     code, details = StatusCode.INTERNAL, "Exception serializing request!"
                     raise
+            if request is None:
+                code, details = StatusCode.INTERNAL, "Exception serializing request!"
+                raise TypeError("a request is None")
             if not write(request):
                 return
         call.half_close()
@@ -320,13 +323,16 @@ class _MultiCallable:
         self._response_deserializer = response_deserializer
 
     def _serialize(self, request):
-        if self._request_serializer is None:
-            return request
-        try:
-            return self._request_serializer(request)
-        except Exception:
-            _LOGGER.exception("Exception serializing message!")
+        """The request's bytes. None would leave the request to come, for ever: it is an error as in grpcio."""
+        if self._request_serializer is not None:
+            try:
+                request = self._request_serializer(request)
+            except Exception:
+                _LOGGER.exception("Exception serializing message!")
+                request = None
+        if request is None:
             raise _InactiveRpcError(_RPCState(StatusCode.INTERNAL, "Exception serializing request!")) from None
+        return request
 
     def _start(self, payload, one_response, timeout, metadata, credentials, wait_for_ready, compression):
         """Starts the call; `payload` None leaves its requests to come."""
@@ -507,9 +513,7 @@ class Channel(_interfaces.Channel):
         from grpc import experimental
 
         options = tuple(options or ())
-        transport, self._plugins, self._secure = (
-            _credentials.split_channel(credentials) if credentials is not None else (None, (), False)
-        )
+        transport, self._plugins, self._secure = _credentials.split_channel(credentials)
         single_threaded = (experimental.ChannelOptions.SingleThreadedUnaryStream, 1)
         self._rendezvous = _SingleThreadedRendezvous if single_threaded in options else _MultiThreadedRendezvous
         self._core = _carom.Channel(
@@ -528,7 +532,7 @@ class Channel(_interfaces.Channel):
 
     def _authenticate(self, method, metadata, credentials, timeout):
         """The metadata with what call credentials add, and what is left of the timeout."""
-        plugins = self._plugins + (credentials._credentials if credentials is not None else ())
+        plugins = self._plugins + (_credentials.call_plugins(credentials) if credentials is not None else ())
         if not self._secure:
             raise _InactiveRpcError(
                 _RPCState(

@@ -47,6 +47,23 @@ class Plaintext:
         self.secure = secure
 
 
+def _pem(text):
+    if text is not None and not isinstance(text, bytes):
+        raise TypeError(f"expected bytes, {type(text).__name__} found")
+    return text
+
+
+def _pairs(pairs):
+    """The (private key, certificate chain) pairs of a server."""
+    pairs = tuple((key, chain) for key, chain in pairs)
+    for pem in (pem for pair in pairs for pem in pair):
+        if not isinstance(pem, bytes):
+            raise TypeError(f"expected bytes, {type(pem).__name__} found")
+    if not pairs:
+        raise ValueError("At least one private key-certificate chain pair is required!")
+    return pairs
+
+
 class ClientTls:
     """TLS at a channel. All three are PEM bytes or None."""
 
@@ -58,9 +75,9 @@ class ClientTls:
             if path:
                 with open(path, "rb") as roots:
                     root_certificates = roots.read()
-        self.root_certificates = root_certificates
-        self.private_key = private_key
-        self.certificate_chain = certificate_chain
+        self.root_certificates = _pem(root_certificates)
+        self.private_key = _pem(private_key)
+        self.certificate_chain = _pem(certificate_chain)
 
 
 class CompositeChannel:
@@ -210,13 +227,25 @@ def access_token_call_credentials(access_token):
 
 def composite_call_credentials(*call_credentials):
     """CallCredentials made of several; their metadata goes out in this order."""
-    return CallCredentials(sum((one._credentials for one in call_credentials), ()))
+    return CallCredentials(sum((call_plugins(one) for one in call_credentials), ()))
+
+
+def call_plugins(credentials):
+    """The plugins of CallCredentials.
+
+    Raises:
+        AttributeError, TypeError: something else than CallCredentials.
+    """
+    return _inner(credentials, "call_credentials", tuple)
 
 
 def composite_channel_credentials(channel_credentials, *call_credentials):
     """ChannelCredentials that apply CallCredentials to every call of the channel."""
     return ChannelCredentials(
-        CompositeChannel(channel_credentials._credentials, composite_call_credentials(*call_credentials)._credentials)
+        CompositeChannel(
+            _inner(channel_credentials, "channel_credentials", ClientTls, CompositeChannel, Plaintext),
+            composite_call_credentials(*call_credentials)._credentials,
+        )
     )
 
 
@@ -263,20 +292,16 @@ def ssl_server_credentials(private_key_certificate_chain_pairs, root_certificate
     Raises:
         ValueError: no pair, or client authentication without roots.
     """
-    pairs = tuple(private_key_certificate_chain_pairs)
-    if not pairs:
-        raise ValueError("At least one private key-certificate chain pair is required!")
+    pairs = _pairs(private_key_certificate_chain_pairs)
     if require_client_auth and root_certificates is None:
         raise ValueError("Illegal to require client auth without providing root certificates!")
-    return ServerCredentials(ServerTls(pairs, root_certificates, require_client_auth))
+    return ServerCredentials(ServerTls(pairs, _pem(root_certificates), require_client_auth))
 
 
 def ssl_server_certificate_configuration(private_key_certificate_chain_pairs, root_certificates=None):
     """The certificates for `dynamic_ssl_server_credentials`; arguments as for `ssl_server_credentials`."""
-    pairs = tuple(private_key_certificate_chain_pairs)
-    if not pairs:
-        raise ValueError("At least one private key-certificate chain pair is required!")
-    return ServerCertificateConfiguration((pairs, root_certificates))
+    pairs = _pairs(private_key_certificate_chain_pairs)
+    return ServerCertificateConfiguration((pairs, _pem(root_certificates)))
 
 
 def dynamic_ssl_server_credentials(
@@ -325,13 +350,29 @@ def xds_server_credentials(fallback_credentials):
     return fallback_credentials
 
 
+def _inner(credentials, argument, *kinds):
+    """What credentials hold, if that is of one of these kinds. None is no credentials: nothing is plaintext by omission.
+
+    Raises:
+        AttributeError: an object that is no credentials at all, None included; as in grpcio.
+        TypeError: credentials of another kind.
+    """
+    inner = credentials._credentials
+    if not isinstance(inner, kinds):
+        raise TypeError(f"Argument '{argument}' has incorrect type (got {type(credentials).__name__})")
+    return inner
+
+
 def split_channel(credentials):
     """(transport, plugins, secure) of ChannelCredentials.
 
     `transport` is a ClientTls or None for plaintext; `secure` says whether call credentials may be sent.
+
+    Raises:
+        AttributeError, TypeError: something else than ChannelCredentials.
     """
     plugins = ()
-    inner = credentials._credentials
+    inner = _inner(credentials, "channel_credentials", ClientTls, CompositeChannel, Plaintext)
     while isinstance(inner, CompositeChannel):
         plugins += inner.plugins
         inner = inner.channel
@@ -341,8 +382,12 @@ def split_channel(credentials):
 
 
 def split_server(credentials):
-    """(pairs, root_certificates, require_client_auth) of ServerCredentials, or None for plaintext."""
-    inner = credentials._credentials
+    """(pairs, root_certificates, require_client_auth) of ServerCredentials, or None for plaintext.
+
+    Raises:
+        AttributeError, TypeError: something else than ServerCredentials.
+    """
+    inner = _inner(credentials, "server_credentials", ServerTls, DynamicServerTls, Plaintext)
     if isinstance(inner, Plaintext):
         return None
     if isinstance(inner, DynamicServerTls):

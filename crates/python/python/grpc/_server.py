@@ -115,7 +115,7 @@ def _bind(core, address, credentials):
     """Listens on an address; see `Server.add_insecure_port`."""
     if isinstance(address, bytes):
         address = address.decode()
-    return core.add_port(address, None if credentials is None else _credentials.split_server(credentials))
+    return core.add_port(address, _credentials.split_server(credentials))
 
 
 def _dispatch(core, submit):
@@ -168,7 +168,7 @@ class _Server(_interfaces.Server):
             self._core.set_handlers(self._handlers.static(), self._handlers.find, self._handlers.is_static())
 
     def add_insecure_port(self, address):
-        return _bind(self._core, address, None)
+        return _bind(self._core, address, _credentials.insecure_server_credentials())
 
     def add_secure_port(self, address, server_credentials):
         return _bind(self._core, address, server_credentials)

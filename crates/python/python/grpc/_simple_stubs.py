@@ -37,6 +37,8 @@ class _Channels:
             key = (target, tuple(options), credentials, compression)
             channel, _ = self._channels.pop(key, (None, 0))
             if channel is None:
+                if insecure:
+                    credentials = _credentials.insecure_channel_credentials()
                 channel = _channel.Channel(target, options, credentials, compression)
             self._channels[key] = (channel, now)
             for old, (unused, used) in list(self._channels.items()):

@@ -173,10 +173,11 @@ class Call:
             raise self._error()
 
     def _serialize(self, request):
-        if self._request_serializer is None:
-            return request
+        """The request's bytes; what comes to nothing is an empty message, as in grpcio."""
         try:
-            return self._request_serializer(request)
+            if self._request_serializer is not None:
+                request = self._request_serializer(request)
+            return b"" if request is None else request
         except Exception:
             _LOGGER.exception("Exception serializing message!")
             self._core.cancel(StatusCode.INTERNAL.value[0], "Exception serializing request!")

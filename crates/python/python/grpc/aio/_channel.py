@@ -68,6 +68,8 @@ class _MultiCallable:
                 raise _call.AioRpcError(
                     StatusCode.INTERNAL, Metadata(), Metadata(), "Exception serializing request!"
                 ) from error
+        # None would leave the request to come, for ever; grpcio sends an empty message here.
+        payload = b"" if payload is None else payload
         return self._begin(payload, timeout, metadata, credentials, wait_for_ready, compression)
 
     def _stream_request(self, request_iterator, timeout, metadata, credentials, wait_for_ready, compression):
@@ -167,9 +169,7 @@ class Channel(_base_channel.Channel):
     """The channel that `grpc.aio.insecure_channel` and `secure_channel` make. Usable from several event loops."""
 
     def __init__(self, target, options, credentials, compression, interceptors):
-        transport, self._plugins, self._secure = (
-            _credentials.split_channel(credentials) if credentials is not None else (None, (), False)
-        )
+        transport, self._plugins, self._secure = _credentials.split_channel(credentials)
         self._interceptors = _interceptor.sort(interceptors or ())
         self._core = _carom.Channel(
             target,
@@ -187,7 +187,7 @@ class Channel(_base_channel.Channel):
         if not self._secure:
             core.cancel(StatusCode.UNAUTHENTICATED.value[0], _INSECURE_FOR_CALL_CREDENTIALS)
             return
-        plugins = self._plugins + (credentials._credentials if credentials is not None else ())
+        plugins = self._plugins + (_credentials.call_plugins(credentials) if credentials is not None else ())
         context = _credentials.auth_metadata_context(self._core.authority(), method)
 
         async def authenticate():
@@ -263,7 +263,7 @@ def insecure_channel(target, options=None, compression=None, interceptors=None):
         compression: the Compression of the channel's calls.
         interceptors: client interceptors, the first of them first.
     """
-    return Channel(target, options, None, compression, interceptors)
+    return Channel(target, options, _credentials.insecure_channel_credentials(), compression, interceptors)
 
 
 def secure_channel(target, credentials, options=None, compression=None, interceptors=None):

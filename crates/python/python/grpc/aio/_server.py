@@ -10,6 +10,7 @@ import inspect
 import logging
 
 from grpc import _carom
+from grpc import _credentials
 from grpc import _interfaces
 from grpc._enums import StatusCode
 from grpc._server import _bind, _HandlerCallDetails, _Handlers
@@ -477,7 +478,7 @@ class Server(_base_server.Server):
         self._handlers.add_registered(service_name, method_handlers)
 
     def add_insecure_port(self, address):
-        return _bind(self._core, address, None)
+        return _bind(self._core, address, _credentials.insecure_server_credentials())
 
     def add_secure_port(self, address, server_credentials):
         return _bind(self._core, address, server_credentials)
