@@ -3,13 +3,14 @@
 
 #![no_main]
 
-use carom::client::{Location, Target};
+use carom::client::resolver::Resolvers;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|input: &[u8]| {
     let Ok(text) = std::str::from_utf8(input) else { return };
-    let target = match Target::parse(text) {
-        Ok(target) => target,
+    let resolvers = Resolvers::default();
+    let (target, resolver) = match resolvers.find(text) {
+        Ok(found) => found,
         Err(error) => {
             assert_eq!(error.target(), text);
             assert!(error.to_string().starts_with("invalid target "));
@@ -17,16 +18,10 @@ fuzz_target!(|input: &[u8]| {
         }
     };
     assert_eq!(target.as_str(), text);
-    assert_eq!(Target::parse(target.as_str()).as_ref(), Ok(&target));
-    match target.location() {
-        Location::Dns { host, .. } => assert!(target.scheme() == "dns" && !host.is_empty(), "{target:?}"),
-        Location::Fixed(addresses) => {
-            assert!(!addresses.is_empty() && target.name_server().is_empty(), "{target:?}")
-        }
-        other => panic!("{other:?} of a scheme that is not known"),
-    }
+    assert_eq!(resolvers.find(text).map(|(again, _)| again).ok().as_ref(), Some(&target));
+    assert!(resolvers.get(target.scheme()).is_some() && !target.endpoint().is_empty(), "{target:?}");
     // It becomes a header field.
-    let authority = target.default_authority();
+    let authority = resolver.default_authority(&target);
     assert!(
         !authority.is_empty() && !authority.bytes().any(|byte| byte <= b' ' || byte == 0x7f),
         "{authority:?}"

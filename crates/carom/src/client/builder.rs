@@ -7,14 +7,13 @@ use carom_wire::conn::Config;
 use tokio::runtime::Handle;
 
 use super::backoff::BackoffConfig;
-use super::balancer::PickFirst;
+use super::balancer::{PickFirst, Policies, PolicyFactory};
 use super::channel::Channel;
 use super::connectivity::ConnectivityState;
 use super::control::Control;
 use super::error::ConnectError;
-use super::resolver::{Resolver, for_target};
+use super::resolver::{Resolver, Resolvers};
 use super::shared::{Defaults, Shared};
-use super::target::Target;
 use crate::codec::CompressionEncoding;
 use crate::credentials::CallCredentials;
 #[cfg(feature = "tls")]
@@ -43,6 +42,8 @@ pub struct ChannelBuilder {
     defaults: Defaults,
     interceptors: Vec<Arc<dyn Interceptor>>,
     resolver: Option<Arc<dyn Resolver>>,
+    resolvers: Resolvers,
+    policies: Policies,
     connector: Option<Arc<dyn Connect>>,
     runtime: Option<Handle>,
 }
@@ -67,6 +68,8 @@ impl ChannelBuilder {
             },
             interceptors: Vec::new(),
             resolver: None,
+            resolvers: Resolvers::default(),
+            policies: Policies::default(),
             connector: None,
             runtime: None,
         }
@@ -161,6 +164,19 @@ impl ChannelBuilder {
         self
     }
 
+    /// Adds a resolver for targets of a scheme, in place of Carom's own if it has one: `consul` for
+    /// `consul:///service`.
+    pub fn register_resolver(mut self, scheme: &str, resolver: Arc<dyn Resolver>) -> Self {
+        self.resolvers.register(scheme, resolver);
+        self
+    }
+
+    /// Adds a load-balancing policy, to be chosen by a service config. One of the same name is replaced.
+    pub fn register_policy(mut self, factory: Arc<dyn PolicyFactory>) -> Self {
+        self.policies.register(factory);
+        self
+    }
+
     /// Opens connections over byte streams of the program's own: to a server in the same process, through a tunnel. TLS,
     /// where the channel has it, runs inside. Default: TCP and Unix sockets.
     ///
@@ -198,12 +214,13 @@ impl ChannelBuilder {
             Some(runtime) => runtime,
             None => Handle::try_current().map_err(|_| ConnectError::NoRuntime)?,
         };
-        let target = Target::parse_with(&self.target, self.resolver.is_some())?;
-        let resolver = match self.resolver {
-            Some(resolver) => resolver,
-            None => for_target(&target)?,
+        let (target, resolver) = match self.resolver {
+            Some(resolver) => (self.resolvers.parse_any(&self.target)?, resolver),
+            None => self.resolvers.find(&self.target)?,
         };
-        let authority = self.authority.unwrap_or_else(|| target.default_authority());
+        // Who resolves a target says nothing of what its scheme calls the server.
+        let named_by = self.resolvers.get(target.scheme()).unwrap_or(&resolver);
+        let authority = self.authority.unwrap_or_else(|| named_by.default_authority(&target));
         let own = concat!("carom/", env!("CARGO_PKG_VERSION"));
         let user_agent = self.user_agent.map_or_else(|| own.to_owned(), |prefix| format!("{prefix} {own}"));
         check_text("authority", &authority)?;

@@ -35,4 +35,4 @@ pub use self::connectivity::{ConnectivityState, StateWatch, SubchannelState};
 pub use self::error::{ConnectError, SharedError};
 pub use self::stub::StubOptions;
 pub use self::subchannel::{Subchannel, SubchannelId};
-pub use self::target::{DEFAULT_PORT, InvalidTarget, Location, Target};
+pub use self::target::{InvalidTarget, Target};

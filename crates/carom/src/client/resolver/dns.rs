@@ -14,9 +14,10 @@ use tokio::task::AbortHandle;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::fixed::Settled;
+use super::host_port::split_host_port;
 use super::{ActiveResolver, Address, Resolution, Resolver, ResolverSink};
 use crate::client::backoff::{Backoff, BackoffConfig};
-use crate::client::target::{InvalidTarget, Location, Target};
+use crate::client::target::{InvalidTarget, Target};
 
 /// What asking costs others is bounded by this, however often connections fail (as in gRPC's own DNS resolvers).
 const MIN_INTERVAL: Duration = Duration::from_secs(30);
@@ -63,27 +64,39 @@ async fn look_up(host: String, port: u16) -> io::Result<Vec<SocketAddr>> {
 }
 
 /// What of a target the system's resolver can look up.
-pub(super) fn check(target: &Target) -> Result<(&str, u16), InvalidTarget> {
-    let Location::Dns { host, port } = target.location() else {
-        return Err(InvalidTarget::new(target.as_str(), "its scheme needs a resolver of its own, not DNS"));
-    };
-    if !target.name_server().is_empty() {
+fn parse(target: &Target) -> Result<(String, u16), InvalidTarget> {
+    let (host, port) =
+        split_host_port(target.endpoint()).map_err(|reason| InvalidTarget::new(target, reason))?;
+    if !target.authority().is_empty() {
         let reason = format!(
             "the system's resolver cannot be told to ask the name server `{}`; leave it out (dns:///{host}:{port}) or give \
              the channel a resolver that can",
-            target.name_server()
+            target.authority()
         );
-        return Err(InvalidTarget::new(target.as_str(), reason));
+        return Err(InvalidTarget::new(target, reason));
     }
-    Ok((host, *port))
+    Ok((host, port))
 }
 
 impl Resolver for DnsResolver {
+    fn check(&self, target: &Target) -> Result<(), InvalidTarget> {
+        parse(target).map(drop)
+    }
+
+    /// Host and port as written.
+    fn default_authority(&self, target: &Target) -> String {
+        let name = target.endpoint();
+        let Ok((host, port)) = split_host_port(name) else { return name.to_owned() };
+        let host = if host.contains(':') { format!("[{host}]") } else { host };
+        // RFC 9110, 4.2.2: a default port may go; grpc keeps what was written.
+        if target.as_str().ends_with(&format!(":{port}")) { format!("{host}:{port}") } else { host }
+    }
+
     fn start(&self, target: &Target, sink: ResolverSink) -> Box<dyn ActiveResolver> {
-        let (host, port) = match check(target) {
+        let (host, port) = match parse(target) {
             Ok(found) => found,
             Err(error) => {
-                sink.error(error.to_string());
+                sink.error(error);
                 return Box::new(Settled);
             }
         };
@@ -92,7 +105,7 @@ impl Resolver for DnsResolver {
             return Box::new(Settled);
         }
         let (hint, hints) = watch::channel(());
-        let task = Task { resolver: self.clone(), host: host.to_owned(), port, sink: sink.clone(), hints };
+        let task = Task { resolver: self.clone(), host, port, sink: sink.clone(), hints };
         let task = sink.runtime().spawn(task.run()).abort_handle();
         Box::new(Active { hint, task })
     }

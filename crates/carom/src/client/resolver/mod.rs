@@ -6,7 +6,11 @@
 mod dns;
 mod endpoint;
 mod fixed;
+mod host_port;
+mod ip;
 mod manual;
+mod registry;
+mod unix;
 
 use std::error::Error;
 use std::sync::Arc;
@@ -17,9 +21,11 @@ use tokio::sync::mpsc;
 pub use self::dns::DnsResolver;
 pub use self::endpoint::{Attributes, Endpoint};
 pub use self::fixed::FixedResolver;
+pub use self::host_port::DEFAULT_PORT;
 pub use self::manual::ManualResolver;
+pub use self::registry::Resolvers;
 use super::error::SharedError;
-use super::target::{InvalidTarget, Location, Target};
+use super::target::{InvalidTarget, Target};
 pub use crate::transport::Address;
 
 /// What a resolver found.
@@ -44,8 +50,24 @@ impl Resolution {
     }
 }
 
-/// Finds the addresses behind a target.
+/// Finds the endpoints behind a target.
 pub trait Resolver: Send + Sync + 'static {
+    /// Whether this resolver can use a target of its scheme. Asked when a channel is built, so that a mistake in the
+    /// target is found there and not by the first call.
+    ///
+    /// # Errors
+    /// [`InvalidTarget`] says what is wrong.
+    fn check(&self, target: &Target) -> Result<(), InvalidTarget> {
+        let _ = target;
+        Ok(())
+    }
+
+    /// What goes into `:authority` and is the name that a certificate must prove, unless the channel was told otherwise.
+    /// By default the [endpoint](Target::endpoint) of the target.
+    fn default_authority(&self, target: &Target) -> String {
+        target.endpoint().to_owned()
+    }
+
     /// Begins to resolve `target`. Must not block: look-ups run as tasks on [`ResolverSink::runtime`]. What is known at
     /// once may be reported from here; so may be that nothing can be done with this target.
     fn start(&self, target: &Target, sink: ResolverSink) -> Box<dyn ActiveResolver>;
@@ -99,15 +121,17 @@ impl ResolverSink {
     }
 }
 
-/// The resolver for a target of one of the schemes that Carom knows.
-pub(crate) fn for_target(target: &Target) -> Result<Arc<dyn Resolver>, InvalidTarget> {
-    match target.location() {
-        Location::Fixed(addresses) => Ok(Arc::new(FixedResolver::new(addresses.clone()))),
-        Location::Dns { .. } | Location::Other(_) => {
-            dns::check(target)?;
-            Ok(Arc::new(DnsResolver::default()))
-        }
+/// Says so if something stands between `//` and the path, where the scheme has no use for it.
+fn refuse_authority(target: &Target) -> Result<(), InvalidTarget> {
+    let (scheme, authority) = (target.scheme(), target.authority());
+    if authority.is_empty() {
+        return Ok(());
     }
+    let reason = format!(
+        "`{scheme}:` takes no authority, but `{authority}` stands between `//` and the path; write `{scheme}:` with three \
+         slashes or none"
+    );
+    Err(InvalidTarget::new(target, reason))
 }
 
 #[cfg(test)]

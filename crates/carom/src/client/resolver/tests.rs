@@ -13,7 +13,8 @@ fn start(
     target: &str,
 ) -> (Box<dyn ActiveResolver>, mpsc::UnboundedReceiver<ResolverEvent>) {
     let (sink, events) = ResolverSink::new(Handle::current());
-    let active = resolver.start(&Target::parse(target).expect("valid"), sink);
+    let target = Resolvers::default().parse_any(target).expect("valid");
+    let active = resolver.start(&target, sink);
     (active, events)
 }
 
@@ -47,7 +48,7 @@ async fn addresses_need_no_look_up() {
     for (target, expected) in
         [("127.0.0.1:5", "ipv4:127.0.0.1:5"), ("[::1]:5", "ipv6:[::1]:5"), ("unix:/a", "unix:/a")]
     {
-        let resolver = for_target(&Target::parse(target).expect("valid")).expect("known");
+        let (_, resolver) = Resolvers::default().find(target).expect("known");
         let (_active, mut events) = start(&*resolver, target);
         assert_eq!(addresses(events.try_recv().ok()), [expected]);
     }
@@ -104,8 +105,7 @@ async fn dropping_ends_the_work() {
 
 #[tokio::test]
 async fn a_name_server_is_refused_by_the_system_resolver() {
-    let target = Target::parse("dns://8.8.8.8/example.com:80").expect("valid");
-    let error = for_target(&target).err().expect("refused").to_string();
+    let error = Resolvers::default().find("dns://8.8.8.8/example.com:80").err().expect("refused").to_string();
     assert!(error.contains("`8.8.8.8`") && error.contains("dns:///example.com:80"), "{error}");
 }
 
