@@ -7,12 +7,13 @@ use carom_wire::conn::Config;
 use tokio::runtime::Handle;
 
 use super::backoff::BackoffConfig;
-use super::balancer::{PickFirst, Policies, PolicyFactory};
+use super::balancer::{Policies, PolicyFactory};
 use super::channel::Channel;
 use super::connectivity::ConnectivityState;
-use super::control::Control;
+use super::control::{Control, Core};
 use super::error::ConnectError;
 use super::resolver::{Resolver, Resolvers};
+use super::service_config::ServiceConfig;
 use super::shared::{Defaults, Shared};
 use crate::codec::CompressionEncoding;
 use crate::credentials::CallCredentials;
@@ -24,9 +25,6 @@ use crate::transport::Connect;
 use crate::transport::connect::Connector;
 #[cfg(feature = "tls")]
 use crate::transport::tls::ClientTls;
-
-/// Received messages are limited to this unless told otherwise, as in all gRPC implementations.
-pub(super) const MAX_RECV_MESSAGE_SIZE: usize = 4 * 1024 * 1024;
 
 /// Builds a [`Channel`]. Nothing is connected before it is built, and nothing checked.
 #[derive(Clone)]
@@ -44,6 +42,7 @@ pub struct ChannelBuilder {
     resolver: Option<Arc<dyn Resolver>>,
     resolvers: Resolvers,
     policies: Policies,
+    service_config: Option<String>,
     connector: Option<Arc<dyn Connect>>,
     runtime: Option<Handle>,
 }
@@ -60,16 +59,17 @@ impl ChannelBuilder {
             backoff: BackoffConfig::default(),
             defaults: Defaults {
                 timeout: None,
-                wait_for_ready: false,
+                wait_for_ready: None,
                 compression: None,
-                max_recv_message_size: MAX_RECV_MESSAGE_SIZE,
-                max_send_message_size: usize::MAX,
+                max_recv_message_size: None,
+                max_send_message_size: None,
                 credentials: None,
             },
             interceptors: Vec::new(),
             resolver: None,
             resolvers: Resolvers::default(),
             policies: Policies::default(),
+            service_config: None,
             connector: None,
             runtime: None,
         }
@@ -115,13 +115,13 @@ impl ChannelBuilder {
 
     /// The largest message taken, decompressed, in bytes; `None` without limit. Default 4 MiB.
     pub fn max_recv_message_size(mut self, bytes: Option<usize>) -> Self {
-        self.defaults.max_recv_message_size = bytes.unwrap_or(usize::MAX);
+        self.defaults.max_recv_message_size = Some(bytes.unwrap_or(usize::MAX));
         self
     }
 
     /// The largest message sent, before compression, in bytes; `None` without limit, which is the default.
     pub fn max_send_message_size(mut self, bytes: Option<usize>) -> Self {
-        self.defaults.max_send_message_size = bytes.unwrap_or(usize::MAX);
+        self.defaults.max_send_message_size = Some(bytes.unwrap_or(usize::MAX));
         self
     }
 
@@ -139,7 +139,7 @@ impl ChannelBuilder {
 
     /// Whether calls that do not say it themselves wait while the channel cannot connect. Default `false`.
     pub fn wait_for_ready(mut self, wait: bool) -> Self {
-        self.defaults.wait_for_ready = wait;
+        self.defaults.wait_for_ready = Some(wait);
         self
     }
 
@@ -168,6 +168,23 @@ impl ChannelBuilder {
     /// `consul:///service`.
     pub fn register_resolver(mut self, scheme: &str, resolver: Arc<dyn Resolver>) -> Self {
         self.resolvers.register(scheme, resolver);
+        self
+    }
+
+    /// The service config of a channel whose resolver gives none, in its JSON form (gRFC A2): timeouts, sizes and
+    /// waiting of methods, and the load-balancing policy.
+    ///
+    /// ```
+    /// # use carom::Channel;
+    /// let builder = Channel::builder("dns:///orders:50051").default_service_config(
+    ///     r#"{
+    ///         "loadBalancingConfig": [{"round_robin": {}}],
+    ///         "methodConfig": [{"name": [{"service": "shop.Orders"}], "timeout": "2s"}]
+    ///     }"#,
+    /// );
+    /// ```
+    pub fn default_service_config(mut self, json: impl Into<String>) -> Self {
+        self.service_config = Some(json.into());
         self
     }
 
@@ -233,8 +250,11 @@ impl ChannelBuilder {
         {
             connector.tls = tls.map(|(config, server_name)| ClientTls::new(config, server_name));
         }
+        let parse = |text: &String| ServiceConfig::parse(text, &self.policies).map(Arc::new);
+        let default_config = self.service_config.as_ref().map(parse).transpose()?;
         let shared = Shared::new(self.target, Arc::new(connector), self.defaults, self.interceptors, runtime);
-        let control = Control::new(Arc::clone(&shared), target, resolver, &PickFirst, self.backoff);
+        let core = Core::new(shared.target.as_str(), self.policies, default_config, self.backoff);
+        let control = Control::new(Arc::clone(&shared), core, target, resolver);
         shared.runtime.spawn(control.run());
         Ok(Channel::new(shared))
     }

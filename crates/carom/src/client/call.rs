@@ -10,6 +10,7 @@ use carom_wire::message::{Message, PREFIX_LEN, prefix};
 use carom_wire::{Code, MetadataMap, Status};
 use smallvec::SmallVec;
 
+use super::limits::{CallLimits, LateLimits, check_sent};
 use crate::client::connection::slot::CallSlot;
 use crate::codec::{Codec, CompressionEncoding, compress, decompress};
 use crate::credentials::CallCredentials;
@@ -64,11 +65,39 @@ pub struct RawCall {
 }
 
 /// What messages of a call are held to.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(super) struct Limits {
     pub(super) compression: Option<CompressionEncoding>,
-    pub(super) max_recv: usize,
-    pub(super) max_send: usize,
+    max_recv: usize,
+    max_send: usize,
+    /// Counts in place of the others.
+    late: Option<Arc<LateLimits>>,
+}
+
+impl Limits {
+    pub(super) fn new(
+        compression: Option<CompressionEncoding>,
+        early: &CallLimits,
+        late: Option<Arc<LateLimits>>,
+    ) -> Self {
+        Self { compression, max_recv: early.max_recv, max_send: early.max_send, late }
+    }
+
+    /// The largest message taken, decompressed.
+    pub(super) fn max_recv(&self) -> usize {
+        match &self.late {
+            None => self.max_recv,
+            Some(late) => late.get().max_recv,
+        }
+    }
+
+    /// Whether a message of `len` bytes, before compression, may be sent.
+    fn check_sent(&self, len: usize) -> Result<(), Status> {
+        match &self.late {
+            None => check_sent(len, self.max_send),
+            Some(late) => late.check_sent(len),
+        }
+    }
 }
 
 /// All of a unary call.
@@ -129,7 +158,7 @@ impl RawCall {
     /// The next message, decompressed; `None`: no more will come, the status says why.
     pub fn poll_message(&self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
         let Some((message, encoding)) = ready!(self.slot.poll_message(cx)) else { return Poll::Ready(None) };
-        match inflate(message, encoding.as_deref(), self.limits.max_recv) {
+        match inflate(message, encoding.as_deref(), self.limits.max_recv()) {
             Ok(payload) => Poll::Ready(Some(payload)),
             Err(status) => {
                 self.slot.fail(status);
@@ -155,7 +184,7 @@ impl RawCall {
         let compressed = outcome.first.as_ref().is_some_and(|first| first.compressed);
         let mut message = None;
         if status.code() == Code::Ok {
-            match unary_message(outcome.first, outcome.surplus, encoding.as_deref(), self.limits.max_recv) {
+            match unary_message(outcome.first, outcome.surplus, encoding.as_deref(), self.limits.max_recv()) {
                 Ok(payload) => message = Some(payload),
                 Err(error) => status = error,
             }
@@ -230,7 +259,7 @@ const COPY_BELOW: usize = 4096;
 
 /// The chunks of a message as it goes out.
 pub(super) fn frame(payload: Bytes, limits: &Limits) -> Result<SmallVec<[Bytes; 1]>, Status> {
-    check_size(payload.len(), limits)?;
+    limits.check_sent(payload.len())?;
     if let Some(encoding) = limits.compression {
         let mut out = BytesMut::with_capacity(PREFIX_LEN + payload.len() / 2);
         out.put_bytes(0, PREFIX_LEN);
@@ -258,40 +287,30 @@ pub(super) fn encode_framed<C: Codec>(
     /// Most request messages are smaller.
     const FIRST_GUESS: usize = 128;
     let mut out = BytesMut::with_capacity(FIRST_GUESS);
-    append_framed(codec, message, limits, &mut out)?;
+    append_framed(codec, message, limits, limits.compression, &mut out)?;
     Ok(out.freeze())
 }
 
-/// Encodes a message behind its prefix, behind what `out` holds. After an error `out` ends in part of a message.
+/// Encodes a message behind its prefix, compressed or not, behind what `out` holds. After an error `out` ends in part of a message.
 pub(super) fn append_framed<C: Codec>(
     codec: &C,
     message: &C::Encode,
     limits: &Limits,
+    compression: Option<CompressionEncoding>,
     out: &mut BytesMut,
 ) -> Result<(), Status> {
     let start = out.len();
     out.put_bytes(0, PREFIX_LEN);
-    if let Some(encoding) = limits.compression {
+    if let Some(encoding) = compression {
         let mut plain = BytesMut::new();
         codec.encode(message, &mut plain)?;
-        check_size(plain.len(), limits)?;
+        limits.check_sent(plain.len())?;
         compress(encoding, &plain, out)?;
     } else {
         codec.encode(message, out)?;
-        check_size(out.len() - start - PREFIX_LEN, limits)?;
+        limits.check_sent(out.len() - start - PREFIX_LEN)?;
     }
     let len = (out.len() - start - PREFIX_LEN) as u32;
-    out[start..start + PREFIX_LEN].copy_from_slice(&prefix(limits.compression.is_some(), len));
-    Ok(())
-}
-
-fn check_size(len: usize, limits: &Limits) -> Result<(), Status> {
-    // Four bytes of length are all the wire has.
-    let max = limits.max_send.min(u32::MAX as usize);
-    if len > max {
-        return Err(Status::resource_exhausted(format!(
-            "CLIENT: Sent message larger than max ({len} vs. {max})"
-        )));
-    }
+    out[start..start + PREFIX_LEN].copy_from_slice(&prefix(compression.is_some(), len));
     Ok(())
 }

@@ -11,7 +11,8 @@ use super::builder::ChannelBuilder;
 use super::call::{CallOptions, Limits, RawCall, frame};
 use super::connectivity::{ConnectivityState, StateWatch};
 use super::error::ConnectError;
-use super::shared::{Shared, channel_closed, end_call};
+use super::limits::{LateLimits, Requested};
+use super::shared::{Selected, Shared, channel_closed, end_call};
 use crate::client::connection::slot::{CallOwner, CallSlot, CallSpec};
 use crate::client::connection::{Close, deadline_exceeded};
 use crate::clock;
@@ -126,24 +127,40 @@ impl Channel {
     ) -> RawCall {
         let shared = self.shared();
         let defaults = &shared.defaults;
-        let limits = Limits {
-            compression: options.compression.unwrap_or(defaults.compression),
-            max_recv: options.max_recv_message_size.unwrap_or(defaults.max_recv_message_size),
-            max_send: options.max_send_message_size.unwrap_or(defaults.max_send_message_size),
-        };
+        let published = shared.published();
+        let compression = options.compression.unwrap_or(defaults.compression);
         let timeout = options.timeout.or(defaults.timeout);
         // A timeout beyond the clock's range is none.
         let deadline =
             options.deadline.or_else(|| timeout.and_then(|timeout| clock::now().checked_add(timeout)));
+        let requested = Requested {
+            deadline,
+            wait_for_ready: options.wait_for_ready.or(defaults.wait_for_ready),
+            max_recv: options.max_recv_message_size.or(defaults.max_recv_message_size),
+            max_send: options.max_send_message_size.or(defaults.max_send_message_size),
+        };
+        let (early, late) = match published.select(&path) {
+            Ok(Selected::Known(config)) => (Ok(requested.under(config, clock::now)), None),
+            Ok(Selected::Unknown) => {
+                let now = clock::now();
+                (Ok(requested.under(None, || now)), Some(LateLimits::new(requested, now)))
+            }
+            Err(status) => (Err(status), None),
+        };
+        let (early, refused) = match early {
+            Ok(early) => (early, None),
+            Err(status) => (requested.under(None, clock::now), Some(status)),
+        };
+        let limits = Limits::new(compression, &early, late.clone());
         let spec = CallSpec {
             path,
             authority: options.authority.map(String::into_boxed_str),
-            deadline,
-            wait_for_ready: options.wait_for_ready.unwrap_or(defaults.wait_for_ready),
-            encoding: limits.compression.map(|encoding| encoding.as_str()),
-            max_recv: limits.max_recv,
+            encoding: compression.map(|encoding| encoding.as_str()),
+            early,
+            late,
         };
         let checked = check_spec(&spec, timeout.is_some_and(|timeout| timeout.is_zero()));
+        let checked = refused.map_or(checked, Err);
         let (first, refused) = match checked.and_then(|()| first(&limits)) {
             Ok(first) => (first, None),
             Err(status) => (Default::default(), Some(status)),
@@ -154,7 +171,7 @@ impl Channel {
         let credentials: Credentials = of_channel.into_iter().chain(options.credentials).collect();
         match refused {
             Some(status) => end_call(&slot, status),
-            None if credentials.is_empty() => shared.place(Arc::clone(&slot)),
+            None if credentials.is_empty() => shared.place_by(&published, Arc::clone(&slot)),
             None => self.start_with_credentials(Arc::clone(&slot), credentials),
         }
         RawCall { slot, limits }
@@ -178,7 +195,7 @@ impl Channel {
                 }
                 Ok(all)
             };
-            let made = match call.spec.deadline {
+            let made = match call.spec.deadline() {
                 None => made.await,
                 Some(at) => match tokio::time::timeout_at(at.into(), made).await {
                     Ok(made) => made,

@@ -13,12 +13,12 @@ use carom_wire::Status;
 use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
 
-use self::core::{Action, Core};
-use super::backoff::BackoffConfig;
-use super::balancer::{FailPicker, PolicyFactory};
+use self::core::Action;
+pub(super) use self::core::Core;
+use super::balancer::FailPicker;
 use super::connectivity::ConnectivityState;
 use super::resolver::{ActiveResolver, Resolver, ResolverEvent, ResolverSink};
-use super::shared::{Shared, channel_closed, end_call};
+use super::shared::{Selection, Shared, channel_closed, end_call};
 use super::subchannel::{Subchannel, SubchannelId, run_attempt};
 use super::target::Target;
 use crate::client::connection::slot::CallSlot;
@@ -66,15 +66,8 @@ enum Wake {
 }
 
 impl Control {
-    pub(super) fn new(
-        shared: Arc<Shared>,
-        target: Target,
-        resolver: Arc<dyn Resolver>,
-        policy: &dyn PolicyFactory,
-        backoff: BackoffConfig,
-    ) -> Self {
+    pub(super) fn new(shared: Arc<Shared>, core: Core, target: Target, resolver: Arc<dyn Resolver>) -> Self {
         let (sink, resolutions) = ResolverSink::new(shared.runtime.clone());
-        let core = Core::new(shared.target.as_str().into(), policy, backoff, Box::new(fastrand::f64));
         let (news_sender, news) = mpsc::unbounded_channel();
         Self {
             shared,
@@ -180,7 +173,7 @@ impl Control {
             return;
         }
         let Err(call) = self.shared.try_place(call) else { return };
-        if let Some(deadline) = call.spec.deadline {
+        if let Some(deadline) = call.spec.deadline() {
             self.held_deadline = Some(self.held_deadline.map_or(deadline, |first| first.min(deadline)));
         }
         self.held.push(call);
@@ -189,6 +182,25 @@ impl Control {
             self.sweep_at = (self.held.len() * 2).max(SWEEP_FROM);
         }
         self.exit_idle(now);
+    }
+
+    /// Tries held calls again.
+    fn place_held(&mut self) {
+        if self.held.is_empty() {
+            return;
+        }
+        for call in std::mem::take(&mut self.held) {
+            if let Err(call) = self.shared.try_place(call)
+                && !call.has_ended()
+            {
+                self.held.push(call);
+            }
+        }
+        // A service config may have brought some forward.
+        self.held_deadline = self.held.iter().filter_map(|call| call.spec.deadline()).min();
+        if self.held.is_empty() {
+            self.sweep_at = SWEEP_FROM;
+        }
     }
 
     fn exit_idle(&mut self, now: Instant) {
@@ -206,13 +218,13 @@ impl Control {
         }
         let status = self.deadline_status();
         self.held.retain(|call| {
-            let expired = call.spec.deadline.is_some_and(|deadline| deadline <= now);
+            let expired = call.spec.deadline().is_some_and(|deadline| deadline <= now);
             if expired {
                 end_call(call, status.clone());
             }
             !expired && !call.has_ended()
         });
-        self.held_deadline = self.held.iter().filter_map(|call| call.spec.deadline).min();
+        self.held_deadline = self.held.iter().filter_map(|call| call.spec.deadline()).min();
     }
 
     /// A call that waited for a connection says why there was none, if that is known.
@@ -244,21 +256,14 @@ impl Control {
                 Action::Publish { state, picker } => {
                     tracing::debug!(target = %self.shared.target, %state, "channel state");
                     self.shared.publish(state, picker);
-                    let waiting = !self.held.is_empty();
-                    for call in std::mem::take(&mut self.held) {
-                        if let Err(call) = self.shared.try_place(call)
-                            && !call.has_ended()
-                        {
-                            self.held.push(call);
-                        }
-                    }
-                    if waiting && self.held.is_empty() {
-                        self.held_deadline = None;
-                        self.sweep_at = SWEEP_FROM;
-                    }
+                    self.place_held();
                     if state == ConnectivityState::Idle && !self.held.is_empty() {
                         self.core.exit_idle(now);
                     }
+                }
+                Action::Configure { selector } => {
+                    self.shared.configure(selector.map_or(Selection::None, Selection::By));
+                    self.place_held();
                 }
                 Action::Resolve => {
                     if let Some(resolver) = &mut self.active_resolver {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use carom_wire::Status;
 
+use super::service_config::InvalidServiceConfig;
 use super::target::InvalidTarget;
 #[cfg(feature = "tls")]
 use crate::credentials::CredentialsError;
@@ -30,6 +31,8 @@ pub enum ConnectError {
         /// The text.
         text: String,
     },
+    /// The default service config is not valid.
+    ServiceConfig(InvalidServiceConfig),
     /// There is no tokio runtime: the builder was given none and is not used inside one.
     NoRuntime,
     /// No connection: the status names target, address and cause. Only from `connect`; a lazy channel reports it by its
@@ -43,6 +46,7 @@ impl fmt::Display for ConnectError {
             Self::Target(error) => error.fmt(f),
             #[cfg(feature = "tls")]
             Self::Credentials(error) => error.fmt(f),
+            Self::ServiceConfig(error) => error.fmt(f),
             Self::HeaderText { what, text } => {
                 write!(f, "the {what} {text:?} has characters other than visible ASCII and blanks")
             }
@@ -60,6 +64,7 @@ impl Error for ConnectError {
             Self::Target(error) => Some(error),
             #[cfg(feature = "tls")]
             Self::Credentials(error) => Some(error),
+            Self::ServiceConfig(error) => Some(error),
             Self::Unavailable(status) => status.source(),
             Self::HeaderText { .. } | Self::NoRuntime => None,
         }
@@ -69,6 +74,12 @@ impl Error for ConnectError {
 impl From<InvalidTarget> for ConnectError {
     fn from(error: InvalidTarget) -> Self {
         Self::Target(error)
+    }
+}
+
+impl From<InvalidServiceConfig> for ConnectError {
+    fn from(error: InvalidServiceConfig) -> Self {
+        Self::ServiceConfig(error)
     }
 }
 

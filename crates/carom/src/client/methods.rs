@@ -111,7 +111,7 @@ impl Channel {
         let switch = options.compression_switch.take();
         let call = self.start_call(Bytes::from_static(method.as_bytes()), options.into(), metadata);
         let slot = Arc::clone(&call.slot);
-        self.shared().runtime.spawn(send_all(slot, call.limits, switch, codec.clone(), stream));
+        self.shared().runtime.spawn(send_all(slot, call.limits.clone(), switch, codec.clone(), stream));
         Ok(call)
     }
 }
@@ -168,8 +168,8 @@ fn poll_send<C: Codec, S: Stream<Item = C::Encode>>(
             match stream.as_mut().poll_next(cx) {
                 Poll::Ready(Some(message)) => {
                     let compression = CompressionSwitch::apply(switch, limits.compression);
-                    let limits = Limits { compression, ..*limits };
-                    if let Err(status) = append_framed(codec, &message, &limits, &mut chunk) {
+                    let framed = append_framed(codec, &message, limits, compression, &mut chunk);
+                    if let Err(status) = framed {
                         call.cancel(|| status);
                         return Poll::Ready(());
                     }
@@ -251,7 +251,7 @@ impl MessageSource for Received {
             if !message.compressed {
                 return Poll::Ready(Ok(Some(message.payload)));
             }
-            let payload = inflate(message, self.batch.encoding(), self.call.limits.max_recv);
+            let payload = inflate(message, self.batch.encoding(), self.call.limits.max_recv());
             return Poll::Ready(payload.map(Some).inspect_err(|status| slot.fail(status.clone())));
         }
         slot.poll_end(cx, |end| match end.status.code() {

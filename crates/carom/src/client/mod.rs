@@ -17,6 +17,7 @@ pub(crate) mod connection;
 mod connectivity;
 mod control;
 mod error;
+pub(crate) mod limits;
 mod methods;
 pub mod resolver;
 pub mod service_config;

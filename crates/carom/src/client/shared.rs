@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 use std::time::Duration;
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, Guard};
 use carom_wire::call::Ended;
 use carom_wire::{MetadataMap, Status};
 use tokio::runtime::Handle;
@@ -12,6 +12,7 @@ use tokio::sync::{Notify, watch};
 
 use super::balancer::{CallMetadata, Pick, PickArgs, Picker, QueuePicker};
 use super::connectivity::ConnectivityState;
+use super::service_config::{ConfigSelector, MethodConfig};
 use crate::client::connection::Close;
 use crate::client::connection::slot::{CallOwner, CallSlot};
 use crate::codec::CompressionEncoding;
@@ -23,10 +24,10 @@ use crate::transport::connect::Connector;
 #[derive(Debug, Clone)]
 pub(super) struct Defaults {
     pub(super) timeout: Option<Duration>,
-    pub(super) wait_for_ready: bool,
+    pub(super) wait_for_ready: Option<bool>,
     pub(super) compression: Option<CompressionEncoding>,
-    pub(super) max_recv_message_size: usize,
-    pub(super) max_send_message_size: usize,
+    pub(super) max_recv_message_size: Option<usize>,
+    pub(super) max_send_message_size: Option<usize>,
     pub(super) credentials: Option<SharedCallCredentials>,
 }
 
@@ -37,16 +38,80 @@ pub(super) struct Shared {
     pub(super) defaults: Defaults,
     pub(super) interceptors: Vec<Arc<dyn Interceptor>>,
     pub(super) runtime: Handle,
-    /// What calls ask for a connection.
-    picker: ArcSwap<Published>,
+    /// What calls ask for their configuration and for a connection.
+    published: ArcSwap<Published>,
     requests: Mutex<Requests>,
     /// Wakes the control task: there are requests.
     pub(super) notify: Notify,
     pub(super) state: watch::Sender<ConnectivityState>,
 }
 
-struct Published {
+/// What the control task published last: one load for both.
+pub(super) struct Published {
     picker: Arc<dyn Picker>,
+    selection: Selection,
+}
+
+/// Where methods have their configuration.
+#[derive(Clone)]
+pub(super) enum Selection {
+    /// Nothing was resolved yet: a service config may come.
+    Unknown,
+    /// There is none.
+    None,
+    By(Arc<dyn ConfigSelector>),
+}
+
+/// What is known of a method's configuration.
+pub(super) enum Selected<'a> {
+    /// See [`Selection::Unknown`].
+    Unknown,
+    Known(Option<&'a MethodConfig>),
+}
+
+impl Published {
+    pub(super) fn select(&self, path: &[u8]) -> Result<Selected<'_>, Status> {
+        match &self.selection {
+            Selection::None => Ok(Selected::Known(None)),
+            Selection::By(selector) => selector.select(path).map(Selected::Known),
+            Selection::Unknown => Ok(Selected::Unknown),
+        }
+    }
+
+    /// Gives the call back if it has to wait.
+    fn try_place(&self, call: Arc<CallSlot>) -> Result<(), Arc<CallSlot>> {
+        let known = match self.settle(&call) {
+            Ok(known) => known,
+            Err(status) => {
+                end_call(&call, status);
+                return Ok(());
+            }
+        };
+        match self.picker.pick(&PickArgs::new(&call.spec.path, &*call)) {
+            Pick::Use { subchannel, attachments } if known => match &*subchannel.connection() {
+                Some(connection) => connection.start(call, attachments),
+                None => Err(call),
+            },
+            Pick::Fail(status) if !call.spec.limits().wait_for_ready => {
+                end_call(&call, status);
+                Ok(())
+            }
+            Pick::Drop(status) => {
+                end_call(&call, status);
+                Ok(())
+            }
+            Pick::Use { .. } | Pick::Fail(_) | Pick::Queue => Err(call),
+        }
+    }
+
+    /// Gives a call its configuration, if it was made before that was known. Whether all is known of it now.
+    fn settle(&self, call: &CallSlot) -> Result<bool, Status> {
+        let Some(late) = call.spec.late.as_ref().filter(|late| !late.are_known()) else { return Ok(true) };
+        match self.select(&call.spec.path)? {
+            Selected::Unknown => Ok(false),
+            Selected::Known(config) => late.settle(config).map(|()| true),
+        }
+    }
 }
 
 /// What the control task is asked for.
@@ -80,7 +145,10 @@ impl Shared {
             defaults,
             interceptors,
             runtime,
-            picker: ArcSwap::from_pointee(Published { picker: Arc::new(QueuePicker) }),
+            published: ArcSwap::from_pointee(Published {
+                picker: Arc::new(QueuePicker),
+                selection: Selection::Unknown,
+            }),
             requests: Mutex::default(),
             notify: Notify::new(),
             state: watch::Sender::new(ConnectivityState::Idle),
@@ -91,31 +159,26 @@ impl Shared {
         self.requests.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// What the control task published last.
+    pub(super) fn published(&self) -> Guard<Arc<Published>> {
+        self.published.load()
+    }
+
     /// Sends a call to a connection, ends it, or leaves it to the control task.
     pub(super) fn place(&self, call: Arc<CallSlot>) {
-        if let Err(call) = self.try_place(call) {
+        self.place_by(&self.published(), call);
+    }
+
+    /// The same by what was published when the call began.
+    pub(super) fn place_by(&self, published: &Published, call: Arc<CallSlot>) {
+        if let Err(call) = published.try_place(call) {
             self.enqueue(call);
         }
     }
 
     /// Gives the call back if it has to wait.
     pub(super) fn try_place(&self, call: Arc<CallSlot>) -> Result<(), Arc<CallSlot>> {
-        let published = self.picker.load();
-        match published.picker.pick(&PickArgs::new(&call.spec.path, &*call)) {
-            Pick::Use { subchannel, attachments } => match &*subchannel.connection() {
-                Some(connection) => connection.start(call, attachments),
-                None => Err(call),
-            },
-            Pick::Fail(status) if !call.spec.wait_for_ready => {
-                end_call(&call, status);
-                Ok(())
-            }
-            Pick::Drop(status) => {
-                end_call(&call, status);
-                Ok(())
-            }
-            Pick::Fail(_) | Pick::Queue => Err(call),
-        }
+        self.published().try_place(call)
     }
 
     fn enqueue(&self, call: Arc<CallSlot>) {
@@ -162,14 +225,22 @@ impl Shared {
         }
     }
 
+    /// Publishes a picker. To be called by the control task alone, as is [`configure`](Self::configure).
     pub(super) fn publish(&self, state: ConnectivityState, picker: Arc<dyn Picker>) {
-        self.picker.store(Arc::new(Published { picker }));
+        let selection = self.published().selection.clone();
+        self.published.store(Arc::new(Published { picker, selection }));
         self.state.send_if_modified(|current| std::mem::replace(current, state) != state);
+    }
+
+    /// Publishes where methods have their configuration.
+    pub(super) fn configure(&self, selection: Selection) {
+        let picker = Arc::clone(&self.published().picker);
+        self.published.store(Arc::new(Published { picker, selection }));
     }
 
     /// Why calls fail at the moment, if they do.
     pub(super) fn failure(&self) -> Option<Status> {
-        match self.picker.load().picker.pick(&PickArgs::new(b"", &MetadataMap::new())) {
+        match self.published().picker.pick(&PickArgs::new(b"", &MetadataMap::new())) {
             Pick::Fail(status) | Pick::Drop(status) => Some(status),
             Pick::Use { .. } | Pick::Queue => None,
         }

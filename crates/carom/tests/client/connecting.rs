@@ -16,7 +16,7 @@ use carom::{Code, Status};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream, ReadBuf};
 use tokio::runtime::Handle;
 
-use crate::support::{Kinds, bytes, listen, serve, soon};
+use crate::support::{Kinds, bytes, free_address, listen, serve, soon};
 
 async fn echo(channel: &Channel) -> Result<(), Status> {
     soon(channel.unary("/test.Kinds/Echo", BytesCodec, bytes("x"))).await.map(drop)
@@ -28,12 +28,6 @@ fn impatient() -> BackoffConfig {
     config.initial = Duration::from_millis(20);
     config.max = Duration::from_millis(50);
     config
-}
-
-/// A port that nobody listens at, as far as anybody can know.
-async fn free_address() -> SocketAddr {
-    let (listener, _) = listen().await;
-    listener.local_addr().unwrap()
 }
 
 #[tokio::test]

@@ -229,6 +229,12 @@ pub(crate) async fn listen() -> (TcpListener, String) {
     (listener, address)
 }
 
+/// A port that nobody listens at, as far as anybody can know.
+pub(crate) async fn free_address() -> SocketAddr {
+    let (listener, _) = listen().await;
+    listener.local_addr().unwrap()
+}
+
 pub(crate) fn bytes(text: &str) -> Request<Bytes> {
     Request::new(Bytes::from(text.to_owned()))
 }

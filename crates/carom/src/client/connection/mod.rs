@@ -278,7 +278,7 @@ impl<R: FnMut(ConnectionEvent)> Driver<R> {
             }
         };
         // The turn may have begun before the deadline, and the server may be as punctual as this side.
-        let expired = open.call.spec.deadline.is_some_and(|deadline| clock::now() >= deadline);
+        let expired = open.call.spec.deadline().is_some_and(|deadline| clock::now() >= deadline);
         self.finish(&open.call, if expired { deadline_exceeded() } else { status });
     }
 
@@ -319,7 +319,7 @@ impl<R: FnMut(ConnectionEvent)> Driver<R> {
         let mut status = Status::unavailable(format!("connection lost: {peer}: {cause} (target: {target})"));
         status.set_source(Arc::new(cause.clone()));
         for lost in std::mem::take(&mut self.lost) {
-            let expired = lost.call.spec.deadline.is_some_and(|deadline| clock::now() >= deadline);
+            let expired = lost.call.spec.deadline().is_some_and(|deadline| clock::now() >= deadline);
             self.finish(&lost.call, if expired { deadline_exceeded() } else { status.clone() });
         }
         tracing::debug!(%peer, %cause, "connection closed");
@@ -420,7 +420,7 @@ impl<R: FnMut(ConnectionEvent)> Driver<R> {
     }
 
     fn wait_for_stream(&mut self, call: Arc<CallSlot>) {
-        if let Some(deadline) = call.spec.deadline {
+        if let Some(deadline) = call.spec.deadline() {
             self.waiting_deadline = Some(self.waiting_deadline.map_or(deadline, |first| first.min(deadline)));
         }
         call.lock().wait_for_stream();
@@ -443,7 +443,7 @@ impl<R: FnMut(ConnectionEvent)> Driver<R> {
             return Ok(());
         }
         let spec = &call.spec;
-        let timeout = spec.deadline.map(|deadline| deadline.saturating_duration_since(now));
+        let timeout = spec.deadline().map(|deadline| deadline.saturating_duration_since(now));
         if timeout.is_some_and(|left| left.is_zero()) {
             drop(state);
             self.finish(&call, deadline_exceeded());
@@ -474,7 +474,7 @@ impl<R: FnMut(ConnectionEvent)> Driver<R> {
             self.finish(&call, status);
             return Ok(());
         }
-        let opened = self.client.open(&fields, spec.max_recv);
+        let opened = self.client.open(&fields, spec.limits().max_recv);
         drop(metadata);
         let key = match opened {
             Ok(key) => key,
@@ -494,7 +494,7 @@ impl<R: FnMut(ConnectionEvent)> Driver<R> {
         state.opened(key);
         self.send_queued(key, &mut state);
         drop(state);
-        if let Some(deadline) = call.spec.deadline {
+        if let Some(deadline) = call.spec.deadline() {
             let open = &self.open;
             let is_open =
                 |key: StreamKey| matches!(open.get(key.index()), Some(Some(open)) if open.key == key);
@@ -535,12 +535,12 @@ impl<R: FnMut(ConnectionEvent)> Driver<R> {
             }
         }
         if self.waiting_deadline.is_some_and(|at| at <= now) {
-            let expired = |call: &Arc<CallSlot>| call.spec.deadline.is_some_and(|deadline| deadline <= now);
+            let expired = |call: &Arc<CallSlot>| call.spec.deadline().is_some_and(|deadline| deadline <= now);
             for call in self.waiting.iter().filter(|call| expired(call)).cloned().collect::<Vec<_>>() {
                 self.finish(&call, deadline_exceeded());
             }
             self.waiting.retain(|call| !expired(call));
-            self.waiting_deadline = self.waiting.iter().filter_map(|call| call.spec.deadline).min();
+            self.waiting_deadline = self.waiting.iter().filter_map(|call| call.spec.deadline()).min();
         }
     }
 

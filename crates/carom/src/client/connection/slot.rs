@@ -21,6 +21,7 @@ use smallvec::SmallVec;
 use super::ClientConnection;
 use crate::backlog::{Backlog, CREDIT_PORTION, size};
 use crate::client::attachments::{Attachments, CallOutcome};
+use crate::client::limits::{CallLimits, LateLimits};
 
 /// What stays the same while a call lasts.
 pub(crate) struct CallSpec {
@@ -28,13 +29,27 @@ pub(crate) struct CallSpec {
     pub(crate) path: Bytes,
     /// In place of the connection's.
     pub(crate) authority: Option<Box<str>>,
-    /// From then on the call is over with DEADLINE_EXCEEDED.
-    pub(crate) deadline: Option<Instant>,
-    pub(crate) wait_for_ready: bool,
     /// The `grpc-encoding` of what is sent.
     pub(crate) encoding: Option<&'static str>,
-    /// Largest message taken, decompressed, in bytes.
-    pub(crate) max_recv: usize,
+    /// See [`limits`](Self::limits).
+    pub(crate) early: CallLimits,
+    /// In place of `early`, of a call that was made before it was known whether there is a service config.
+    pub(crate) late: Option<Arc<LateLimits>>,
+}
+
+impl CallSpec {
+    /// What the call is held to. Does not change once it is placed.
+    pub(crate) fn limits(&self) -> CallLimits {
+        match &self.late {
+            None => self.early,
+            Some(late) => late.get(),
+        }
+    }
+
+    /// From then on the call is over with DEADLINE_EXCEEDED.
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        self.limits().deadline
+    }
 }
 
 /// What is to be done about the end of a call once it is not locked any more.

@@ -12,11 +12,13 @@ use smallvec::SmallVec;
 use self::timers::{Timer, TimerKey, Timers};
 use crate::client::backoff::{Backoff, BackoffConfig};
 use crate::client::balancer::{
-    ChildId, Controller, Picker, Policy, PolicyFactory, Rejected, Resolved, TimerId,
+    ChildId, Chosen, Controller, PickFirst, Picker, Policies, Policy, PolicyFactory, Rejected, Resolved,
+    TimerId,
 };
 use crate::client::connectivity::{ConnectivityState, SubchannelState};
 use crate::client::error::SharedError;
 use crate::client::resolver::{Address, Resolution};
+use crate::client::service_config::{ConfigSelector, ServiceConfig};
 use crate::client::subchannel::{Machine, Outcome, Subchannel, SubchannelId};
 use crate::clock;
 
@@ -30,6 +32,8 @@ pub(super) enum Action {
     Remove { subchannel: Arc<Subchannel> },
     /// The channel's state, and what calls ask from now on.
     Publish { state: ConnectivityState, picker: Arc<dyn Picker> },
+    /// Where methods have their configuration from now on; `None`: nowhere.
+    Configure { selector: Option<Arc<dyn ConfigSelector>> },
     /// Hint to the resolver.
     Resolve,
 }
@@ -45,13 +49,21 @@ pub(super) type Random = Box<dyn FnMut() -> f64 + Send>;
 /// Policies and subchannels lie in slabs. What a policy does goes through a [`View`], which knows whose it is; what is
 /// to be told to a policy waits in `notices` with the number of its owner. No policy is called while another is, but
 /// for a child that its parent updates; nothing is looked for.
-pub(super) struct Core {
+pub(in crate::client) struct Core {
     now: Instant,
     /// How the user named the server.
     target: Arc<str>,
     backoff: BackoffConfig,
     random: Random,
-    root: Option<ChildId>,
+    known: Policies,
+    default_config: Option<Arc<ServiceConfig>>,
+    /// The service config in use, once something was resolved.
+    config: Option<Arc<ServiceConfig>>,
+    /// A connection was asked for.
+    awake: bool,
+    root: Root,
+    /// The policy that is to take the root's place when it has something to offer.
+    successor: Option<Successor>,
     policies: Slab<Node>,
     subchannels: Slab<Member>,
     /// Numbers policies and subchannels, so that one is told from another that had its place in the slab before.
@@ -66,6 +78,21 @@ pub(super) struct Core {
     resolve_backoff: Backoff,
     /// Set while such a wait lasts.
     resolve_timer: Option<TimerKey>,
+}
+
+/// The policy that the channel listens to.
+struct Root {
+    id: ChildId,
+    name: String,
+    /// What it published last.
+    state: ConnectivityState,
+}
+
+/// See [`Core::successor`].
+struct Successor {
+    id: ChildId,
+    name: String,
+    published: Option<(ConnectivityState, Arc<dyn Picker>)>,
 }
 
 /// A policy in the tree.
@@ -98,18 +125,27 @@ enum Notice {
 }
 
 impl Core {
-    pub(super) fn new(
-        target: Arc<str>,
-        factory: &dyn PolicyFactory,
+    pub(in crate::client) fn new(
+        target: &str,
+        known: Policies,
+        default_config: Option<Arc<ServiceConfig>>,
         backoff: BackoffConfig,
-        random: Random,
     ) -> Self {
         let mut core = Self {
             now: clock::now(),
-            target,
+            target: target.into(),
             backoff,
-            random,
-            root: None,
+            random: Box::new(fastrand::f64),
+            known,
+            config: None,
+            awake: false,
+            root: Root {
+                id: ChildId { index: 0, serial: 0 },
+                name: String::new(),
+                state: ConnectivityState::Idle,
+            },
+            successor: None,
+            default_config,
             policies: Slab::new(),
             subchannels: Slab::new(),
             next_serial: 0,
@@ -120,8 +156,17 @@ impl Core {
             resolve_backoff: Backoff::new(BackoffConfig::default()),
             resolve_timer: None,
         };
-        core.root = Some(core.create_policy(factory, None));
+        let chosen = core.chosen(core.default_config.as_deref());
+        core.root.name = chosen.factory.name().to_owned();
+        core.root.id = core.create_policy(&*chosen.factory, None);
         core
+    }
+
+    /// With chance of a test's own.
+    #[cfg(test)]
+    pub(super) fn with_random(mut self, random: Random) -> Self {
+        self.random = random;
+        self
     }
 
     pub(super) fn next_action(&mut self) -> Option<Action> {
@@ -135,23 +180,119 @@ impl Core {
 
     pub(super) fn resolved(&mut self, resolution: Resolution, now: Instant) {
         self.now = now;
-        let Resolution { endpoints, attributes, .. } = resolution;
-        let resolved = Resolved { endpoints, attributes, config: None };
-        let outcome = self.with_root(|policy, view| policy.update(resolved, view)).unwrap_or(Ok(()));
-        self.on_result(outcome.is_ok());
+        let Resolution { endpoints, attributes, service_config } = resolution;
+        let parsed = match service_config {
+            None => Ok(self.default_config.clone().unwrap_or_default()),
+            Some(Ok(text)) => match ServiceConfig::parse(&text, &self.known) {
+                Ok(config) => Ok(Arc::new(config)),
+                Err(error) => Err(Arc::new(error) as SharedError),
+            },
+            Some(Err(error)) => Err(error),
+        };
+        // An invalid config does not undo a good one; without any, there is no saying how to balance (gRFC A21).
+        let (config, valid) = match parsed {
+            Ok(config) => (config, true),
+            Err(error) => {
+                tracing::warn!(target = %self.target, %error, "service config refused");
+                let Some(config) = self.config.clone().or_else(|| self.default_config.clone()) else {
+                    self.with_latest(|policy, view| policy.resolver_error(&error, view));
+                    self.on_result(false);
+                    return self.settle();
+                };
+                (config, false)
+            }
+        };
+        let chosen = self.chosen(Some(&config));
+        let fresh = self.choose(&*chosen.factory);
+        let resolved = Resolved { endpoints, attributes, config: chosen.config };
+        let outcome = self.with_latest(|policy, view| {
+            let outcome = policy.update(resolved, view);
+            if fresh {
+                policy.exit_idle(view);
+            }
+            outcome
+        });
+        if let Some(Err(rejected)) = &outcome {
+            tracing::debug!(target = %self.target, %rejected, "resolution refused");
+        }
+        self.on_result(valid && !matches!(outcome, Some(Err(_))));
         self.settle();
+        self.configure(config);
     }
 
     pub(super) fn resolver_failed(&mut self, error: &SharedError, now: Instant) {
         self.now = now;
-        self.with_root(|policy, view| policy.resolver_error(error, view));
+        self.with_latest(|policy, view| policy.resolver_error(error, view));
         self.settle();
+        // Nothing better will come soon.
+        if self.config.is_none()
+            && let Some(config) = self.default_config.clone()
+        {
+            self.configure(config);
+        }
     }
 
     pub(super) fn exit_idle(&mut self, now: Instant) {
         self.now = now;
-        self.with_root(|policy, view| policy.exit_idle(view));
+        self.awake = true;
+        self.with_latest(|policy, view| policy.exit_idle(view));
         self.settle();
+    }
+
+    /// Says where methods have their configuration, unless it is where they had it before.
+    fn configure(&mut self, config: Arc<ServiceConfig>) {
+        if self.config.as_ref().is_some_and(|current| Arc::ptr_eq(current, &config)) {
+            return;
+        }
+        let selector = config.has_methods().then(|| Arc::clone(&config) as Arc<dyn ConfigSelector>);
+        self.config = Some(config);
+        self.actions.push_back(Action::Configure { selector });
+    }
+
+    /// The policy that a service config chooses, or that of channels that were not told otherwise.
+    fn chosen(&self, config: Option<&ServiceConfig>) -> Chosen {
+        let chosen = config.and_then(|config| config.balancer.clone());
+        chosen.unwrap_or_else(|| Chosen { factory: Arc::new(PickFirst), config: None })
+    }
+
+    /// Sees to it that the latest policy is of this kind. Whether a new one is to be told that a connection is wanted.
+    fn choose(&mut self, factory: &dyn PolicyFactory) -> bool {
+        let latest = self.successor.as_ref().map_or(&self.root.name, |successor| &successor.name);
+        if latest == factory.name() {
+            return false;
+        }
+        if let Some(successor) = self.successor.take() {
+            self.remove_policy(successor.id);
+        }
+        if self.root.name == factory.name() {
+            return false;
+        }
+        let id = self.create_policy(factory, None);
+        self.successor = Some(Successor { id, name: factory.name().to_owned(), published: None });
+        self.awake
+    }
+
+    /// A policy without a parent published. A successor takes over once it is not CONNECTING any more, or the root has
+    /// no connection to offer either.
+    fn publish_root(&mut self, id: ChildId, state: ConnectivityState, picker: Arc<dyn Picker>) {
+        if id == self.root.id {
+            self.root.state = state;
+            self.actions.push_back(Action::Publish { state, picker });
+        } else if let Some(successor) = self.successor.as_mut().filter(|successor| successor.id == id) {
+            successor.published = Some((state, picker));
+        }
+        let ready = |successor: &mut Successor| match &successor.published {
+            None => false,
+            Some((state, _)) => {
+                *state != ConnectivityState::Connecting || self.root.state != ConnectivityState::Ready
+            }
+        };
+        if let Some(Successor { id, name, published: Some((state, picker)) }) = self.successor.take_if(ready)
+        {
+            let old = std::mem::replace(&mut self.root, Root { id, name, state });
+            self.remove_policy(old.id);
+            self.actions.push_back(Action::Publish { state, picker });
+        }
     }
 
     /// Whether news of this attempt still counts.
@@ -303,8 +444,10 @@ impl Core {
         self.next_serial
     }
 
-    fn with_root<T>(&mut self, f: impl FnOnce(&mut dyn Policy, &mut View<'_>) -> T) -> Option<T> {
-        self.with_policy(self.root?, f)
+    /// Runs the policy at the root, or the one that is to take its place.
+    fn with_latest<T>(&mut self, f: impl FnOnce(&mut dyn Policy, &mut View<'_>) -> T) -> Option<T> {
+        let latest = self.successor.as_ref().map_or(self.root.id, |successor| successor.id);
+        self.with_policy(latest, f)
     }
 
     /// Runs a policy. `None` if it is gone.
@@ -479,7 +622,7 @@ impl Controller for View<'_> {
             Some(Node { parent: Some(_), .. }) => {
                 self.core.notices.push_back(Notice::Child { child: self.owner, state, picker });
             }
-            Some(_) => self.core.actions.push_back(Action::Publish { state, picker }),
+            Some(_) => self.core.publish_root(self.owner, state, picker),
         }
     }
 

@@ -1,5 +1,6 @@
 //! Policy, machines and core together, under a clock of the test's own.
 
+mod config;
 mod tree;
 
 use std::collections::VecDeque;
@@ -11,9 +12,11 @@ use carom_wire::{Code, MetadataMap};
 
 use super::core::{Action, Core};
 use super::*;
-use crate::client::balancer::{Pick, PickArgs, PickFirst, Picker};
+use crate::client::backoff::BackoffConfig;
+use crate::client::balancer::{Pick, PickArgs, PickFirst, Picker, Policies, PolicyFactory};
 use crate::client::error::SharedError;
 use crate::client::resolver::{Address, Resolution};
+use crate::client::service_config::{ConfigSelector, ServiceConfig};
 
 /// A core with what it wants done, as text, and what it published last.
 struct Rig {
@@ -24,6 +27,7 @@ struct Rig {
     hints: usize,
     states: Vec<ConnectivityState>,
     picker: Option<Arc<dyn Picker>>,
+    selectors: Vec<Option<Arc<dyn ConfigSelector>>>,
 }
 
 fn address(port: u16) -> Address {
@@ -38,18 +42,29 @@ fn error(text: &str) -> SharedError {
 
 impl Rig {
     fn new() -> Self {
-        Self::with(&PickFirst)
+        Self::with(Arc::new(PickFirst))
     }
 
-    fn with(policy: &dyn PolicyFactory) -> Self {
+    /// A channel whose default service config chooses this policy.
+    fn with(policy: Arc<dyn PolicyFactory>) -> Self {
+        let config = format!(r#"{{"loadBalancingConfig":[{{"{}":{{}}}}]}}"#, policy.name());
+        let mut policies = Policies::default();
+        policies.register(policy);
+        Self::configured(policies, Some(&config))
+    }
+
+    fn configured(policies: Policies, config: Option<&str>) -> Self {
+        let config = config.map(|text| Arc::new(ServiceConfig::parse(text, &policies).expect("valid")));
+        let core = Core::new("svc:80", policies, config, BackoffConfig::default());
         Self {
-            core: Core::new("svc:80".into(), policy, BackoffConfig::default(), Box::new(|| 0.5)),
+            core: core.with_random(Box::new(|| 0.5)),
             now: Instant::now(),
             attempts: VecDeque::new(),
             removed: Vec::new(),
             hints: 0,
             states: Vec::new(),
             picker: None,
+            selectors: Vec::new(),
         }
     }
 
@@ -79,6 +94,7 @@ impl Rig {
                     self.states.push(state);
                     self.picker = Some(picker);
                 }
+                Action::Configure { selector } => self.selectors.push(selector),
                 Action::Resolve => self.hints += 1,
             }
         }

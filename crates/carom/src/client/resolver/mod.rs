@@ -36,6 +36,9 @@ pub struct Resolution {
     pub endpoints: Vec<Endpoint>,
     /// What is said of all of them together.
     pub attributes: Attributes,
+    /// The service config in its JSON form (gRFC A2), or why it could not be had. `None`: there is none, and the
+    /// channel's default counts. One that is not valid does not replace one that was taken before.
+    pub service_config: Option<Result<Arc<str>, SharedError>>,
 }
 
 impl Resolution {
@@ -47,6 +50,13 @@ impl Resolution {
     /// A resolution of these servers.
     pub fn with_endpoints(endpoints: Vec<Endpoint>) -> Self {
         Self { endpoints, ..Self::default() }
+    }
+
+    /// With a service config in its JSON form.
+    #[must_use]
+    pub fn with_service_config(mut self, json: impl Into<Arc<str>>) -> Self {
+        self.service_config = Some(Ok(json.into()));
+        self
     }
 }
 

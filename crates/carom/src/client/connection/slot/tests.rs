@@ -25,10 +25,9 @@ fn slot(chunks: SmallVec<[Bytes; 1]>, half_closed: bool) -> Arc<CallSlot> {
     let spec = CallSpec {
         path: Bytes::from_static(b"/a.B/C"),
         authority: None,
-        deadline: None,
-        wait_for_ready: false,
         encoding: None,
-        max_recv: 1024,
+        early: CallLimits { deadline: None, wait_for_ready: false, max_recv: 1024, max_send: 1024 },
+        late: None,
     };
     CallSlot::new(spec, Arc::new(Owner), MetadataMap::new(), chunks, half_closed)
 }

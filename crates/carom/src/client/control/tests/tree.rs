@@ -65,7 +65,7 @@ fn port(subchannel: &Subchannel) -> u16 {
 
 /// A round robin that was asked to connect.
 fn round_robin(ports: &[u16]) -> Rig {
-    let mut rig = Rig::with(&RoundRobin);
+    let mut rig = Rig::with(Arc::new(RoundRobin));
     rig.exit_idle();
     rig.resolve(ports);
     rig
@@ -101,7 +101,7 @@ fn a_lost_connection_is_made_anew_at_once_and_left_out_meanwhile() {
 
 #[test]
 fn each_endpoint_has_a_timer_of_its_own() {
-    let mut rig = Rig::with(&RoundRobin);
+    let mut rig = Rig::with(Arc::new(RoundRobin));
     rig.exit_idle();
     rig.resolve_endpoints(&[&[1, 2], &[3, 4]]);
     assert_eq!(rig.trying(), [1, 3]);
@@ -157,7 +157,7 @@ fn endpoints_come_and_go_without_a_call_cut() {
 
 #[test]
 fn endpoints_are_the_same_in_whatever_order_their_addresses_are() {
-    let mut rig = Rig::with(&RoundRobin);
+    let mut rig = Rig::with(Arc::new(RoundRobin));
     rig.exit_idle();
     rig.resolve_endpoints(&[&[1, 2], &[3]]);
     rig.connect(1);
@@ -264,7 +264,7 @@ impl Policy for Parent {
 
 #[test]
 fn a_removed_child_takes_all_that_is_below_it_along() {
-    let mut rig = Rig::with(&ParentFactory(Arc::default(), false));
+    let mut rig = Rig::with(Arc::new(ParentFactory(Arc::default(), false)));
     rig.resolve_endpoints(&[&[1, 2], &[3]]);
     rig.pass(Duration::from_secs(5));
     assert_eq!(rig.trying(), [1, 2, 3]);
@@ -285,7 +285,7 @@ fn a_removed_child_takes_all_that_is_below_it_along() {
 #[test]
 fn what_happens_together_is_aggregated_once() {
     let aggregated = Arc::new(AtomicUsize::new(0));
-    let mut rig = Rig::with(&ParentFactory(Arc::clone(&aggregated), false));
+    let mut rig = Rig::with(Arc::new(ParentFactory(Arc::clone(&aggregated), false)));
     rig.resolve(&(1..=100).collect::<Vec<_>>());
     let before = aggregated.load(Ordering::Relaxed);
     let attempts: Vec<_> = rig.attempts.drain(..).collect();
@@ -299,7 +299,7 @@ fn what_happens_together_is_aggregated_once() {
 
 #[test]
 fn a_refusal_of_a_policy_reaches_the_resolver_with_backoff() {
-    let mut rig = Rig::with(&ParentFactory(Arc::default(), true));
+    let mut rig = Rig::with(Arc::new(ParentFactory(Arc::default(), true)));
     rig.resolve(&[1]);
     rig.pass(Duration::from_secs(1));
     assert_eq!(rig.hints, 1);
@@ -333,7 +333,7 @@ fn a_completion_is_told_exactly_once() {
 #[test]
 fn a_thousand_endpoints_cost_little() {
     let ports: Vec<u16> = (1..=1000).collect();
-    for (name, mut rig) in [("round_robin", Rig::with(&RoundRobin)), ("pick_first", Rig::new())] {
+    for (name, mut rig) in [("round_robin", Rig::with(Arc::new(RoundRobin))), ("pick_first", Rig::new())] {
         rig.exit_idle();
         rig.act();
         // The best of several: what the machine does besides does not count.
