@@ -13,6 +13,7 @@ use super::connectivity::{ConnectivityState, StateWatch};
 use super::error::ConnectError;
 use super::limits::{LateLimits, Requested};
 use super::shared::{Selected, Shared, channel_closed, end_call};
+use crate::client::connection::attempt::Attempt;
 use crate::client::connection::slot::{CallOwner, CallSlot, CallSpec};
 use crate::client::connection::{Close, deadline_exceeded};
 use crate::clock;
@@ -171,7 +172,7 @@ impl Channel {
         let credentials: Credentials = of_channel.into_iter().chain(options.credentials).collect();
         match refused {
             Some(status) => end_call(&slot, status),
-            None if credentials.is_empty() => shared.place_by(&published, Arc::clone(&slot)),
+            None if credentials.is_empty() => shared.place_by(&published, Attempt::first(Arc::clone(&slot))),
             None => self.start_with_credentials(Arc::clone(&slot), credentials),
         }
         RawCall { slot, limits }
@@ -205,7 +206,7 @@ impl Channel {
             match made {
                 Ok(metadata) => {
                     call.add_metadata(&metadata);
-                    shared.place(call);
+                    shared.place(Attempt::first(call));
                 }
                 Err(status) => end_call(&call, control_plane_status(status)),
             }

@@ -18,10 +18,10 @@ pub(super) use self::core::Core;
 use super::balancer::FailPicker;
 use super::connectivity::ConnectivityState;
 use super::resolver::{ActiveResolver, Resolver, ResolverEvent, ResolverSink};
-use super::shared::{Selection, Shared, channel_closed, end_call};
+use super::shared::{Selection, Shared, channel_closed, end_attempt};
 use super::subchannel::{Subchannel, SubchannelId, run_attempt};
 use super::target::Target;
-use crate::client::connection::slot::CallSlot;
+use crate::client::connection::attempt::Attempt;
 use crate::client::connection::{Close, ConnectionEvent, deadline_exceeded};
 use crate::clock;
 
@@ -47,7 +47,7 @@ pub(super) struct Control {
     /// Attempts that are not READY yet.
     attempts: HashMap<SubchannelId, AbortHandle>,
     /// Calls that wait for a picker that lets them go.
-    held: Vec<Arc<CallSlot>>,
+    held: Vec<Attempt>,
     held_deadline: Option<Instant>,
     /// `held` is looked through for calls that ended when it is as long as this.
     sweep_at: usize,
@@ -107,14 +107,14 @@ impl Control {
                 Wake::Requests => {
                     let requests = self.shared.take_requests();
                     if let Some(how) = requests.close {
-                        self.held.extend(requests.calls);
+                        self.held.extend(requests.attempts);
                         return self.close(&how);
                     }
                     if requests.connect {
                         self.exit_idle(now);
                     }
-                    for call in requests.calls {
-                        self.place(call, now);
+                    for attempt in requests.attempts {
+                        self.place(attempt, now);
                     }
                 }
                 Wake::Timeout => {
@@ -168,17 +168,17 @@ impl Control {
     }
 
     /// Sends a call off, or holds it.
-    fn place(&mut self, call: Arc<CallSlot>, now: Instant) {
-        if call.has_ended() {
+    fn place(&mut self, attempt: Attempt, now: Instant) {
+        if attempt.has_ended() {
             return;
         }
-        let Err(call) = self.shared.try_place(call) else { return };
-        if let Some(deadline) = call.spec.deadline() {
+        let Err(attempt) = self.shared.try_place(attempt) else { return };
+        if let Some(deadline) = attempt.call.spec.deadline() {
             self.held_deadline = Some(self.held_deadline.map_or(deadline, |first| first.min(deadline)));
         }
-        self.held.push(call);
+        self.held.push(attempt);
         if self.held.len() >= self.sweep_at {
-            self.held.retain(|call| !call.has_ended());
+            self.held.retain(|attempt| !attempt.has_ended());
             self.sweep_at = (self.held.len() * 2).max(SWEEP_FROM);
         }
         self.exit_idle(now);
@@ -189,15 +189,15 @@ impl Control {
         if self.held.is_empty() {
             return;
         }
-        for call in std::mem::take(&mut self.held) {
-            if let Err(call) = self.shared.try_place(call)
-                && !call.has_ended()
+        for attempt in std::mem::take(&mut self.held) {
+            if let Err(attempt) = self.shared.try_place(attempt)
+                && !attempt.has_ended()
             {
-                self.held.push(call);
+                self.held.push(attempt);
             }
         }
         // A service config may have brought some forward.
-        self.held_deadline = self.held.iter().filter_map(|call| call.spec.deadline()).min();
+        self.held_deadline = self.held.iter().filter_map(|attempt| attempt.call.spec.deadline()).min();
         if self.held.is_empty() {
             self.sweep_at = SWEEP_FROM;
         }
@@ -217,14 +217,14 @@ impl Control {
             return;
         }
         let status = self.deadline_status();
-        self.held.retain(|call| {
-            let expired = call.spec.deadline().is_some_and(|deadline| deadline <= now);
+        self.held.retain(|attempt| {
+            let expired = attempt.call.spec.deadline().is_some_and(|deadline| deadline <= now);
             if expired {
-                end_call(call, status.clone());
+                end_attempt(attempt, status.clone());
             }
-            !expired && !call.has_ended()
+            !expired && !attempt.has_ended()
         });
-        self.held_deadline = self.held.iter().filter_map(|call| call.spec.deadline()).min();
+        self.held_deadline = self.held.iter().filter_map(|attempt| attempt.call.spec.deadline()).min();
     }
 
     /// A call that waited for a connection says why there was none, if that is known.
@@ -307,8 +307,8 @@ impl Control {
         }
         self.shared.publish(ConnectivityState::Shutdown, Arc::new(FailPicker(status.clone())));
         let waiting = self.shared.set_closed(status.clone());
-        for call in self.held.drain(..).chain(waiting) {
-            end_call(&call, status.clone());
+        for attempt in self.held.drain(..).chain(waiting) {
+            end_attempt(&attempt, status.clone());
         }
     }
 }

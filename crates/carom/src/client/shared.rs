@@ -13,8 +13,9 @@ use tokio::sync::{Notify, watch};
 use super::balancer::{CallMetadata, Pick, PickArgs, Picker, QueuePicker};
 use super::connectivity::ConnectivityState;
 use super::service_config::{ConfigSelector, MethodConfig};
-use crate::client::connection::Close;
+use crate::client::connection::attempt::{Attempt, Processed};
 use crate::client::connection::slot::{CallOwner, CallSlot};
+use crate::client::connection::{Close, ReplayBudget};
 use crate::codec::CompressionEncoding;
 use crate::credentials::call::SharedCallCredentials;
 use crate::interceptor::Interceptor;
@@ -40,6 +41,7 @@ pub(super) struct Shared {
     pub(super) runtime: Handle,
     /// What calls ask for their configuration and for a connection.
     published: ArcSwap<Published>,
+    replay_budget: Arc<ReplayBudget>,
     requests: Mutex<Requests>,
     /// Wakes the control task: there are requests.
     pub(super) notify: Notify,
@@ -79,28 +81,29 @@ impl Published {
     }
 
     /// Gives the call back if it has to wait.
-    fn try_place(&self, call: Arc<CallSlot>) -> Result<(), Arc<CallSlot>> {
-        let known = match self.settle(&call) {
+    fn try_place(&self, attempt: Attempt) -> Result<(), Attempt> {
+        let call = &attempt.call;
+        let known = match self.settle(call) {
             Ok(known) => known,
             Err(status) => {
-                end_call(&call, status);
+                end_attempt(&attempt, status);
                 return Ok(());
             }
         };
-        match self.picker.pick(&PickArgs::new(&call.spec.path, &*call)) {
+        match self.picker.pick(&PickArgs::new(&call.spec.path, &**call)) {
             Pick::Use { subchannel, attachments } if known => match &*subchannel.connection() {
-                Some(connection) => connection.start(call, attachments),
-                None => Err(call),
+                Some(connection) => connection.start(attempt, attachments),
+                None => Err(attempt),
             },
             Pick::Fail(status) if !call.spec.limits().wait_for_ready => {
-                end_call(&call, status);
+                end_attempt(&attempt, status);
                 Ok(())
             }
             Pick::Drop(status) => {
-                end_call(&call, status);
+                end_attempt(&attempt, status);
                 Ok(())
             }
-            Pick::Use { .. } | Pick::Fail(_) | Pick::Queue => Err(call),
+            Pick::Use { .. } | Pick::Fail(_) | Pick::Queue => Err(attempt),
         }
     }
 
@@ -118,7 +121,7 @@ impl Published {
 #[derive(Default)]
 pub(super) struct Requests {
     /// Calls that no connection was found for so far.
-    pub(super) calls: Vec<Arc<CallSlot>>,
+    pub(super) attempts: Vec<Attempt>,
     /// Leave IDLE even without a call.
     pub(super) connect: bool,
     pub(super) close: Option<Close>,
@@ -149,6 +152,7 @@ impl Shared {
                 picker: Arc::new(QueuePicker),
                 selection: Selection::Unknown,
             }),
+            replay_budget: ReplayBudget::new(ReplayBudget::DEFAULT),
             requests: Mutex::default(),
             notify: Notify::new(),
             state: watch::Sender::new(ConnectivityState::Idle),
@@ -164,29 +168,29 @@ impl Shared {
         self.published.load()
     }
 
-    /// Sends a call to a connection, ends it, or leaves it to the control task.
-    pub(super) fn place(&self, call: Arc<CallSlot>) {
-        self.place_by(&self.published(), call);
+    /// Sends an attempt to a connection, ends it, or leaves it to the control task.
+    pub(super) fn place(&self, attempt: Attempt) {
+        self.place_by(&self.published(), attempt);
     }
 
     /// The same by what was published when the call began.
-    pub(super) fn place_by(&self, published: &Published, call: Arc<CallSlot>) {
-        if let Err(call) = published.try_place(call) {
-            self.enqueue(call);
+    pub(super) fn place_by(&self, published: &Published, attempt: Attempt) {
+        if let Err(attempt) = published.try_place(attempt) {
+            self.enqueue(attempt);
         }
     }
 
-    /// Gives the call back if it has to wait.
-    pub(super) fn try_place(&self, call: Arc<CallSlot>) -> Result<(), Arc<CallSlot>> {
-        self.published().try_place(call)
+    /// Gives the attempt back if it has to wait.
+    pub(super) fn try_place(&self, attempt: Attempt) -> Result<(), Attempt> {
+        self.published().try_place(attempt)
     }
 
-    fn enqueue(&self, call: Arc<CallSlot>) {
+    fn enqueue(&self, attempt: Attempt) {
         let closed = {
             let mut requests = self.lock();
             match requests.closed.clone() {
                 None => {
-                    requests.calls.push(call);
+                    requests.attempts.push(attempt);
                     drop(requests);
                     self.notify.notify_one();
                     return;
@@ -194,7 +198,7 @@ impl Shared {
                 Some(status) => status,
             }
         };
-        end_call(&call, closed);
+        end_attempt(&attempt, closed);
     }
 
     /// Leaves IDLE.
@@ -218,7 +222,7 @@ impl Shared {
     pub(super) fn take_requests(&self) -> Requests {
         let mut requests = self.lock();
         Requests {
-            calls: std::mem::take(&mut requests.calls),
+            attempts: std::mem::take(&mut requests.attempts),
             connect: std::mem::take(&mut requests.connect),
             close: requests.close.take(),
             closed: None,
@@ -247,17 +251,21 @@ impl Shared {
     }
 
     /// From now on calls end with `status`; those that wait are returned.
-    pub(super) fn set_closed(&self, status: Status) -> Vec<Arc<CallSlot>> {
+    pub(super) fn set_closed(&self, status: Status) -> Vec<Attempt> {
         let mut requests = self.lock();
         requests.closed.get_or_insert(status);
-        std::mem::take(&mut requests.calls)
+        std::mem::take(&mut requests.attempts)
     }
 }
 
 impl CallOwner for Shared {
-    fn take_back(&self, call: Arc<CallSlot>) {
+    fn take_back(&self, attempt: Attempt) {
         // Not placed from here: this runs in the task of a connection that is going away.
-        self.enqueue(call);
+        self.enqueue(attempt);
+    }
+
+    fn replay_budget(&self) -> &Arc<ReplayBudget> {
+        &self.replay_budget
     }
 }
 
@@ -268,8 +276,13 @@ impl CallMetadata for CallSlot {
 }
 
 /// Ends a call that is with its channel.
-pub(super) fn end_call(call: &CallSlot, status: Status) {
-    let end = Ended { status, metadata: MetadataMap::new(), trailers_only: false };
-    let finished = call.lock().finish(end);
-    finished.into_wakers().into_iter().for_each(Waker::wake);
+pub(super) fn end_call(call: &Arc<CallSlot>, status: Status) {
+    let finished = call.lock().finish(Ended::local(status));
+    finished.settle(call).into_iter().for_each(Waker::wake);
+}
+
+/// Ends an attempt that is with its channel.
+pub(super) fn end_attempt(attempt: &Attempt, status: Status) {
+    let finished = attempt.end(Ended::local(status), Processed::Maybe);
+    finished.settle(&attempt.call).into_iter().for_each(Waker::wake);
 }

@@ -355,10 +355,16 @@ async fn live(channel: Channel, neighbour: Arc<Neighbour>) {
 
 /// What the system knows of the worker thread, kept open: descriptors may run out.
 fn worker_stat(name: &str) -> File {
+    /// While threads come and go, a listing of them may pass over one that stays (proc(5)).
+    const LISTINGS: usize = 100;
     let of_worker = |stat: &String| stat.contains(&format!("({name})"));
-    let tasks = std::fs::read_dir("/proc/self/task").unwrap().flatten().map(|task| task.path().join("stat"));
-    let mut found = tasks.filter(|path| std::fs::read_to_string(path).is_ok_and(|stat| of_worker(&stat)));
-    File::open(found.next().expect("the worker")).unwrap()
+    let look = || {
+        let tasks = std::fs::read_dir("/proc/self/task").unwrap().flatten();
+        let mut stats = tasks.map(|task| task.path().join("stat"));
+        stats.find(|path| std::fs::read_to_string(path).is_ok_and(|stat| of_worker(&stat)))
+    };
+    let found = (0..LISTINGS).find_map(|_| look());
+    File::open(found.expect("the worker")).unwrap()
 }
 
 /// CPU time that a thread has used, to a hundredth of a second.

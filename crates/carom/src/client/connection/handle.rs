@@ -6,7 +6,7 @@ use std::task::Waker;
 
 use carom_wire::Status;
 
-use super::CallSlot;
+use super::attempt::Attempt;
 use crate::client::attachments::Attachments;
 use crate::transport::ConnectionInfo;
 use crate::transport::error::TransportError;
@@ -32,7 +32,7 @@ pub(crate) struct ClientConnection {
 
 #[derive(Default)]
 pub(super) struct Inbox {
-    pub(super) poked: Vec<Arc<CallSlot>>,
+    pub(super) poked: Vec<Attempt>,
     pub(super) waker: Option<Waker>,
     /// The task was woken and has not looked yet.
     pub(super) notified: bool,
@@ -72,21 +72,21 @@ impl ClientConnection {
         self.inbox.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Hands over a new call. It comes back if the connection takes none any more.
+    /// Hands over an attempt. It comes back if the connection takes none any more.
     pub(crate) fn start(
         self: &Arc<Self>,
-        call: Arc<CallSlot>,
+        attempt: Attempt,
         attachments: Option<Box<Attachments>>,
-    ) -> Result<(), Arc<CallSlot>> {
+    ) -> Result<(), Attempt> {
         // Dropped behind the lock.
         let _surplus;
         let waker = {
             let mut inbox = self.lock();
             if inbox.refusing {
-                return Err(call);
+                return Err(attempt);
             }
-            _surplus = call.lock().queue_on(self, attachments);
-            inbox.poked.push(call);
+            _surplus = attempt.call.lock().queue_on(attempt.id, self, attachments);
+            inbox.poked.push(attempt);
             inbox.notify()
         };
         if let Some(waker) = waker {
@@ -95,15 +95,15 @@ impl ClientConnection {
         Ok(())
     }
 
-    /// Says that there is something new in the slot of a call that was started here.
-    pub(crate) fn poke(&self, call: Arc<CallSlot>) {
+    /// Says that there is something new for an attempt that was started here.
+    pub(super) fn poke(&self, attempt: Attempt) {
         let waker = {
             let mut inbox = self.lock();
             if inbox.refusing && inbox.waker.is_none() {
                 // The task is gone and has ended all its calls.
                 return;
             }
-            inbox.poked.push(call);
+            inbox.poked.push(attempt);
             inbox.notify()
         };
         if let Some(waker) = waker {

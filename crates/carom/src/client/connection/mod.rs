@@ -7,7 +7,9 @@
 //! ```
 //! A turn reads, looks at the calls that were poked, does what is due, writes, and wakes each waiting caller once.
 
+pub(crate) mod attempt;
 mod handle;
+mod send_log;
 pub(crate) mod slot;
 
 use std::collections::VecDeque;
@@ -25,8 +27,10 @@ use carom_wire::conn::{Blame, ConnectionError, OpenError};
 use carom_wire::frame::ErrorCode;
 use carom_wire::stream::StreamKey;
 
+use self::attempt::{Attempt, Processed};
 pub(crate) use self::handle::{ClientConnection, Close, ConnectionEvent};
-use self::slot::{CallSlot, CallState};
+pub(crate) use self::send_log::ReplayBudget;
+use self::slot::CallState;
 use crate::clock;
 use crate::deadlines::Deadlines;
 use crate::transport::ConnectionInfo;
@@ -41,10 +45,10 @@ const BYTES_PER_TURN: usize = 512 * 1024;
 /// A client has few connections, and much to say on each.
 static SIZES: Sizes = Sizes { read: (16 * 1024, 256 * 1024), least_room: 4 * 1024, transmit: 256 * 1024 };
 
-/// A call that has a stream.
-struct OpenCall {
+/// An attempt that has a stream.
+struct OpenAttempt {
     key: StreamKey,
-    call: Arc<CallSlot>,
+    attempt: Attempt,
 }
 
 /// The connection's task, as a future that is ready when the connection is over.
@@ -57,19 +61,19 @@ pub(crate) struct Driver<R: FnMut(ConnectionEvent)> {
     connector: Arc<Connector>,
     shared: Arc<ClientConnection>,
     /// At the index of their streams.
-    open: Vec<Option<OpenCall>>,
+    open: Vec<Option<OpenAttempt>>,
     /// Calls that MAX_CONCURRENT_STREAMS holds back (RFC 9113 §5.1.2).
-    waiting: VecDeque<Arc<CallSlot>>,
+    waiting: VecDeque<Attempt>,
     /// Those of `waiting` that have ended meanwhile.
     waiting_ended: usize,
     waiting_deadline: Option<Instant>,
     deadlines: Deadlines,
     /// Calls whose connection broke; they end when the reason is known.
-    lost: Vec<OpenCall>,
+    lost: Vec<OpenAttempt>,
     /// Callers to wake at the end of the turn.
     wakers: Vec<Waker>,
     /// The last inbox, emptied, to be filled again.
-    spare: Vec<Arc<CallSlot>>,
+    spare: Vec<Attempt>,
     /// The inbox was seen and is left to fill for one round of the run queue.
     gathering: bool,
     /// Calls that go on and whose messages had not been taken when they came.
@@ -152,7 +156,9 @@ impl<R: FnMut(ConnectionEvent)> Driver<R> {
             match event {
                 Event::Head { key, head } => {
                     if let Some(open) = open_call(&mut self.open, key) {
-                        let waker = open.call.lock().receive_head(head);
+                        let Attempt { call, id } = &open.attempt;
+                        let (waker, pokes) = call.lock().receive_head(*id, head);
+                        call.poke(pokes);
                         self.wakers.extend(waker);
                     }
                 }
@@ -160,8 +166,8 @@ impl<R: FnMut(ConnectionEvent)> Driver<R> {
                 Event::End { key, end } => self.on_end(key, end),
                 Event::Writable { key } => {
                     if let Some(open) = open_call(&mut self.open, key) {
-                        let call = Arc::clone(&open.call);
-                        self.send_queued(key, &mut call.lock());
+                        let attempt = open.attempt.clone();
+                        self.send_queued(key, &attempt, &mut attempt.call.lock());
                     }
                 }
                 Event::Ready => {
@@ -201,7 +207,7 @@ impl<R: FnMut(ConnectionEvent)> Driver<R> {
     fn deliver(&mut self, key: StreamKey) {
         let Some(open) = open_call(&mut self.open, key) else { return };
         let Some(mut wire) = self.client.call(key) else { return };
-        let mut state = open.call.lock();
+        let mut state = open.attempt.call.lock();
         loop {
             match wire.next_message() {
                 Ok(Some(message)) => self.wakers.extend(state.receive_message(message)),
@@ -228,7 +234,7 @@ impl<R: FnMut(ConnectionEvent)> Driver<R> {
     fn copy_out_unread(&mut self) {
         for key in self.unread.drain(..) {
             if let Some(open) = open_call(&mut self.open, key) {
-                open.call.lock().copy_out_messages();
+                open.attempt.call.lock().copy_out_messages();
             }
         }
     }
@@ -237,59 +243,48 @@ impl<R: FnMut(ConnectionEvent)> Driver<R> {
     fn abandon(&mut self, key: StreamKey, status: Status) {
         self.client.cancel(key);
         if let Some(open) = self.forget(key) {
-            self.finish(&open.call, status);
+            self.finish(&open.attempt, status);
         }
     }
 
-    fn finish(&mut self, call: &CallSlot, status: Status) {
-        self.end(call, Ended::local(status));
+    fn finish(&mut self, attempt: &Attempt, status: Status) {
+        self.end(attempt, Ended::local(status), Processed::Maybe);
     }
 
-    fn end(&mut self, call: &CallSlot, end: Ended) {
-        let finished = call.lock().finish(end);
-        self.wakers.extend(finished.into_wakers());
+    fn end(&mut self, attempt: &Attempt, end: Ended, processed: Processed) {
+        let finished = attempt.end(end, processed);
+        self.wakers.extend(finished.settle(&attempt.call));
     }
 
-    fn forget(&mut self, key: StreamKey) -> Option<OpenCall> {
+    fn forget(&mut self, key: StreamKey) -> Option<OpenAttempt> {
         let slot = self.open.get_mut(key.index())?;
         slot.take_if(|open| open.key == key)
     }
 
     fn on_end(&mut self, key: StreamKey, end: End) {
         let Some(open) = self.forget(key) else { return };
-        let status = match end {
-            End::Status(end) => return self.end(&open.call, end),
+        let (status, processed) = match end {
+            End::Status(end) => return self.end(&open.attempt, end, Processed::Maybe),
             End::Lost => {
                 self.lost.push(open);
                 return;
             }
-            End::Reset { status, unprocessed: false, .. } => status,
-            End::Reset { status, .. } => {
-                // gRFC A6: a call that the server did not look at is sent once more.
-                let mut state = open.call.lock();
-                if !state.has_ended() && state.may_retry() {
-                    let attachments = state.unplaced();
-                    drop(state);
-                    drop(attachments);
-                    open.call.take_back();
-                    return;
-                }
-                status
-            }
+            End::Reset { status, unprocessed: true, .. } => (status, Processed::No),
+            End::Reset { status, .. } => (status, Processed::Maybe),
         };
         // The turn may have begun before the deadline, and the server may be as punctual as this side.
-        let expired = open.call.spec.deadline().is_some_and(|deadline| clock::now() >= deadline);
-        self.finish(&open.call, if expired { deadline_exceeded() } else { status });
+        let expired = open.attempt.call.spec.deadline().is_some_and(|deadline| clock::now() >= deadline);
+        let (status, processed) = match expired {
+            true => (deadline_exceeded(), Processed::Maybe),
+            false => (status, processed),
+        };
+        self.end(&open.attempt, Ended::local(status), processed);
     }
 
     /// The connection takes no more calls: those without a stream go back to where they came from.
     fn end_new_calls(&mut self, cause: TransportError) {
         self.shared.lock().refusing = true;
-        for call in std::mem::take(&mut self.waiting) {
-            let attachments = call.lock().unplaced();
-            drop(attachments);
-            call.take_back();
-        }
+        std::mem::take(&mut self.waiting).into_iter().for_each(Attempt::withdraw);
         (self.waiting_ended, self.waiting_deadline) = (0, None);
         if !std::mem::replace(&mut self.ended_reported, true) {
             (self.report)(ConnectionEvent::Ended(cause));
@@ -319,8 +314,8 @@ impl<R: FnMut(ConnectionEvent)> Driver<R> {
         let mut status = Status::unavailable(format!("connection lost: {peer}: {cause} (target: {target})"));
         status.set_source(Arc::new(cause.clone()));
         for lost in std::mem::take(&mut self.lost) {
-            let expired = lost.call.spec.deadline().is_some_and(|deadline| clock::now() >= deadline);
-            self.finish(&lost.call, if expired { deadline_exceeded() } else { status.clone() });
+            let expired = lost.attempt.call.spec.deadline().is_some_and(|deadline| clock::now() >= deadline);
+            self.finish(&lost.attempt, if expired { deadline_exceeded() } else { status.clone() });
         }
         tracing::debug!(%peer, %cause, "connection closed");
         self.end_new_calls(cause);
@@ -346,8 +341,8 @@ impl<R: FnMut(ConnectionEvent)> Driver<R> {
             inbox.notified = false;
             (std::mem::replace(&mut inbox.poked, std::mem::take(&mut self.spare)), inbox.close.take())
         };
-        for call in poked.drain(..) {
-            self.look_at(call, now);
+        for attempt in poked.drain(..) {
+            self.look_at(attempt, now);
         }
         if poked.capacity() <= 1024 {
             self.spare = poked;
@@ -368,35 +363,36 @@ impl<R: FnMut(ConnectionEvent)> Driver<R> {
         self.end_new_calls(TransportError::new(self.stage(), "the channel was closed"));
         let open: Vec<_> = self.open.iter_mut().filter_map(Option::take).collect();
         for open in open {
-            self.finish(&open.call, status.clone());
+            self.finish(&open.attempt, status.clone());
             self.client.cancel(open.key);
         }
         self.client.http_mut().close(ErrorCode::NO_ERROR, "the channel was closed");
         self.handle_events(now);
     }
 
-    fn look_at(&mut self, call: Arc<CallSlot>, now: Instant) {
+    fn look_at(&mut self, attempt: Attempt, now: Instant) {
+        let Attempt { call, id } = &attempt;
         let mut state = call.lock();
-        state.looked_at();
-        let Some(key) = state.key() else {
-            if state.has_ended() {
+        state.looked_at(*id);
+        let Some(key) = state.key(*id) else {
+            if state.is_over(*id) {
                 drop(state);
                 self.waiting_ended += 1;
                 if self.waiting_ended * 2 > self.waiting.len() {
-                    self.waiting.retain(|call| !call.has_ended());
+                    self.waiting.retain(|attempt| !attempt.has_ended());
                     self.waiting_ended = 0;
                 }
-            } else if !state.is_waiting() {
+            } else if !state.is_waiting(*id) {
                 drop(state);
-                self.open_call(call, now);
+                self.open_call(attempt, now);
             }
             return;
         };
         if open_call(&mut self.open, key).is_none() {
             return;
         }
-        if state.has_ended() {
-            // Cancelled by whoever holds it.
+        if state.is_over(*id) {
+            // Cancelled by whoever holds it, or overtaken by another attempt.
             drop(state);
             self.client.cancel(key);
             self.forget(key);
@@ -406,57 +402,58 @@ impl<R: FnMut(ConnectionEvent)> Driver<R> {
         if credit > 0 {
             self.client.http_mut().release(key, credit);
         }
-        self.send_queued(key, &mut state);
+        self.send_queued(key, &attempt, &mut state);
     }
 
-    /// Opens a stream for a new call, or lets it wait for one.
-    fn open_call(&mut self, call: Arc<CallSlot>, now: Instant) {
+    /// Opens a stream for a new attempt, or lets it wait for one.
+    fn open_call(&mut self, attempt: Attempt, now: Instant) {
         if !self.waiting.is_empty() {
-            return self.wait_for_stream(call);
+            return self.wait_for_stream(attempt);
         }
-        if let Err(call) = self.try_open(call, now) {
-            self.wait_for_stream(call);
+        if let Err(attempt) = self.try_open(attempt, now) {
+            self.wait_for_stream(attempt);
         }
     }
 
-    fn wait_for_stream(&mut self, call: Arc<CallSlot>) {
-        if let Some(deadline) = call.spec.deadline() {
+    fn wait_for_stream(&mut self, attempt: Attempt) {
+        if let Some(deadline) = attempt.call.spec.deadline() {
             self.waiting_deadline = Some(self.waiting_deadline.map_or(deadline, |first| first.min(deadline)));
         }
-        call.lock().wait_for_stream();
-        self.waiting.push_back(call);
+        attempt.call.lock().wait_for_stream(attempt.id);
+        self.waiting.push_back(attempt);
     }
 
     fn open_waiting(&mut self, now: Instant) {
-        while let Some(call) = self.waiting.pop_front() {
-            if let Err(call) = self.try_open(call, now) {
-                self.waiting.push_front(call);
+        while let Some(attempt) = self.waiting.pop_front() {
+            if let Err(attempt) = self.try_open(attempt, now) {
+                self.waiting.push_front(attempt);
                 return;
             }
         }
     }
 
-    /// Gives the call back if no stream is free.
-    fn try_open(&mut self, call: Arc<CallSlot>, now: Instant) -> Result<(), Arc<CallSlot>> {
+    /// Gives the attempt back if no stream is free.
+    fn try_open(&mut self, attempt: Attempt, now: Instant) -> Result<(), Attempt> {
+        let Attempt { call, id } = &attempt;
         let mut state = call.lock();
-        if state.has_ended() {
+        if state.is_over(*id) {
             return Ok(());
         }
         let spec = &call.spec;
         let timeout = spec.deadline().map(|deadline| deadline.saturating_duration_since(now));
         if timeout.is_some_and(|left| left.is_zero()) {
             drop(state);
-            self.finish(&call, deadline_exceeded());
+            self.finish(&attempt, deadline_exceeded());
             return Ok(());
         }
         if let Some(authority) = &spec.authority
             && let Err(reason) = self.connector.check_authority(authority, self.shared.info())
         {
             drop(state);
-            self.finish(&call, Status::unavailable(reason));
+            self.finish(&attempt, Status::unavailable(reason));
             return Ok(());
         }
-        let metadata = state.request_metadata();
+        let metadata = state.request_metadata(*id);
         let fields = RequestFields {
             scheme: self.connector.scheme(),
             authority: spec.authority.as_deref().unwrap_or(&self.connector.authority),
@@ -471,7 +468,7 @@ impl<R: FnMut(ConnectionEvent)> Driver<R> {
         if let Err(status) = fields.check_size(self.client.http().peer_max_header_list_size()) {
             drop(metadata);
             drop(state);
-            self.finish(&call, status);
+            self.finish(&attempt, status);
             return Ok(());
         }
         let opened = self.client.open(&fields, spec.limits().max_recv);
@@ -480,19 +477,17 @@ impl<R: FnMut(ConnectionEvent)> Driver<R> {
             Ok(key) => key,
             Err(OpenError::AtLimit) => {
                 drop(state);
-                return Err(call);
+                return Err(attempt);
             }
             Err(OpenError::GoingAway) => {
-                let attachments = state.unplaced();
                 drop(state);
-                drop(attachments);
-                call.take_back();
+                attempt.withdraw();
                 self.end_new_calls(TransportError::new(self.stage(), "the connection takes no more calls"));
                 return Ok(());
             }
         };
-        state.opened(key);
-        self.send_queued(key, &mut state);
+        state.opened(*id, key);
+        self.send_queued(key, &attempt, &mut state);
         drop(state);
         if let Some(deadline) = call.spec.deadline() {
             let open = &self.open;
@@ -503,18 +498,20 @@ impl<R: FnMut(ConnectionEvent)> Driver<R> {
         if self.open.len() <= key.index() {
             self.open.resize_with(key.index() + 1, || None);
         }
-        self.open[key.index()] = Some(OpenCall { key, call });
+        self.open[key.index()] = Some(OpenAttempt { key, attempt });
         Ok(())
     }
 
     /// Moves what the call wants to send into the engine, as far as that takes it.
-    fn send_queued(&mut self, key: StreamKey, state: &mut CallState) {
+    fn send_queued(&mut self, key: StreamKey, attempt: &Attempt, state: &mut CallState) {
         let Some(mut wire) = self.client.call(key) else { return };
         // Asked only when something was queued before: a unary call never is.
-        let mut fresh = !state.has_sent();
+        let mut fresh = !state.has_sent(attempt.id);
         while fresh || !wire.is_full() {
             fresh = false;
-            let Some((chunk, last)) = state.next_chunk() else { break };
+            let Some((chunk, last)) = state.next_chunk(attempt.id, attempt.call.replay_budget()) else {
+                break;
+            };
             wire.send(chunk, last);
             if last {
                 break;
@@ -535,12 +532,15 @@ impl<R: FnMut(ConnectionEvent)> Driver<R> {
             }
         }
         if self.waiting_deadline.is_some_and(|at| at <= now) {
-            let expired = |call: &Arc<CallSlot>| call.spec.deadline().is_some_and(|deadline| deadline <= now);
-            for call in self.waiting.iter().filter(|call| expired(call)).cloned().collect::<Vec<_>>() {
-                self.finish(&call, deadline_exceeded());
+            let expired =
+                |attempt: &Attempt| attempt.call.spec.deadline().is_some_and(|deadline| deadline <= now);
+            for attempt in self.waiting.iter().filter(|attempt| expired(attempt)).cloned().collect::<Vec<_>>()
+            {
+                self.finish(&attempt, deadline_exceeded());
             }
-            self.waiting.retain(|call| !expired(call));
-            self.waiting_deadline = self.waiting.iter().filter_map(|call| call.spec.deadline()).min();
+            self.waiting.retain(|attempt| !expired(attempt));
+            self.waiting_deadline =
+                self.waiting.iter().filter_map(|attempt| attempt.call.spec.deadline()).min();
         }
     }
 
@@ -660,24 +660,23 @@ impl<R: FnMut(ConnectionEvent)> Drop for Driver<R> {
             inbox.waker = None;
             std::mem::take(&mut inbox.poked)
         };
-        for call in poked {
-            let mut state = call.lock();
-            if state.key().is_none() && !state.has_ended() && !state.is_waiting() {
-                let attachments = state.unplaced();
+        for attempt in poked {
+            let state = attempt.call.lock();
+            let id = attempt.id;
+            if state.key(id).is_none() && !state.is_over(id) && !state.is_waiting(id) {
                 drop(state);
-                drop(attachments);
-                call.take_back();
+                attempt.withdraw();
             }
         }
         self.end_new_calls(TransportError::new(self.stage(), "the connection was dropped"));
         for open in std::mem::take(&mut self.open).into_iter().flatten() {
-            self.finish(&open.call, Status::unavailable("the task of the connection was ended"));
+            self.finish(&open.attempt, Status::unavailable("the task of the connection was ended"));
         }
         self.wake_callers();
     }
 }
 
-fn open_call(open: &mut [Option<OpenCall>], key: StreamKey) -> Option<&mut OpenCall> {
+fn open_call(open: &mut [Option<OpenAttempt>], key: StreamKey) -> Option<&mut OpenAttempt> {
     open.get_mut(key.index())?.as_mut().filter(|open| open.key == key)
 }
 

@@ -1,9 +1,12 @@
-//! One call at the client: what the caller and the connection's task have in common.
+//! One call at the client: what the caller and the tasks of connections have in common.
 //!
-//! All of a call is in one allocation, the [`CallSlot`]. Whoever holds a call writes into its slot (messages to send,
-//! half-close, cancellation) and pokes the connection; the connection's task looks what is new, and writes what came
-//! (head, messages, end) into it. Order is kept by the slot and not by commands, so a call that never reached a server
-//! moves to another connection as it is.
+//! A call is one thing, and an attempt to have it answered another: each [`Attempt`] is on a connection of its own, and
+//! reads what the call sends at its own pace. The first whose response begins carries the call; the others end. All of a
+//! call is in one allocation, the [`CallSlot`], its first attempt included.
+//!
+//! Whoever holds a call writes into its slot (messages to send, half-close, cancellation) and pokes the connections of its
+//! attempts; a connection's task looks what is new, and writes what came (head, messages, end) into it. Order is kept by
+//! the slot and not by commands, so an attempt that never reached a server moves to another connection as it is.
 
 use std::borrow::Cow;
 use std::collections::VecDeque;
@@ -19,6 +22,8 @@ use carom_wire::{MetadataMap, Status};
 use smallvec::SmallVec;
 
 use super::ClientConnection;
+use super::attempt::{Attempt, AttemptId, AttemptState, Facts, Place};
+use super::send_log::{ReplayBudget, SendLog};
 use crate::backlog::{Backlog, CREDIT_PORTION, size};
 use crate::client::attachments::{Attachments, CallOutcome};
 use crate::client::limits::{CallLimits, LateLimits};
@@ -52,28 +57,42 @@ impl CallSpec {
     }
 }
 
+/// Connections to poke, each about an attempt.
+#[derive(Default)]
+pub(super) struct Pokes {
+    /// Of the first attempt, which most calls have alone.
+    first: Option<Arc<ClientConnection>>,
+    more: Vec<(Arc<ClientConnection>, AttemptId)>,
+}
+
 /// What is to be done about the end of a call once it is not locked any more.
 #[must_use]
+#[derive(Default)]
 pub(crate) struct Finished {
     wakers: SmallVec<[Waker; 2]>,
     report: Option<Box<(Box<Attachments>, CallOutcome)>>,
+    /// Other attempts, whose streams are to be reset.
+    pokes: Pokes,
 }
 
 impl Finished {
-    /// Tells those whom the pick attached; returns the callers to wake.
-    pub(crate) fn into_wakers(self) -> SmallVec<[Waker; 2]> {
+    /// Tells those whom the pick attached, and the connections of other attempts; returns the callers to wake.
+    pub(crate) fn settle(self, call: &Arc<CallSlot>) -> SmallVec<[Waker; 2]> {
         if let Some(report) = self.report {
             let (attachments, outcome) = *report;
             attachments.complete(&outcome);
         }
+        call.poke(self.pokes);
         self.wakers
     }
 }
 
-/// Whoever places calls on connections.
+/// Whoever places attempts on connections.
 pub(crate) trait CallOwner: Send + Sync {
-    /// Takes a call that did not reach a server, to be placed again.
-    fn take_back(&self, call: Arc<CallSlot>);
+    /// Takes an attempt that did not reach a server, to be placed again.
+    fn take_back(&self, attempt: Attempt);
+    /// What calls may keep of what they sent.
+    fn replay_budget(&self) -> &Arc<ReplayBudget>;
 }
 
 /// See the module's documentation.
@@ -87,12 +106,15 @@ pub(crate) struct CallSlot {
 pub(crate) struct CallState {
     /// To send with the request; kept while the call may have to be sent again.
     metadata: MetadataMap,
-    outgoing: Outgoing,
-    place: Place,
-    /// What the pick of this connection attached. Told and dropped when the lock is not held: it runs code of others.
-    attachments: Option<Box<Attachments>>,
-    /// The slot is in its connection's inbox already.
-    poked: bool,
+    log: SendLog,
+    /// The attempt that most calls have alone, and those beside it.
+    first: AttemptState,
+    more: Vec<AttemptState>,
+    /// The attempt whose response is the call's: the others are of no interest any more.
+    committed: Option<AttemptId>,
+    transparent_retries: u32,
+    /// A caller was told to wait before it sends more.
+    held_back: bool,
     head: Option<ResponseHead>,
     /// Came, and was not taken.
     messages: Backlog,
@@ -100,41 +122,18 @@ pub(crate) struct CallState {
     credit: usize,
     /// The caller waits for the end of the call alone, and takes its one message then.
     awaits_end: bool,
-    /// The call is over. `end` says how, until someone takes it.
-    over: bool,
-    end: Option<Ended>,
+    end: End,
     wakers: Wakers,
 }
 
-/// Where a call is.
-enum Place {
-    /// With its owner.
-    Unplaced,
-    /// With a connection that has not seen it.
-    Queued(Arc<ClientConnection>),
-    /// With a connection that has no stream free.
-    Waiting(Arc<ClientConnection>),
-    /// On a stream, which may be gone.
-    Open(Arc<ClientConnection>, StreamKey),
-}
-
-/// What is to be sent.
-#[derive(Default)]
-struct Outgoing {
-    /// Chunks of framed messages. The first `sent` of them went to the engine and are kept for a transparent retry.
-    chunks: SmallVec<[Bytes; 1]>,
-    sent: usize,
-    /// Bytes in `chunks` before and after `sent`.
-    kept: usize,
-    waiting: usize,
-    /// A caller was told to wait.
-    held_back: bool,
-    half_closed: bool,
-    half_close_sent: bool,
-    sent_any: bool,
-    /// What was sent is not kept any more.
-    committed: bool,
-    retried: bool,
+/// ```text
+///   Running ── status, cancellation, deadline ─▶ Ended ── poll_outcome ─▶ Taken
+/// ```
+enum End {
+    Running,
+    Ended(Ended),
+    /// Someone has taken how the call ended.
+    Taken,
 }
 
 #[derive(Default)]
@@ -144,9 +143,6 @@ struct Wakers {
     end: Option<Waker>,
     ready: Option<Waker>,
 }
-
-/// As much of what was sent is kept for a transparent retry (gRFC A6 proposes a limit a call of this size).
-const MAX_KEPT: usize = 256 * 1024;
 
 /// A caller that asks is held back while this much is waiting for the connection.
 const SEND_BUFFER: usize = 64 * 1024;
@@ -207,20 +203,19 @@ impl CallSlot {
         chunks: SmallVec<[Bytes; 1]>,
         half_closed: bool,
     ) -> Arc<Self> {
-        let waiting = chunks.iter().map(Bytes::len).sum();
-        let outgoing = Outgoing { chunks, waiting, half_closed, ..Outgoing::default() };
         let state = CallState {
             metadata,
-            outgoing,
-            place: Place::Unplaced,
-            attachments: None,
-            poked: false,
+            log: SendLog::new(chunks, half_closed),
+            first: AttemptState::new(),
+            more: Vec::new(),
+            committed: None,
+            transparent_retries: 0,
+            held_back: false,
             head: None,
             messages: Backlog::default(),
             credit: 0,
             awaits_end: false,
-            over: false,
-            end: None,
+            end: End::Running,
             wakers: Wakers::default(),
         };
         Arc::new(Self { spec, owner, state: Mutex::new(state) })
@@ -230,54 +225,67 @@ impl CallSlot {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn take_back(self: Arc<Self>) {
-        let owner = Arc::clone(&self.owner);
-        owner.take_back(self);
+    pub(super) fn owner(&self) -> Arc<dyn CallOwner> {
+        Arc::clone(&self.owner)
+    }
+
+    pub(super) fn replay_budget(&self) -> &Arc<ReplayBudget> {
+        self.owner.replay_budget()
+    }
+
+    #[inline]
+    pub(super) fn poke(self: &Arc<Self>, pokes: Pokes) {
+        if let Some(connection) = pokes.first {
+            connection.poke(Attempt::first(Arc::clone(self)));
+        }
+        if !pokes.more.is_empty() {
+            self.poke_more(pokes.more);
+        }
+    }
+
+    #[cold]
+    fn poke_more(self: &Arc<Self>, pokes: Vec<(Arc<ClientConnection>, AttemptId)>) {
+        for (connection, id) in pokes {
+            connection.poke(Attempt { call: Arc::clone(self), id });
+        }
     }
 
     /// Ends the call with `status` unless it has ended, and resets its stream.
     pub(crate) fn cancel(self: &Arc<Self>, status: impl FnOnce() -> Status) {
-        let (finished, connection) = {
+        let finished = {
             let mut state = self.lock();
-            if state.over {
+            if state.has_ended() {
                 return;
             }
-            let finished = state.finish(ended(status()));
-            (finished, state.poke())
+            state.finish(Ended::local(status()))
         };
-        finished.into_wakers().into_iter().for_each(Waker::wake);
-        if let Some(connection) = connection {
-            connection.poke(Arc::clone(self));
-        }
+        finished.settle(self).into_iter().for_each(Waker::wake);
     }
 
     /// Hands chunks of messages, and the half-close, to the call. Nothing happens once it is half-closed or over.
     pub(crate) fn send(self: &Arc<Self>, chunks: impl IntoIterator<Item = Bytes>, half_close: bool) {
-        let connection = {
+        let pokes = {
             let mut state = self.lock();
-            if state.outgoing.half_closed || state.over {
+            if state.log.is_half_closed() || state.has_ended() {
                 return;
             }
-            for chunk in chunks {
-                state.outgoing.waiting += chunk.len();
-                state.outgoing.chunks.push(chunk);
+            chunks.into_iter().for_each(|chunk| state.log.push(chunk));
+            if half_close {
+                state.log.half_close();
             }
-            state.outgoing.half_closed = half_close;
-            state.poke()
+            state.pokes()
         };
-        if let Some(connection) = connection {
-            connection.poke(Arc::clone(self));
-        }
+        self.poke(pokes);
     }
 
     /// Ready while the caller may send more: little is waiting, or the call is over.
     pub(crate) fn poll_ready(&self, cx: &mut Context<'_>) -> Poll<()> {
         let _old;
         let mut state = self.lock();
-        if state.over || state.outgoing.waiting < SEND_BUFFER {
+        if state.has_ended() || state.waiting() < SEND_BUFFER {
             return Poll::Ready(());
         }
-        state.outgoing.held_back = true;
+        state.held_back = true;
         _old = register(&mut state.wakers.ready, cx);
         Poll::Pending
     }
@@ -289,37 +297,42 @@ impl CallSlot {
 
     /// Ends the call with an error that was found in what came, although the server may have ended it well.
     pub(crate) fn fail(self: &Arc<Self>, status: Status) {
-        let (finished, connection) = {
+        let finished = {
             let mut state = self.lock();
-            let over = std::mem::take(&mut state.over);
-            let finished = state.finish(ended(status));
+            let was_over = state.has_ended();
+            state.end = End::Running;
+            let mut finished = state.finish(Ended::local(status));
+            if was_over {
+                // There is no stream that anybody could reset.
+                finished.pokes = Pokes::default();
+            }
             state.messages = Backlog::default();
-            (finished, if over { None } else { state.poke() })
+            finished
         };
-        finished.into_wakers().into_iter().for_each(Waker::wake);
-        if let Some(connection) = connection {
-            connection.poke(Arc::clone(self));
-        }
+        finished.settle(self).into_iter().for_each(Waker::wake);
     }
 
     /// What a task that feeds the call is to do. It is woken when that changes, the end of the call included.
     pub(crate) fn poll_sender(&self, cx: &mut Context<'_>) -> SenderState {
         let _old;
         let mut state = self.lock();
-        if state.over {
+        if state.has_ended() {
             return SenderState::Over;
         }
         _old = register(&mut state.wakers.ready, cx);
-        if state.outgoing.waiting < SEND_BUFFER {
+        if state.waiting() < SEND_BUFFER {
             return SenderState::Free;
         }
-        state.outgoing.held_back = true;
+        state.held_back = true;
         SenderState::Held
     }
 
     /// The trailing metadata of a call that is over.
     pub(crate) fn ended_metadata(&self) -> Option<MetadataMap> {
-        self.lock().end.as_ref().map(|end| end.metadata.clone())
+        match &self.lock().end {
+            End::Ended(end) => Some(end.metadata.clone()),
+            End::Running | End::Taken => None,
+        }
     }
 
     /// Ready when the response's head came or the call is over; `f` looks at the head.
@@ -330,7 +343,7 @@ impl CallSlot {
     ) -> Poll<T> {
         let _old;
         let mut state = self.lock();
-        if state.head.is_none() && !state.over {
+        if state.head.is_none() && !state.has_ended() {
             _old = register(&mut state.wakers.head, cx);
             return Poll::Pending;
         }
@@ -345,7 +358,7 @@ impl CallSlot {
         let _old;
         let mut state = self.lock();
         let Some(message) = state.messages.pop() else {
-            if state.over {
+            if state.has_ended() {
                 return Poll::Ready(None);
             }
             _old = register(&mut state.wakers.message, cx);
@@ -355,11 +368,9 @@ impl CallSlot {
             Some(head) if message.compressed => head.encoding.clone(),
             _ => None,
         };
-        let connection = state.give_credit(size(&message));
+        let pokes = state.give_credit(size(&message));
         drop(state);
-        if let Some(connection) = connection {
-            connection.poke(Arc::clone(self));
-        }
+        self.poke(pokes);
         Poll::Ready(Some((message, encoding)))
     }
 
@@ -367,30 +378,26 @@ impl CallSlot {
     pub(crate) fn poll_batch(self: &Arc<Self>, cx: &mut Context<'_>, batch: &mut Batch) -> Poll<()> {
         let _old;
         let mut state = self.lock();
-        let connection = state.give_credit(std::mem::take(&mut batch.taken));
+        let pokes = state.give_credit(std::mem::take(&mut batch.taken));
         state.messages.take_all(&mut batch.messages);
         if batch.encoding.is_none()
             && let Some(head) = &state.head
         {
             batch.encoding.clone_from(&head.encoding);
         }
-        let ready = state.over || !batch.messages.is_empty();
+        let ready = state.has_ended() || !batch.messages.is_empty();
         if !ready {
             _old = register(&mut state.wakers.message, cx);
         }
         drop(state);
-        if let Some(connection) = connection {
-            connection.poke(Arc::clone(self));
-        }
+        self.poke(pokes);
         if ready { Poll::Ready(()) } else { Poll::Pending }
     }
 
     /// Says that `n` more bytes of messages were taken, so that the server may send as many.
     pub(crate) fn release(self: &Arc<Self>, n: usize) {
-        let connection = self.lock().give_credit(n);
-        if let Some(connection) = connection {
-            connection.poke(Arc::clone(self));
-        }
+        let pokes = self.lock().give_credit(n);
+        self.poke(pokes);
     }
 
     /// Ready at the end of the call; `f` looks at it.
@@ -398,9 +405,9 @@ impl CallSlot {
         let _old;
         let mut state = self.lock();
         match &state.end {
-            Some(end) => Poll::Ready(f(end)),
-            None if state.over => Poll::Ready(f(&taken_before())),
-            None => {
+            End::Ended(end) => Poll::Ready(f(end)),
+            End::Taken => Poll::Ready(f(&taken_before())),
+            End::Running => {
                 _old = register(&mut state.wakers.end, cx);
                 Poll::Pending
             }
@@ -411,16 +418,17 @@ impl CallSlot {
     pub(crate) fn poll_outcome(self: &Arc<Self>, cx: &mut Context<'_>) -> Poll<Outcome> {
         let _old;
         let mut state = self.lock();
-        if !state.over {
+        if !state.has_ended() {
             _old = register(&mut state.wakers.end, cx);
-            let connection = state.await_end();
+            let pokes = state.await_end();
             drop(state);
-            if let Some(connection) = connection {
-                connection.poke(Arc::clone(self));
-            }
+            self.poke(pokes);
             return Poll::Pending;
         }
-        let end = state.end.take().unwrap_or_else(taken_before);
+        let end = match std::mem::replace(&mut state.end, End::Taken) {
+            End::Ended(end) => end,
+            End::Running | End::Taken => taken_before(),
+        };
         let (head, first) = (state.head.take(), state.messages.pop());
         let surplus = state.messages.pop().is_some();
         Poll::Ready(Outcome { head, first, surplus, end })
@@ -428,38 +436,66 @@ impl CallSlot {
 
     /// Whether the call is over.
     pub(crate) fn has_ended(&self) -> bool {
-        self.lock().over
+        self.lock().has_ended()
     }
 
-    /// The connection that the call is or was on.
+    /// The connection that the call is on, or was on last.
     pub(crate) fn connection(&self) -> Option<Arc<ClientConnection>> {
-        match &self.lock().place {
-            Place::Queued(connection) | Place::Waiting(connection) | Place::Open(connection, _) => {
-                Some(Arc::clone(connection))
-            }
-            Place::Unplaced => None,
-        }
+        let state = self.lock();
+        state.attempt(state.lead()).place.connection().cloned()
     }
 }
 
 impl CallState {
     /// Notes the end. The first one counts.
     pub(crate) fn finish(&mut self, end: Ended) -> Finished {
-        if std::mem::replace(&mut self.over, true) {
-            return Finished { wakers: SmallVec::new(), report: None };
+        if self.has_ended() {
+            return Finished::default();
         }
-        let report = self.attachments.take().map(|attachments| {
-            let outcome = CallOutcome { status: end.status.clone(), trailers: end.metadata.clone() };
-            Box::new((attachments, outcome))
-        });
-        self.end = Some(end);
-        self.outgoing.clear();
+        let lead = self.lead();
+        let report = self.attempt_mut(lead).report(&end);
+        self.end = End::Ended(end);
+        self.log.clear();
         let Wakers { head, message, end, ready } = std::mem::take(&mut self.wakers);
-        Finished { wakers: [head, message, end, ready].into_iter().flatten().collect(), report }
+        let mut wakers = SmallVec::new();
+        [head, message, end, ready].into_iter().flatten().for_each(|waker| wakers.push(waker));
+        Finished { wakers, report, pokes: self.pokes() }
     }
 
     pub(crate) fn has_ended(&self) -> bool {
-        self.over
+        !matches!(self.end, End::Running)
+    }
+
+    /// Whether an attempt is of no interest any more.
+    pub(super) fn is_over(&self, id: AttemptId) -> bool {
+        self.has_ended() || self.committed.is_some_and(|committed| committed != id)
+    }
+
+    /// The attempt that speaks for the call: the one that carries it, or the one that has come farthest.
+    fn lead(&self) -> AttemptId {
+        if self.more.is_empty() {
+            return AttemptId::FIRST;
+        }
+        let ids = (0..=self.more.len()).map(|index| AttemptId(index as u8));
+        let farthest = || ids.min_by_key(|id| self.log.waiting(&self.attempt(*id).cursor));
+        self.committed.or_else(farthest).unwrap_or(AttemptId::FIRST)
+    }
+
+    /// Bytes that the caller has sent and that no attempt has passed on yet.
+    fn waiting(&self) -> usize {
+        self.log.waiting(&self.attempt(self.lead()).cursor)
+    }
+
+    /// The connections to poke about what is new.
+    fn pokes(&mut self) -> Pokes {
+        let mut pokes = Pokes { first: self.first.poke(), more: Vec::new() };
+        if self.more.is_empty() {
+            return pokes;
+        }
+        for (index, attempt) in self.more.iter_mut().enumerate() {
+            pokes.more.extend(attempt.poke().map(|connection| (connection, AttemptId(index as u8 + 1))));
+        }
+        pokes
     }
 
     /// The call's own metadata.
@@ -468,8 +504,8 @@ impl CallState {
     }
 
     /// What goes out with the request: the call's own metadata, and what the pick attached.
-    pub(super) fn request_metadata(&self) -> Cow<'_, MetadataMap> {
-        match &self.attachments {
+    pub(super) fn request_metadata(&self, id: AttemptId) -> Cow<'_, MetadataMap> {
+        match &self.attempt(id).attachments {
             Some(attachments) if !attachments.metadata().is_empty() => {
                 let mut metadata = self.metadata.clone();
                 metadata.merge(attachments.metadata());
@@ -485,162 +521,163 @@ impl CallState {
     }
 
     /// The caller took `n` bytes. The connection to poke, if that is worth it.
-    fn give_credit(&mut self, n: usize) -> Option<Arc<ClientConnection>> {
+    fn give_credit(&mut self, n: usize) -> Pokes {
         self.credit += n;
-        match &self.place {
-            Place::Open(connection, _) if self.credit >= connection.credit_portion() && !self.over => {
-                self.poke()
-            }
-            _ => None,
-        }
+        let worth_it = match &self.attempt(self.lead()).place {
+            Place::Open(connection, _) => self.credit >= connection.credit_portion() && !self.has_ended(),
+            _ => false,
+        };
+        if worth_it { self.pokes() } else { Pokes::default() }
     }
 
     /// The one message of such a call counts as taken when it comes: while its bytes kept the window shut, some servers
     /// could not send the end that the caller waits for (see [`carom_wire::conn::Connection::expect`]).
-    fn await_end(&mut self) -> Option<Arc<ClientConnection>> {
+    fn await_end(&mut self) -> Pokes {
         if std::mem::replace(&mut self.awaits_end, true) {
-            return None;
+            return Pokes::default();
         }
-        let n = self.messages.first().map(size)?;
-        self.give_credit(n)
+        let n = self.messages.first().map(size);
+        n.map_or_else(Pokes::default, |n| self.give_credit(n))
     }
 
-    /// The connection to poke, if there is one and it was not poked already.
-    fn poke(&mut self) -> Option<Arc<ClientConnection>> {
-        match &self.place {
-            Place::Queued(connection) | Place::Waiting(connection) | Place::Open(connection, _)
-                if !self.poked =>
-            {
-                self.poked = true;
-                Some(Arc::clone(connection))
-            }
-            _ => None,
+    fn attempt(&self, id: AttemptId) -> &AttemptState {
+        match id {
+            AttemptId::FIRST => &self.first,
+            AttemptId(index) => &self.more[usize::from(index) - 1],
+        }
+    }
+
+    fn attempt_mut(&mut self, id: AttemptId) -> &mut AttemptState {
+        match id {
+            AttemptId::FIRST => &mut self.first,
+            AttemptId(index) => &mut self.more[usize::from(index) - 1],
         }
     }
 }
 
-/// What the connection's task does with a call.
+/// What the task of a connection does with an attempt.
 impl CallState {
     /// The task looks: what comes from now on pokes it again.
-    pub(super) fn looked_at(&mut self) {
-        self.poked = false;
+    pub(super) fn looked_at(&mut self, id: AttemptId) {
+        self.attempt_mut(id).poked = false;
     }
 
-    /// The call is handed to `connection`, whose inbox it goes into. Attachments come back that are of no use any more.
+    /// The attempt is handed to `connection`, whose inbox it goes into. Attachments come back that are of no use any more.
     pub(super) fn queue_on(
         &mut self,
+        id: AttemptId,
         connection: &Arc<ClientConnection>,
         attachments: Option<Box<Attachments>>,
     ) -> Option<Box<Attachments>> {
-        self.place = Place::Queued(Arc::clone(connection));
-        self.poked = true;
-        if self.over {
+        let over = self.is_over(id);
+        let attempt = self.attempt_mut(id);
+        attempt.place = Place::Queued(Arc::clone(connection));
+        attempt.poked = true;
+        if over {
             return attachments;
         }
-        std::mem::replace(&mut self.attachments, attachments)
+        std::mem::replace(&mut attempt.attachments, attachments)
     }
 
-    pub(super) fn opened(&mut self, key: StreamKey) {
+    pub(super) fn opened(&mut self, id: AttemptId, key: StreamKey) {
+        let place = &mut self.attempt_mut(id).place;
         if let Place::Queued(connection) | Place::Waiting(connection) =
-            std::mem::replace(&mut self.place, Place::Unplaced)
+            std::mem::replace(place, Place::Unplaced)
         {
-            self.place = Place::Open(connection, key);
+            *place = Place::Open(connection, key);
         }
     }
 
-    /// All streams are taken: the connection keeps the call until one is free.
-    pub(super) fn wait_for_stream(&mut self) {
-        if let Place::Queued(connection) = std::mem::replace(&mut self.place, Place::Unplaced) {
-            self.place = Place::Waiting(connection);
+    /// All streams are taken: the connection keeps the attempt until one is free.
+    pub(super) fn wait_for_stream(&mut self, id: AttemptId) {
+        let place = &mut self.attempt_mut(id).place;
+        if let Place::Queued(connection) = std::mem::replace(place, Place::Unplaced) {
+            *place = Place::Waiting(connection);
         }
     }
 
-    pub(super) fn is_waiting(&self) -> bool {
-        matches!(self.place, Place::Waiting(_))
+    pub(super) fn is_waiting(&self, id: AttemptId) -> bool {
+        matches!(self.attempt(id).place, Place::Waiting(_))
     }
 
-    /// Whether anything went to the engine.
-    pub(super) fn has_sent(&self) -> bool {
-        self.outgoing.sent_any
+    /// Whether the engine was given anything.
+    pub(super) fn has_sent(&self, id: AttemptId) -> bool {
+        self.attempt(id).cursor.has_begun()
     }
 
-    pub(super) fn key(&self) -> Option<StreamKey> {
-        match &self.place {
+    pub(super) fn key(&self, id: AttemptId) -> Option<StreamKey> {
+        match &self.attempt(id).place {
             Place::Open(_, key) => Some(*key),
             _ => None,
         }
     }
 
-    /// The call leaves its connection without having reached the server. What the pick attached comes back, to be dropped
-    /// when the lock is not held.
+    /// What a decision about the end of an attempt needs.
+    pub(super) fn facts(&self) -> Facts {
+        Facts {
+            over: self.has_ended(),
+            committed: self.log.is_committed(),
+            transparent_retries: self.transparent_retries,
+        }
+    }
+
+    pub(super) fn count_transparent_retry(&mut self) {
+        self.transparent_retries += 1;
+    }
+
+    /// The attempt leaves its connection without having reached the server, as if it had not been made. What the pick
+    /// attached comes back, to be dropped when the lock is not held.
     #[must_use]
-    pub(super) fn unplaced(&mut self) -> Option<Box<Attachments>> {
-        self.place = Place::Unplaced;
-        self.poked = false;
-        let outgoing = &mut self.outgoing;
-        outgoing.waiting += outgoing.kept;
-        (outgoing.sent, outgoing.kept) = (0, 0);
-        (outgoing.half_close_sent, outgoing.sent_any) = (false, false);
-        self.attachments.take()
+    pub(super) fn withdraw(&mut self, id: AttemptId) -> Option<Box<Attachments>> {
+        let attempt = self.attempt_mut(id);
+        let attachments = attempt.attachments.take();
+        *attempt = AttemptState::new();
+        attachments
     }
 
-    /// Whether a stream that the server did not process may be opened again: once, while all that was sent is at hand.
-    pub(super) fn may_retry(&mut self) -> bool {
-        !self.outgoing.committed && !std::mem::replace(&mut self.outgoing.retried, true)
+    /// The attempt ended, and the call with it unless another attempt carries that.
+    pub(super) fn end_attempt(&mut self, id: AttemptId, end: Ended) -> Finished {
+        let over = self.is_over(id);
+        let attempt = self.attempt_mut(id);
+        // Its connection knows.
+        attempt.poked = true;
+        if over {
+            return Finished { report: attempt.report(&end), ..Finished::default() };
+        }
+        self.committed.get_or_insert(id);
+        self.finish(end)
     }
 
-    /// The next chunk to send, and whether the stream ends with it. A half-close with nothing to send is an empty
-    /// chunk.
-    pub(super) fn next_chunk(&mut self) -> Option<(Bytes, bool)> {
-        let outgoing = &mut self.outgoing;
-        outgoing.sent_any = true;
-        let Some(next) = outgoing.chunks.get_mut(outgoing.sent) else {
-            if outgoing.half_closed && !outgoing.half_close_sent {
-                outgoing.half_close_sent = true;
-                return Some((Bytes::new(), true));
-            }
-            return None;
+    /// The next chunk to send, and whether the stream ends with it.
+    pub(super) fn next_chunk(&mut self, id: AttemptId, budget: &Arc<ReplayBudget>) -> Option<(Bytes, bool)> {
+        let attempt = match id {
+            AttemptId::FIRST => &mut self.first,
+            AttemptId(index) => &mut self.more[usize::from(index) - 1],
         };
-        outgoing.waiting -= next.len();
-        let chunk = if outgoing.committed {
-            std::mem::take(next)
-        } else {
-            outgoing.kept += next.len();
-            next.clone()
-        };
-        outgoing.sent += 1;
-        let last = outgoing.half_closed && outgoing.sent == outgoing.chunks.len();
-        outgoing.half_close_sent |= last;
-        if outgoing.kept > MAX_KEPT {
-            outgoing.committed = true;
-            outgoing.kept = 0;
-        }
-        if outgoing.committed {
-            outgoing.forget_sent();
-        }
-        Some((chunk, last))
+        self.log.next(&mut attempt.cursor, budget)
     }
 
     /// The waker of a caller that was held back and may go on.
     pub(super) fn take_ready_waker(&mut self) -> Option<Waker> {
-        if !self.outgoing.held_back || self.outgoing.waiting >= SEND_BUFFER {
+        if !self.held_back || self.waiting() >= SEND_BUFFER {
             return None;
         }
-        self.outgoing.held_back = false;
+        self.held_back = false;
         self.wakers.ready.take()
     }
 
-    /// The server answered: the call will not be sent again.
-    pub(super) fn commit(&mut self) {
-        self.outgoing.committed = true;
-        self.outgoing.kept = 0;
-        self.outgoing.forget_sent();
-    }
-
-    pub(super) fn receive_head(&mut self, head: ResponseHead) -> Option<Waker> {
-        self.commit();
+    /// The response of an attempt begins: it carries the call from now on. The others end. The head of one of those is of
+    /// no interest.
+    pub(super) fn receive_head(&mut self, id: AttemptId, head: ResponseHead) -> (Option<Waker>, Pokes) {
+        if self.is_over(id) {
+            return Default::default();
+        }
+        self.committed = Some(id);
+        let cursor = self.attempt(id).cursor;
+        self.log.commit(&cursor);
         self.head = Some(head);
-        self.wakers.head.take()
+        let pokes = if self.more.is_empty() { Pokes::default() } else { self.pokes() };
+        (self.wakers.head.take(), pokes)
     }
 
     pub(super) fn receive_message(&mut self, message: Message) -> Option<Waker> {
@@ -661,37 +698,9 @@ impl CallState {
     }
 }
 
-impl Outgoing {
-    /// Nothing more will be sent, now or again.
-    fn clear(&mut self) {
-        self.chunks = SmallVec::new();
-        (self.sent, self.kept, self.waiting) = (0, 0, 0);
-        self.committed = true;
-    }
-
-    /// Drops what was sent. Moves the rest only when that is the smaller half, so that a long queue is not moved once a
-    /// chunk.
-    fn forget_sent(&mut self) {
-        if self.sent == self.chunks.len() {
-            self.chunks.clear();
-        } else if self.sent * 2 >= self.chunks.len() {
-            self.chunks.drain(..self.sent);
-        } else {
-            self.chunks[..self.sent].fill(Bytes::new());
-            return;
-        }
-        self.sent = 0;
-    }
-}
-
-/// An end that this side decided on.
-fn ended(status: Status) -> Ended {
-    Ended { status, metadata: MetadataMap::new(), trailers_only: false }
-}
-
 /// For whoever asks again after [`CallSlot::poll_outcome`].
 fn taken_before() -> Ended {
-    ended(Status::internal("the end of this call was taken before"))
+    Ended::local(Status::internal("the end of this call was taken before"))
 }
 
 /// Returns the waker that it replaces: to be dropped when the lock is not held, for that may run code of the caller's.

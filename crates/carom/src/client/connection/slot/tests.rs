@@ -1,16 +1,34 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::Wake;
 
+use carom_wire::Code;
 use smallvec::smallvec;
 
+use super::super::attempt::Processed;
 use super::*;
 
-#[derive(Default)]
-struct Owner;
+struct Owner {
+    budget: Arc<ReplayBudget>,
+    back: Mutex<Vec<Attempt>>,
+}
 
 impl CallOwner for Owner {
-    fn take_back(&self, _call: Arc<CallSlot>) {}
+    fn take_back(&self, attempt: Attempt) {
+        self.back.lock().unwrap().push(attempt);
+    }
+
+    fn replay_budget(&self) -> &Arc<ReplayBudget> {
+        &self.budget
+    }
 }
+
+impl Default for Owner {
+    fn default() -> Self {
+        Self { budget: ReplayBudget::new(ReplayBudget::DEFAULT), back: Mutex::default() }
+    }
+}
+
+const FIRST: AttemptId = AttemptId::FIRST;
 
 #[derive(Default)]
 struct Count(AtomicUsize);
@@ -22,6 +40,10 @@ impl Wake for Count {
 }
 
 fn slot(chunks: SmallVec<[Bytes; 1]>, half_closed: bool) -> Arc<CallSlot> {
+    slot_of(Arc::new(Owner::default()), chunks, half_closed)
+}
+
+fn slot_of(owner: Arc<Owner>, chunks: SmallVec<[Bytes; 1]>, half_closed: bool) -> Arc<CallSlot> {
     let spec = CallSpec {
         path: Bytes::from_static(b"/a.B/C"),
         authority: None,
@@ -29,11 +51,30 @@ fn slot(chunks: SmallVec<[Bytes; 1]>, half_closed: bool) -> Arc<CallSlot> {
         early: CallLimits { deadline: None, wait_for_ready: false, max_recv: 1024, max_send: 1024 },
         late: None,
     };
-    CallSlot::new(spec, Arc::new(Owner), MetadataMap::new(), chunks, half_closed)
+    CallSlot::new(spec, owner, MetadataMap::new(), chunks, half_closed)
 }
 
 fn drain(call: &CallSlot) -> Vec<(Bytes, bool)> {
-    std::iter::from_fn(|| call.lock().next_chunk()).collect()
+    drain_by(call, FIRST)
+}
+
+fn drain_by(call: &CallSlot, id: AttemptId) -> Vec<(Bytes, bool)> {
+    std::iter::from_fn(|| call.lock().next_chunk(id, call.replay_budget())).collect()
+}
+
+/// Another attempt beside those that there are.
+fn attempt_more(call: &Arc<CallSlot>) -> Attempt {
+    let mut state = call.lock();
+    state.more.push(AttemptState::new());
+    Attempt { call: Arc::clone(call), id: AttemptId(state.more.len() as u8) }
+}
+
+fn head() -> ResponseHead {
+    ResponseHead { encoding: None, accept_encoding: None, metadata: MetadataMap::new() }
+}
+
+fn unavailable() -> Ended {
+    Ended::local(Status::unavailable("refused"))
 }
 
 fn chunk(n: usize) -> Bytes {
@@ -55,32 +96,78 @@ fn chunks_come_in_order_and_the_last_ends_the_stream() {
 
 #[test]
 fn what_was_sent_is_sent_again_until_the_server_answers() {
-    let call = slot(smallvec![chunk(1)], false);
+    let owner = Arc::new(Owner::default());
+    let call = slot_of(Arc::clone(&owner), smallvec![chunk(1)], false);
     call.send([chunk(2)], true);
     let first = drain(&call);
-    assert!(call.lock().may_retry());
-    assert!(call.lock().unplaced().is_none());
+    let finished = Attempt::first(Arc::clone(&call)).end(unavailable(), Processed::No);
+    assert!(finished.wakers.is_empty() && !call.has_ended());
+    let attempt = owner.back.lock().unwrap().pop().expect("it is to be placed again");
     assert_eq!(drain(&call), first);
-    assert!(!call.lock().may_retry(), "once");
+    let _ = attempt.end(unavailable(), Processed::No);
+    assert!(call.has_ended() && owner.back.lock().unwrap().is_empty(), "once");
 
-    let call = slot(smallvec![chunk(1)], true);
+    let call = slot_of(Arc::clone(&owner), smallvec![chunk(1)], true);
     drain(&call);
-    call.lock().commit();
-    assert!(!call.lock().may_retry());
+    let _ = call.lock().receive_head(FIRST, head());
+    let _ = Attempt::first(Arc::clone(&call)).end(unavailable(), Processed::No);
+    assert!(call.has_ended() && owner.back.lock().unwrap().is_empty());
 }
 
 #[test]
-fn not_more_than_the_limit_is_kept() {
-    let call = slot(smallvec![], false);
-    for n in 0..100 {
-        call.send([Bytes::from(vec![n; 10_000])], false);
+fn an_attempt_that_never_left_is_placed_as_often_as_need_be() {
+    let owner = Arc::new(Owner::default());
+    let call = slot_of(Arc::clone(&owner), smallvec![chunk(1)], true);
+    let mut attempt = Attempt::first(Arc::clone(&call));
+    for _ in 0..5 {
+        attempt.withdraw();
+        attempt = owner.back.lock().unwrap().pop().expect("it came back");
     }
-    let sent = drain(&call);
-    assert!(sent.iter().enumerate().all(|(n, (chunk, _))| chunk[0] == n as u8 && chunk.len() == 10_000));
-    let mut state = call.lock();
-    assert!(!state.may_retry());
-    assert!(state.outgoing.chunks.is_empty());
-    assert_eq!((state.outgoing.kept, state.outgoing.waiting), (0, 0));
+    assert_eq!(drain(&call), [(chunk(1), true)]);
+}
+
+#[test]
+fn the_first_attempt_that_is_answered_carries_the_call() {
+    let call = slot(smallvec![chunk(1)], false);
+    drain(&call);
+    let second = attempt_more(&call);
+    call.send([chunk(2)], true);
+    assert_eq!(drain_by(&call, second.id), [(chunk(1), false), (chunk(2), true)], "at its own pace");
+    assert!(!second.has_ended());
+    let _ = call.lock().receive_head(second.id, head());
+    assert!(call.lock().is_over(FIRST), "the other one is of no interest any more");
+    assert!(!second.has_ended() && !call.has_ended());
+    // What the first hears now changes nothing.
+    let _ = call.lock().receive_head(FIRST, head());
+    let _ = Attempt::first(Arc::clone(&call)).end(unavailable(), Processed::Maybe);
+    assert!(!call.has_ended());
+    let ok = Ended::local(Status::new(Code::Ok, ""));
+    let _ = second.end(ok, Processed::Maybe);
+    let waker = Waker::noop();
+    let code = call.poll_end(&mut Context::from_waker(waker), |end| end.status.code());
+    assert_eq!(code, Poll::Ready(Code::Ok));
+}
+
+#[test]
+fn what_a_pick_attached_is_told_of_its_own_attempt() {
+    let told = Arc::new(Mutex::new(Vec::new()));
+    let call = slot(smallvec![chunk(1)], true);
+    let second = attempt_more(&call);
+    for (id, name) in [(FIRST, "first"), (second.id, "second")] {
+        let told = Arc::clone(&told);
+        let mut attachments = Attachments::default();
+        attachments.push(move |outcome: Option<&CallOutcome>| {
+            told.lock().unwrap().push((name, outcome.map(|outcome| outcome.status.code())));
+        });
+        call.lock().attempt_mut(id).attachments = Some(Box::new(attachments));
+    }
+    let _ = call.lock().receive_head(second.id, head());
+    let wakers = Attempt::first(Arc::clone(&call)).end(unavailable(), Processed::Maybe).settle(&call);
+    assert!(wakers.is_empty());
+    let finished = second.end(Ended::local(Status::new(Code::Ok, "")), Processed::Maybe);
+    let _ = finished.settle(&call);
+    let told = told.lock().unwrap();
+    assert_eq!(*told, [("first", Some(Code::Unavailable)), ("second", Some(Code::Ok))]);
 }
 
 #[test]
@@ -130,8 +217,7 @@ fn an_answer_to_a_call_that_was_given_up_changes_nothing() {
     drain(&call);
     call.cancel(|| Status::cancelled("enough"));
     // The connection's task has not looked yet, and the server's answer comes.
-    let mut state = call.lock();
-    state.commit();
-    assert!(!state.may_retry());
-    assert!(state.next_chunk().is_none());
+    let _ = call.lock().receive_head(FIRST, head());
+    assert!(call.lock().head.is_none());
+    assert!(drain(&call).is_empty());
 }
