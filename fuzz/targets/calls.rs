@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use bytes::{Buf, Bytes, BytesMut};
 use carom_wire::call::{
-    ClientCall, ClientEvent, HeadCache, KnownResponses, RequestFields, RequestHead, ServerCall,
+    ClientCall, ClientEvent, ContentType, HeadCache, KnownResponses, RequestFields, RequestHead, ServerCall,
 };
 use carom_wire::client::{self, Client, End};
 use carom_wire::conn::{Config, Event, ResetBy, Side};
@@ -77,10 +77,10 @@ fn block(text: &[u8]) -> HeaderBlock {
 /// A client's call that is told anything.
 fn hear(head: &HeaderBlock, trailers: &HeaderBlock, data: &[u8], choice: u8) {
     let mut known = KnownResponses::default();
-    let mut call = ClientCall::new(MAX);
+    let mut call = ClientCall::new(MAX, ContentType::default());
     let Ok(told) = call.on_headers(head, choice & 2 != 0, &mut known) else { return };
     // Whoever meets the same block again makes the same of it.
-    let again = ClientCall::new(MAX).on_headers(head, choice & 2 != 0, &mut known);
+    let again = ClientCall::new(MAX, ContentType::default()).on_headers(head, choice & 2 != 0, &mut known);
     assert_eq!(format!("{told:?}"), format!("{:?}", again.expect("the same")));
     if let ClientEvent::End(ended) = &told {
         assert!(ended.trailers_only && choice & 2 != 0);
@@ -195,6 +195,7 @@ fn connect() -> (Client, Http, StreamKey) {
         path: b"/a.B/C",
         timeout: None,
         user_agent: "fuzz",
+        content_type: ContentType::default(),
         encoding: None,
         accept_encoding: None,
         previous_attempts: 0,

@@ -361,7 +361,7 @@ async fn a_codec_that_fails_ends_the_call() {
     impl carom::Codec for Picky {
         type Encode = ();
         type Decode = ();
-        const SUBTYPE: &'static str = "picky";
+        const SUBTYPE: &'static str = "proto";
         fn encode(&self, (): &(), out: &mut BytesMut) -> Result<(), Status> {
             out.extend_from_slice(b"half");
             Err(Status::internal("cannot encode that"))

@@ -6,7 +6,7 @@
 use std::time::Instant;
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
-use carom_wire::call::RequestFields;
+use carom_wire::call::{ContentType, RequestFields};
 use carom_wire::client::{self, Client, End};
 use carom_wire::conn::Config;
 use carom_wire::http::Http;
@@ -64,6 +64,7 @@ impl Pair {
             path: b"/helloworld.Greeter/SayHello",
             timeout: None,
             user_agent: "carom/0.1.0",
+            content_type: ContentType::default(),
             encoding: None,
             accept_encoding: Some("identity, deflate, gzip"),
             previous_attempts: 0,

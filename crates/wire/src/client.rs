@@ -138,7 +138,7 @@ impl Client {
             }
             self.calls.resize_with(index + 1, || None);
         }
-        self.calls[index] = Some(Entry { key, call: ClientCall::new(max_recv) });
+        self.calls[index] = Some(Entry { key, call: ClientCall::new(max_recv, fields.content_type) });
         Ok(key)
     }
 

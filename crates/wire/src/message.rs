@@ -14,6 +14,9 @@ pub const PREFIX_LEN: usize = 5;
 /// the whole buffer it was read into.
 const SMALL_CHUNK: usize = 512;
 
+/// The flag of a frame that holds the trailers of a gRPC-Web response.
+pub(crate) const TRAILERS_FLAG: u8 = 0x80;
+
 /// The prefix of a message of `len` bytes.
 pub fn prefix(compressed: bool, len: u32) -> [u8; PREFIX_LEN] {
     let [a, b, c, d] = len.to_be_bytes();
@@ -71,6 +74,19 @@ pub struct Deframer {
     /// Bytes in the two above.
     queued: usize,
     state: State,
+    trailers: Trailers,
+}
+
+/// A frame of [`TRAILERS_FLAG`] among the messages.
+#[derive(Debug, Default)]
+enum Trailers {
+    /// There may be none.
+    #[default]
+    Refused,
+    /// One may come; nothing follows it.
+    Awaited,
+    /// Boxed: few calls have them.
+    Read(Box<Bytes>),
 }
 
 #[derive(Debug)]
@@ -79,7 +95,7 @@ enum State {
     Prefix,
     /// Inside a message: its beginning.
     Body {
-        compressed: bool,
+        flag: u8,
         len: usize,
         read: BytesMut,
     },
@@ -95,6 +111,20 @@ impl Deframer {
             rest: Chunks::default(),
             queued: 0,
             state: State::Prefix,
+            trailers: Trailers::Refused,
+        }
+    }
+
+    /// As [`new`](Self::new), of a body that ends with its trailers.
+    pub(crate) fn with_trailers(max_message_size: usize) -> Self {
+        Self { trailers: Trailers::Awaited, ..Self::new(max_message_size) }
+    }
+
+    /// The trailers, once all messages were taken.
+    pub(crate) fn trailers(&self) -> Option<&Bytes> {
+        match &self.trailers {
+            Trailers::Read(trailers) => Some(trailers),
+            Trailers::Refused | Trailers::Awaited => None,
         }
     }
 
@@ -132,16 +162,34 @@ impl Deframer {
                         self.front = Bytes::copy_from_slice(&self.front);
                         return Ok(None);
                     }
-                    let (compressed, len) = self.read_prefix()?;
+                    let (flag, len) = self.read_prefix()?;
                     if self.front.len() >= len {
                         let payload = self.take(len);
-                        return Ok(Some(Message { compressed, payload }));
+                        match self.framed(flag, payload) {
+                            None => continue,
+                            message => return Ok(message),
+                        }
                     }
-                    self.state = State::Body { compressed, len, read: BytesMut::new() };
+                    self.state = State::Body { flag, len, read: BytesMut::new() };
                 }
-                State::Body { .. } => return Ok(self.read_body()),
+                State::Body { .. } => match self.read_body() {
+                    None => return Ok(None),
+                    Some((flag, payload)) => match self.framed(flag, payload) {
+                        None => continue,
+                        message => return Ok(message),
+                    },
+                },
             }
         }
+    }
+
+    /// What a whole frame is. `None`: the trailers, which are kept.
+    fn framed(&mut self, flag: u8, payload: Bytes) -> Option<Message> {
+        if flag == TRAILERS_FLAG {
+            self.trailers = Trailers::Read(Box::new(payload));
+            return None;
+        }
+        Some(Message { compressed: flag == 1, payload })
     }
 
     /// Bytes held: of the message being read and of what follows it.
@@ -168,7 +216,7 @@ impl Deframer {
     }
 
     /// Takes the prefix off; at least its bytes are queued.
-    fn read_prefix(&mut self) -> Result<(bool, usize), FramingError> {
+    fn read_prefix(&mut self) -> Result<(u8, usize), FramingError> {
         let mut prefix = [0; PREFIX_LEN];
         if let Some(whole) = self.front.first_chunk() {
             prefix = *whole;
@@ -181,17 +229,22 @@ impl Deframer {
         }
         let [flag, length @ ..] = prefix;
         let len = u32::from_be_bytes(length) as usize;
+        let known = match flag {
+            0 | 1 => !matches!(self.trailers, Trailers::Read(_)),
+            TRAILERS_FLAG => matches!(self.trailers, Trailers::Awaited),
+            _ => false,
+        };
         let error = match flag {
-            0 | 1 if len <= self.max => return Ok((flag == 1, len)),
-            0 | 1 => FramingError::TooLarge { len, max: self.max },
+            flag if known && len <= self.max => return Ok((flag, len)),
+            _ if known => FramingError::TooLarge { len, max: self.max },
             _ => FramingError::BadFlag(flag),
         };
         *self = Self { state: State::Failed(error), ..Self::new(self.max) };
         Err(error)
     }
 
-    fn read_body(&mut self) -> Option<Message> {
-        let State::Body { compressed, len, mut read } = mem::replace(&mut self.state, State::Prefix) else {
+    fn read_body(&mut self) -> Option<(u8, Bytes)> {
+        let State::Body { flag, len, mut read } = mem::replace(&mut self.state, State::Prefix) else {
             return None;
         };
         while read.len() < len && self.queued > 0 {
@@ -199,7 +252,7 @@ impl Deframer {
             if read.is_empty() && self.front.len() >= missing {
                 // The prefix came in a chunk of its own, the message lies whole in this one.
                 let payload = self.take(missing);
-                return Some(Message { compressed, payload });
+                return Some((flag, payload));
             }
             let taken = missing.min(self.front.len());
             if read.capacity() - read.len() < taken {
@@ -211,9 +264,9 @@ impl Deframer {
             self.advance(taken);
         }
         if read.len() == len {
-            return Some(Message { compressed, payload: read.freeze() });
+            return Some((flag, read.freeze()));
         }
-        self.state = State::Body { compressed, len, read };
+        self.state = State::Body { flag, len, read };
         None
     }
 

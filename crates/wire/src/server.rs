@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Instant};
 use bytes::Bytes;
 
 use crate::{
-    call::{HeadCache, RequestHead, ServerCall},
+    call::{Dialect, HeadCache, Refusal, RequestHead, ServerCall},
     conn::{self, Config, ConnectionError, ResetBy, Side},
     frame::ErrorCode,
     http::Http,
@@ -33,6 +33,8 @@ pub struct Server {
     calls: Vec<Option<Entry>>,
     heads: HeadCache,
     accept_encoding: Option<&'static str>,
+    /// Beside gRPC itself.
+    grpc_web: bool,
 }
 
 struct Entry {
@@ -99,7 +101,16 @@ impl Server {
 
     /// A server's side of a connection that carries calls. As [`http2`](Self::http2) otherwise.
     pub fn new(http: Http, accept_encoding: Option<&'static str>) -> Self {
-        Self { http, calls: Vec::new(), heads: HeadCache::default(), accept_encoding }
+        Self { http, calls: Vec::new(), heads: HeadCache::default(), accept_encoding, grpc_web: false }
+    }
+
+    /// Takes calls of this dialect too. gRPC itself is always spoken; requests in another are answered with 415.
+    pub fn speak(&mut self, dialect: Dialect) {
+        self.grpc_web |= dialect == Dialect::GrpcWeb;
+    }
+
+    fn speaks(&self, dialect: Dialect) -> bool {
+        dialect == Dialect::Grpc || self.grpc_web
     }
 
     /// The connection below.
@@ -118,7 +129,10 @@ impl Server {
         loop {
             match self.http.next_event(now)? {
                 conn::Event::Headers { key, block, end_stream } => match self.heads.parse(&block) {
-                    Ok(head) => return Some(Event::Request { key, head, end_stream }),
+                    Ok(head) if self.speaks(head.dialect) => {
+                        return Some(Event::Request { key, head, end_stream });
+                    }
+                    Ok(_) => self.http.send_headers(key, &Refusal::UNSUPPORTED_MEDIA_TYPE, true),
                     Err(refusal) => self.http.send_headers(key, &refusal, true),
                 },
                 conn::Event::Data { key, data, end_stream } => {
@@ -168,13 +182,20 @@ impl Server {
     }
 
     /// Answers a request with an error at once.
-    pub fn refuse(&mut self, key: StreamKey, head: &RequestHead, status: Status) {
-        let mut call = self.new_call(head, true, 0);
-        call.send_status(&mut self.http, key, Some(status), MetadataMap::new());
+    pub fn refuse(&mut self, key: StreamKey, head: &RequestHead, refusal: Refusal) {
+        match refusal {
+            Refusal::Call(status) => {
+                let mut call = self.new_call(head, true, 0);
+                call.send_status(&mut self.http, key, Some(status), MetadataMap::new());
+            }
+            Refusal::Http { .. } => self.http.send_headers(key, &refusal, true),
+        }
     }
 
-    fn new_call(&self, _head: &RequestHead, end_stream: bool, max_recv: usize) -> ServerCall {
+    #[inline]
+    fn new_call(&self, head: &RequestHead, end_stream: bool, max_recv: usize) -> ServerCall {
         let mut call = ServerCall::new(max_recv, end_stream);
+        call.answer_in(head);
         call.set_accept_encoding(self.accept_encoding);
         call
     }

@@ -25,6 +25,9 @@ pub struct CallOptions {
     pub deadline: Option<Instant>,
     /// Whether the call waits while the channel cannot connect, or fails.
     pub wait_for_ready: Option<bool>,
+    /// What messages are encoded in, as the content type names it: see [`Codec::SUBTYPE`]. `None`: `proto`, or whatever the
+    /// server understands.
+    pub content_subtype: Option<&'static str>,
     /// How messages are compressed; `Some(None)`: not at all.
     pub compression: Option<Option<CompressionEncoding>>,
     /// The `:authority` of the call.
@@ -43,6 +46,7 @@ impl fmt::Debug for CallOptions {
             .field("timeout", &self.timeout)
             .field("deadline", &self.deadline)
             .field("wait_for_ready", &self.wait_for_ready)
+            .field("content_subtype", &self.content_subtype)
             .field("compression", &self.compression)
             .field("authority", &self.authority)
             .field("max_recv_message_size", &self.max_recv_message_size)

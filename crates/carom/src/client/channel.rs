@@ -156,6 +156,8 @@ impl Channel {
         let spec = CallSpec {
             path,
             authority: options.authority.map(String::into_boxed_str),
+            // `proto` goes without saying.
+            subtype: options.content_subtype.filter(|subtype| *subtype != "proto").unwrap_or_default(),
             encoding: compression.map(|encoding| encoding.as_str()),
             early,
             late,

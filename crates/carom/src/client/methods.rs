@@ -92,7 +92,8 @@ impl Channel {
     ) -> Result<RawCall, Status> {
         let (context, message) = self.intercept(request)?.split();
         let (metadata, options, _) = context.into_outgoing();
-        Ok(self.start(Bytes::from_static(method.as_bytes()), options.into(), metadata, |limits| {
+        let options = CallOptions { content_subtype: Some(C::SUBTYPE), ..options.into() };
+        Ok(self.start(Bytes::from_static(method.as_bytes()), options, metadata, |limits| {
             Ok((SmallVec::from_buf([encode_framed(codec, &message, limits)?]), true))
         }))
     }
@@ -109,7 +110,8 @@ impl Channel {
         let (context, stream) = self.intercept(request)?.split();
         let (metadata, mut options, _) = context.into_outgoing();
         let switch = options.compression_switch.take();
-        let call = self.start_call(Bytes::from_static(method.as_bytes()), options.into(), metadata);
+        let options = CallOptions { content_subtype: Some(C::SUBTYPE), ..options.into() };
+        let call = self.start_call(Bytes::from_static(method.as_bytes()), options, metadata);
         let slot = Arc::clone(&call.slot);
         self.shared().runtime.spawn(send_all(slot, call.limits.clone(), switch, codec.clone(), stream));
         Ok(call)

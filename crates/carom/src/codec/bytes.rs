@@ -13,7 +13,7 @@ impl Codec for BytesCodec {
     type Encode = Bytes;
     type Decode = Bytes;
 
-    const SUBTYPE: &'static str = "proto";
+    const SUBTYPE: &'static str = "";
 
     fn encode(&self, message: &Bytes, out: &mut BytesMut) -> Result<(), Status> {
         out.extend_from_slice(message);

@@ -32,7 +32,10 @@ pub trait Codec: Clone + Send + Sync + 'static {
     /// What this side receives.
     type Decode: Send + 'static;
 
-    /// The content subtype: `proto` for `application/grpc+proto`.
+    /// The content subtype, such as `json`: calls go out as `application/grpc+json`, a server answers requests of another
+    /// subtype with HTTP 415, and a client ends a call whose response names another with INTERNAL. `proto` is the one that
+    /// goes without saying: it is not sent, and requests that name none are taken for it. Empty: the codec reads any, for
+    /// bytes that are handed on as they are; nothing is sent.
     const SUBTYPE: &'static str;
 
     /// Appends the encoded message to `out`, which may hold bytes already.

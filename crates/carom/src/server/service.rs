@@ -52,6 +52,8 @@ pub struct Method {
     name: Cow<'static, str>,
     streams_requests: bool,
     streams_responses: bool,
+    /// Of the codec.
+    subtype: &'static str,
     options: ServiceOptions,
     handler: Arc<dyn StartCall>,
 }
@@ -68,6 +70,7 @@ impl Method {
             name: name.into(),
             streams_requests: false,
             streams_responses: false,
+            subtype: C::SUBTYPE,
             options: ServiceOptions::default(),
             handler: Arc::new(OneResponse { codec, handler, request: OneRequest }),
         }
@@ -87,6 +90,7 @@ impl Method {
             name: name.into(),
             streams_requests: false,
             streams_responses: true,
+            subtype: C::SUBTYPE,
             options: ServiceOptions::default(),
             handler: Arc::new(StreamResponse { codec, handler, request: OneRequest }),
         }
@@ -103,6 +107,7 @@ impl Method {
             name: name.into(),
             streams_requests: true,
             streams_responses: false,
+            subtype: C::SUBTYPE,
             options: ServiceOptions::default(),
             handler: Arc::new(OneResponse { codec, handler, request: StreamRequest }),
         }
@@ -120,6 +125,7 @@ impl Method {
             name: name.into(),
             streams_requests: true,
             streams_responses: true,
+            subtype: C::SUBTYPE,
             options: ServiceOptions::default(),
             handler: Arc::new(StreamResponse { codec, handler, request: StreamRequest }),
         }
@@ -149,6 +155,11 @@ impl Method {
     /// The method's name, without its service.
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// Whether its codec reads messages of this content subtype.
+    pub(crate) fn reads(&self, subtype: &[u8]) -> bool {
+        self.subtype.is_empty() || self.subtype.as_bytes().eq_ignore_ascii_case(subtype)
     }
 
     /// Whether the client sends a stream.

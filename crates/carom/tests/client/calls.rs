@@ -4,14 +4,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use carom::client::{CallOptions, Channel};
-use carom::codec::BytesCodec;
+use carom::codec::{BytesCodec, Codec};
 use carom::credentials::{CallContext, CallCredentials, MetadataFuture};
-use carom::server::Server;
-use carom::{Code, CompressionEncoding, MetadataMap, Request, Status};
+use carom::server::{Method, Server, Service};
+use carom::{Code, CompressionEncoding, MetadataMap, Request, Response, Status};
 use futures_util::future::poll_fn;
 use futures_util::stream;
+use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 
 use crate::support::{bytes, collect, serve, serve_with, soon};
@@ -307,4 +308,82 @@ async fn options_that_cannot_be_sent_are_refused() {
     request.set_authority("a\r\nb");
     let status = soon(channel.unary("/test.Kinds/Echo", BytesCodec, request)).await.unwrap_err();
     assert_eq!(status.code(), Code::Internal);
+}
+
+/// Text in quotes, which says so in its content type.
+#[derive(Clone)]
+struct Quoted;
+
+impl Codec for Quoted {
+    type Encode = String;
+    type Decode = String;
+    const SUBTYPE: &'static str = "json";
+
+    fn encode(&self, message: &String, out: &mut BytesMut) -> Result<(), Status> {
+        out.extend_from_slice(format!("{message:?}").as_bytes());
+        Ok(())
+    }
+
+    fn decode(&self, message: Bytes) -> Result<String, Status> {
+        let text =
+            std::str::from_utf8(&message).ok().and_then(|text| text.strip_prefix('"')?.strip_suffix('"'));
+        text.map(str::to_owned).ok_or_else(|| Status::internal("no quotes"))
+    }
+}
+
+/// The same bytes for protobuf.
+#[derive(Clone)]
+struct Unquoted;
+
+impl Codec for Unquoted {
+    type Encode = Bytes;
+    type Decode = Bytes;
+    const SUBTYPE: &'static str = "proto";
+
+    fn encode(&self, message: &Bytes, out: &mut BytesMut) -> Result<(), Status> {
+        out.extend_from_slice(message);
+        Ok(())
+    }
+
+    fn decode(&self, message: Bytes) -> Result<Bytes, Status> {
+        Ok(message)
+    }
+}
+
+struct Subtypes;
+
+impl Service for Subtypes {
+    fn name(&self) -> &str {
+        "test.Subtypes"
+    }
+
+    fn methods(&self) -> Vec<Method> {
+        vec![
+            Method::unary("Quoted", Quoted, |request: Request<String>| async move {
+                Ok(Response::new(request.into_inner()))
+            }),
+            Method::unary("Unquoted", Unquoted, |request: Request<Bytes>| async move {
+                Ok(Response::new(request.into_inner()))
+            }),
+        ]
+    }
+}
+
+#[tokio::test]
+async fn subtypes_are_sent_and_checked() {
+    let any = std::net::SocketAddr::from(([127, 0, 0, 1], 0));
+    let server = Server::builder().add_service(Subtypes).bind(any).start(Handle::current()).unwrap();
+    let address = server.local_addrs()[0].socket_addr().unwrap();
+    let channel = Channel::connect(address.to_string()).await.unwrap();
+    let quoted = |method| channel.unary(method, Quoted, Request::new("text".to_owned()));
+    assert_eq!(soon(quoted("/test.Subtypes/Quoted")).await.unwrap().into_inner(), "text");
+    let refused = soon(quoted("/test.Subtypes/Unquoted")).await.unwrap_err();
+    assert!(refused.message().contains("415"), "{refused}");
+    let unquoted = |method| channel.unary(method, Unquoted, Request::new(Bytes::from("text")));
+    assert_eq!(soon(unquoted("/test.Subtypes/Unquoted")).await.unwrap().into_inner(), "text");
+    let refused = soon(unquoted("/test.Subtypes/Quoted")).await.unwrap_err();
+    assert!(refused.message().contains("415"), "{refused}");
+    // Bytes that are handed on may be anything: what names no subtype is protobuf to a server.
+    let raw = soon(channel.unary("/test.Subtypes/Unquoted", BytesCodec, bytes("x"))).await;
+    assert_eq!(raw.unwrap().into_inner(), "x");
 }

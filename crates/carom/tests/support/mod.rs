@@ -9,7 +9,7 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
-use carom_wire::call::{RequestFields, ResponseHead};
+use carom_wire::call::{ContentType, RequestFields, ResponseHead};
 use carom_wire::client::{Client as Engine, End, Event};
 use carom_wire::conn::{Config, ConnectionError};
 use carom_wire::frame::ErrorCode;
@@ -134,6 +134,7 @@ impl<S: Io> Client<S> {
             path: path.as_bytes(),
             timeout: head.timeout,
             user_agent: "test",
+            content_type: ContentType::default(),
             encoding: head.encoding,
             accept_encoding: head.accept,
             previous_attempts: 0,

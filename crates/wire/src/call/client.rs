@@ -1,12 +1,12 @@
 use bytes::Bytes;
 
-use super::{Inbound, is_grpc};
+use super::{ContentType, Dialect, Inbound, dialect};
 use crate::{
     conn::ResetBy,
     fields::HeaderBlock,
     frame::ErrorCode,
     memo::Memo,
-    message::Message,
+    message::{Deframer, Message},
     metadata::MetadataMap,
     status::{Code, Status},
 };
@@ -54,7 +54,8 @@ pub enum ClientEvent {
 /// Responses' header blocks that were read on a connection, and what they say: most calls of a method have the same.
 #[derive(Default)]
 pub struct KnownResponses {
-    heads: Memo<HeaderBlock, ResponseHead, 4>,
+    /// With the subtype of the content type, if there is one.
+    heads: Memo<HeaderBlock, (ResponseHead, Option<Bytes>), 4>,
     /// Blocks that say OK and no more.
     plain_ends: Memo<HeaderBlock, (), 2>,
 }
@@ -70,6 +71,9 @@ pub struct ClientCall {
     inbound: Inbound,
     state: State,
     held_back: Option<Box<Ended>>,
+    /// Of the request's content type.
+    subtype: Option<Box<str>>,
+    dialect: Dialect,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,9 +84,17 @@ enum State {
 }
 
 impl ClientCall {
-    /// A call whose request is being sent. `max_recv`: the largest message taken, in bytes as they come.
-    pub fn new(max_recv: usize) -> Self {
-        Self { inbound: Inbound::new("CLIENT", max_recv, false), state: State::Awaiting, held_back: None }
+    /// A call whose request is being sent with this content type. `max_recv`: the largest message taken, in bytes as they
+    /// come.
+    #[inline]
+    pub fn new(max_recv: usize, content_type: ContentType<'_>) -> Self {
+        let ContentType { dialect, subtype } = content_type;
+        let mut inbound = Inbound::new("CLIENT", max_recv, false);
+        if dialect.has_trailers_in_body() {
+            inbound.deframer = Deframer::with_trailers(max_recv);
+        }
+        let subtype = (!subtype.is_empty()).then(|| subtype.into());
+        Self { inbound, state: State::Awaiting, held_back: None, dialect, subtype }
     }
 
     /// A header block of the response. `known`: what was made of others on the same connection.
@@ -129,7 +141,8 @@ impl ClientCall {
         end_stream: bool,
         known: &mut KnownResponses,
     ) -> Result<ClientEvent, Status> {
-        if !end_stream && let Some(head) = known.heads.find(|known| known.ptr_eq(block)) {
+        if !end_stream && let Some((head, subtype)) = known.heads.find(|known| known.ptr_eq(block)) {
+            self.check_subtype(subtype.as_deref())?;
             self.state = State::Reading;
             return Ok(ClientEvent::Head(head.clone()));
         }
@@ -153,21 +166,44 @@ impl ClientCall {
         if http != 200 {
             return Err(Status::from_http(http));
         }
-        let content_type = block.get(b"content-type").map(|value| &value[..]).unwrap_or_default();
-        if !is_grpc(content_type) {
-            return Err(Status::new(
-                Code::Unknown,
-                format!("the response is not gRPC: its content-type is \"{}\"", content_type.escape_ascii()),
-            ));
-        }
+        let subtype = self.read_content_type(block)?;
+        self.check_subtype(subtype.as_deref())?;
         self.state = State::Reading;
         let head = ResponseHead {
             encoding: block.get(b"grpc-encoding").cloned(),
             accept_encoding: block.get(b"grpc-accept-encoding").cloned(),
             metadata: MetadataMap::from_fields(block),
         };
-        known.heads.keep(block.clone(), head.clone());
+        known.heads.keep(block.clone(), (head.clone(), subtype));
         Ok(ClientEvent::Head(head))
+    }
+
+    /// The subtype of a response's content type. One without any is taken for what was asked for, as in other
+    /// implementations: some servers send none.
+    fn read_content_type(&self, block: &HeaderBlock) -> Result<Option<Bytes>, Status> {
+        let Some(value) = block.get(b"content-type") else { return Ok(None) };
+        match Dialect::of_content_type(value) {
+            Some((dialect, subtype)) if dialect == self.dialect => {
+                Ok(Some(value.slice_ref(subtype)).filter(|subtype| !subtype.is_empty()))
+            }
+            _ => Err(Status::new(
+                Code::Unknown,
+                format!("the response is not gRPC: its content-type is \"{}\"", value.escape_ascii()),
+            )),
+        }
+    }
+
+    /// What a codec did not encode another one cannot read.
+    fn check_subtype(&self, subtype: Option<&[u8]>) -> Result<(), Status> {
+        let (Some(asked), Some(came)) = (&self.subtype, subtype) else { return Ok(()) };
+        if asked.as_bytes().eq_ignore_ascii_case(came) {
+            return Ok(());
+        }
+        let came = came.escape_ascii();
+        Err(Status::new(
+            Code::Internal,
+            format!("the response's messages are encoded as {came}, and {asked} was asked for"),
+        ))
     }
 
     /// Bytes of the response.
@@ -185,6 +221,11 @@ impl ClientCall {
 
     /// How the call ended, once its messages were taken. After data there is no status to go by.
     pub fn ended(&mut self) -> Ended {
+        if let Some(trailers) = self.inbound.deframer.trailers() {
+            let block = dialect::read_trailers(trailers);
+            let status = Status::from_trailers(&block).unwrap_or_else(no_status);
+            return Ended { status, metadata: MetadataMap::from_fields(&block), trailers_only: false };
+        }
         self.held_back.take().map_or_else(|| Ended::local(no_status()), |end| *end)
     }
 

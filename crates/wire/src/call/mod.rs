@@ -8,6 +8,7 @@
 //! ```
 
 mod client;
+mod dialect;
 mod fit;
 mod request;
 mod response;
@@ -16,6 +17,7 @@ mod server;
 mod tests;
 
 pub use client::{ClientCall, ClientEvent, Ended, KnownResponses, ResponseHead};
+pub use dialect::{ContentType, Dialect};
 pub use request::{HeadCache, Refusal, RequestFields, RequestHead};
 pub use server::ServerCall;
 
@@ -34,14 +36,6 @@ const OK: Group = Group(2);
 
 /// The content type of every gRPC message stream.
 const CONTENT_TYPE: &[u8] = b"application/grpc";
-
-/// `application/grpc`, alone or followed by `+subtype` or `;parameters`. `application/grpc-web` is another
-/// protocol.
-fn is_grpc(content_type: &[u8]) -> bool {
-    content_type
-        .strip_prefix(CONTENT_TYPE)
-        .is_some_and(|rest| matches!(rest.first(), None | Some(b'+' | b';')))
-}
 
 /// The receiving half of a call, either side: messages out of data, and whether they end where they should.
 struct Inbound {

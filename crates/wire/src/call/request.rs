@@ -5,7 +5,7 @@ use std::{
 
 use bytes::Bytes;
 
-use super::{CONTENT_TYPE, REQUEST, is_grpc};
+use super::{ContentType, Dialect, REQUEST};
 use crate::{
     fields::{FIELD_OVERHEAD, FieldWriter, Fields, HeaderBlock, Indexing},
     memo::Memo,
@@ -23,7 +23,9 @@ pub struct RequestHead {
     pub authority: Option<Bytes>,
     /// How long the client waits, from the moment the head came. `None`: for ever.
     pub timeout: Option<Duration>,
-    /// What follows `application/grpc+`, such as `proto`.
+    /// The way to speak gRPC that the content type names.
+    pub dialect: Dialect,
+    /// What follows the `+` of the content type, such as `proto`.
     pub content_subtype: Option<Bytes>,
     /// `grpc-encoding`: how messages with the compressed flag are encoded.
     pub encoding: Option<Bytes>,
@@ -57,6 +59,7 @@ impl RequestHead {
             path: Bytes::new(),
             authority: None,
             timeout: None,
+            dialect: Dialect::Grpc,
             content_subtype: None,
             encoding: None,
             accept_encoding: None,
@@ -92,10 +95,12 @@ impl RequestHead {
         if method.as_deref() != Some(b"POST") {
             return Err(Refusal::Http { status: 405 });
         }
-        let Some(content_type) = content_type.filter(|value| is_grpc(value)) else {
-            return Err(Refusal::Http { status: 415 });
+        let Some(content_type) = content_type else { return Err(Refusal::UNSUPPORTED_MEDIA_TYPE) };
+        let Some((dialect, subtype)) = Dialect::of_content_type(&content_type) else {
+            return Err(Refusal::UNSUPPORTED_MEDIA_TYPE);
         };
-        head.content_subtype = subtype(&content_type);
+        head.dialect = dialect;
+        head.content_subtype = Some(content_type.slice_ref(subtype)).filter(|subtype| !subtype.is_empty());
         if std::str::from_utf8(&head.path).is_err() {
             // It comes back in the message, and is no use there in full length.
             let path = head.path[..head.path.len().min(200)].escape_ascii();
@@ -109,19 +114,15 @@ impl RequestHead {
         std::str::from_utf8(&self.path).unwrap_or_default()
     }
 
+    /// The subtype, `proto` if the client names none.
+    pub fn subtype(&self) -> &[u8] {
+        self.content_subtype.as_deref().unwrap_or(b"proto")
+    }
+
     /// The application's metadata, read when first asked for.
     pub fn metadata(&self) -> &MetadataMap {
         self.metadata.get_or_init(|| MetadataMap::from_fields(&self.block))
     }
-}
-
-fn subtype(content_type: &Bytes) -> Option<Bytes> {
-    let rest = content_type.get(CONTENT_TYPE.len() + 1..)?;
-    if content_type[CONTENT_TYPE.len()] != b'+' {
-        return None;
-    }
-    let len = rest.iter().position(|&b| b == b';').unwrap_or(rest.len());
-    Some(content_type.slice(CONTENT_TYPE.len() + 1..CONTENT_TYPE.len() + 1 + len))
 }
 
 /// The last few heads that were read on a connection. The decoder gives the same [`HeaderBlock`] for the same
@@ -161,6 +162,9 @@ pub enum Refusal {
 }
 
 impl Refusal {
+    /// A content type that this server does not speak.
+    pub const UNSUPPORTED_MEDIA_TYPE: Self = Self::Http { status: 415 };
+
     /// The gRPC status, unless the request was not gRPC.
     pub fn status(&self) -> Option<&Status> {
         match self {
@@ -187,7 +191,7 @@ impl Fields for Refusal {
             }
             Self::Call(status) => {
                 w.field(b":status", b"200", Indexing::Incremental);
-                w.field(b"content-type", CONTENT_TYPE, Indexing::Incremental);
+                ContentType::default().encode(w);
                 status.encode(w);
             }
         }
@@ -207,6 +211,8 @@ pub struct RequestFields<'a> {
     pub timeout: Option<Duration>,
     /// Who asks.
     pub user_agent: &'a str,
+    /// Dialect and subtype.
+    pub content_type: ContentType<'a>,
     /// What messages with the compressed flag are encoded in.
     pub encoding: Option<&'a str>,
     /// What the client can read, comma-separated.
@@ -245,7 +251,7 @@ impl RequestFields<'_> {
             + field(":path", self.path.len())
             + field(":authority", self.authority.len())
             + field("te", "trailers".len())
-            + field("content-type", CONTENT_TYPE.len())
+            + field("content-type", self.content_type.len())
             + field("user-agent", self.user_agent.len())
             + given("grpc-encoding", self.encoding)
             + given("grpc-accept-encoding", self.accept_encoding)
@@ -261,16 +267,22 @@ impl Fields for RequestFields<'_> {
         let (encoding, accept) = (self.encoding.unwrap_or(""), self.accept_encoding.unwrap_or(""));
         let texts = [self.scheme, self.authority, self.user_agent, encoding, accept].map(str::as_bytes);
         let [scheme, authority, user_agent, encoding, accept] = texts;
+        let subtype = self.content_type.subtype.as_bytes();
+        let values = [self.path, scheme, authority, user_agent, encoding, accept, subtype];
         w.group(
-            REQUEST,
-            &[self.path, scheme, authority, user_agent, encoding, accept],
+            self.content_type.dialect.group(REQUEST),
+            // Without a subtype there is nothing to compare.
+            if subtype.is_empty() { &values[..6] } else { &values },
             &|w: &mut dyn FieldWriter| {
                 w.field(b":method", b"POST", Indexing::Incremental);
                 w.field(b":scheme", scheme, Indexing::Incremental);
                 w.field(b":path", self.path, Indexing::Incremental);
                 w.field(b":authority", authority, Indexing::Incremental);
                 w.field(b"te", b"trailers", Indexing::Incremental);
-                w.field(b"content-type", CONTENT_TYPE, Indexing::Incremental);
+                self.content_type.encode(w);
+                if self.content_type.dialect == Dialect::GrpcWeb {
+                    w.field(b"x-grpc-web", b"1", Indexing::Incremental);
+                }
                 w.field(b"user-agent", user_agent, Indexing::Incremental);
                 if !encoding.is_empty() {
                     w.field(b"grpc-encoding", encoding, Indexing::Incremental);

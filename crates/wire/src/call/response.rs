@@ -1,4 +1,4 @@
-use super::{CONTENT_TYPE, OK, RESPONSE};
+use super::{ContentType, OK, RESPONSE};
 use crate::{
     fields::{FIELD_OVERHEAD, FieldWriter, Fields, Indexing},
     metadata::MetadataMap,
@@ -7,16 +7,20 @@ use crate::{
 
 /// A response's head.
 pub(super) struct ResponseFields<'a> {
+    pub(super) content_type: ContentType<'a>,
     pub(super) encoding: Option<&'static str>,
     pub(super) accept_encoding: Option<&'static str>,
     pub(super) metadata: &'a MetadataMap,
 }
 
-impl ResponseFields<'static> {
+impl<'a> ResponseFields<'a> {
     /// Those before the end in a Trailers-Only response.
-    pub(super) fn of_trailers_only(accept_encoding: Option<&'static str>) -> Self {
+    pub(super) fn of_trailers_only(
+        content_type: ContentType<'a>,
+        accept_encoding: Option<&'static str>,
+    ) -> Self {
         const NOTHING: &MetadataMap = &MetadataMap::new();
-        Self { encoding: None, accept_encoding, metadata: NOTHING }
+        Self { content_type, encoding: None, accept_encoding, metadata: NOTHING }
     }
 }
 
@@ -26,7 +30,7 @@ impl ResponseFields<'_> {
         let field = |name: &str, value: usize| name.len() + value + FIELD_OVERHEAD;
         let given = |name, value: Option<&str>| value.map_or(0, |value| field(name, value.len()));
         field(":status", "200".len())
-            + field("content-type", CONTENT_TYPE.len())
+            + field("content-type", self.content_type.len())
             + given("grpc-encoding", self.encoding)
             + given("grpc-accept-encoding", self.accept_encoding)
     }
@@ -35,9 +39,14 @@ impl ResponseFields<'_> {
 impl Fields for ResponseFields<'_> {
     fn encode(&self, w: &mut dyn FieldWriter) {
         let (encoding, accept) = (self.encoding.unwrap_or(""), self.accept_encoding.unwrap_or(""));
-        w.group(RESPONSE, &[encoding.as_bytes(), accept.as_bytes()], &|w: &mut dyn FieldWriter| {
+        let subtype = self.content_type.subtype.as_bytes();
+        let group = self.content_type.dialect.group(RESPONSE);
+        let values = [encoding.as_bytes(), accept.as_bytes(), subtype];
+        // Without a subtype there is nothing to compare.
+        let values = if subtype.is_empty() { &values[..2] } else { &values };
+        w.group(group, values, &|w: &mut dyn FieldWriter| {
             w.field(b":status", b"200", Indexing::Incremental);
-            w.field(b"content-type", CONTENT_TYPE, Indexing::Incremental);
+            self.content_type.encode(w);
             if !encoding.is_empty() {
                 w.field(b"grpc-encoding", encoding.as_bytes(), Indexing::Incremental);
             }
@@ -78,13 +87,14 @@ impl Fields for StatusTrailers {
 
 /// Head and end in one: an error before there was any message.
 pub(super) struct TrailersOnly<'a> {
+    pub(super) content_type: ContentType<'a>,
     pub(super) accept_encoding: Option<&'static str>,
     pub(super) trailers: &'a StatusTrailers,
 }
 
 impl Fields for TrailersOnly<'_> {
     fn encode(&self, w: &mut dyn FieldWriter) {
-        ResponseFields::of_trailers_only(self.accept_encoding).encode(w);
+        ResponseFields::of_trailers_only(self.content_type, self.accept_encoding).encode(w);
         self.trailers.encode(w);
     }
 }

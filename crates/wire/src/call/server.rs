@@ -1,7 +1,7 @@
 use bytes::Bytes;
 
 use super::{
-    Inbound, fit,
+    ContentType, Dialect, Inbound, RequestHead, fit,
     response::{OkTrailers, ResponseFields, StatusTrailers, TrailersOnly},
 };
 use crate::{
@@ -25,6 +25,9 @@ pub struct ServerCall {
     inbound: Inbound,
     outbound: Outbound,
     accept_encoding: Option<&'static str>,
+    dialect: Dialect,
+    /// Of the content type, unless it is the one that goes without saying.
+    subtype: Option<Box<str>>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,12 +45,28 @@ impl ServerCall {
             inbound: Inbound::new("SERVER", max_recv, end_stream),
             outbound: Outbound::Silent,
             accept_encoding: None,
+            dialect: Dialect::Grpc,
+            subtype: None,
         }
     }
 
     /// Which encodings the response head tells the client that requests may use, comma-separated.
     pub fn set_accept_encoding(&mut self, accept: Option<&'static str>) {
         self.accept_encoding = accept;
+    }
+
+    /// The response speaks as the request did.
+    #[inline]
+    pub fn answer_in(&mut self, head: &RequestHead) {
+        self.dialect = head.dialect;
+        if let Some(subtype) = head.content_subtype.as_ref().filter(|subtype| *subtype != "proto") {
+            self.subtype = std::str::from_utf8(subtype).ok().map(Into::into);
+        }
+    }
+
+    /// Of the response.
+    fn content_type(&self) -> ContentType<'_> {
+        ContentType { dialect: self.dialect, subtype: self.subtype.as_deref().unwrap_or_default() }
     }
 
     /// Bytes of the request.
@@ -106,12 +125,14 @@ impl ServerCall {
         encoding: Option<&'static str>,
     ) {
         if self.outbound == Outbound::Silent {
-            let head = ResponseFields { encoding, accept_encoding: self.accept_encoding, metadata };
+            let content_type = self.content_type();
+            let head =
+                ResponseFields { content_type, encoding, accept_encoding: self.accept_encoding, metadata };
             if let Err(status) = fit::head(&head, http.peer_max_header_list_size()) {
                 return self.send_status(http, key, Some(status), MetadataMap::new());
             }
-            self.outbound = Outbound::Answering;
             http.send_headers(key, &head, false);
+            self.outbound = Outbound::Answering;
         }
     }
 
@@ -139,22 +160,29 @@ impl ServerCall {
         if self.outbound == Outbound::Ended {
             return;
         }
-        if self.outbound == Outbound::Silent && status.is_none() {
+        if self.outbound == Outbound::Silent && (status.is_none() || !self.dialect.has_trailers_only()) {
             self.send_headers(http, key, &MetadataMap::new(), None);
         }
         let silent = self.outbound == Outbound::Silent;
         self.outbound = Outbound::Ended;
-        let before =
-            if silent { ResponseFields::of_trailers_only(self.accept_encoding).own_size() } else { 0 };
+        let before = if silent {
+            ResponseFields::of_trailers_only(self.content_type(), self.accept_encoding).own_size()
+        } else {
+            0
+        };
         let trailers = StatusTrailers { status, metadata: trailing };
         let trailers = fit::trailers(trailers, before, http.peer_max_header_list_size());
         if silent {
-            let only = TrailersOnly { accept_encoding: self.accept_encoding, trailers: &trailers };
+            let only = TrailersOnly {
+                content_type: self.content_type(),
+                accept_encoding: self.accept_encoding,
+                trailers: &trailers,
+            };
             http.send_headers(key, &only, true);
-        } else if trailers.status.is_none() && trailers.metadata.is_empty() {
+        } else if self.dialect == Dialect::Grpc && trailers.status.is_none() && trailers.metadata.is_empty() {
             http.send_trailers(key, Box::new(OkTrailers));
         } else {
-            http.send_trailers(key, Box::new(trailers));
+            self.dialect.end(http, key, trailers);
         }
     }
 
@@ -168,21 +196,23 @@ impl ServerCall {
         framed: impl Into<Payload<'a>>,
         trailing: MetadataMap,
     ) {
-        if self.outbound != Outbound::Silent {
+        if self.outbound != Outbound::Silent || self.dialect.has_trailers_in_body() {
+            self.send_headers(http, key, metadata, encoding);
             self.send_message(http, key, framed);
             return self.send_status(http, key, None, trailing);
         }
         let limit = http.peer_max_header_list_size();
-        let head = ResponseFields { encoding, accept_encoding: self.accept_encoding, metadata };
+        let content_type = self.content_type();
+        let head = ResponseFields { content_type, encoding, accept_encoding: self.accept_encoding, metadata };
         if let Err(status) = fit::head(&head, limit) {
             return self.send_status(http, key, Some(status), trailing);
         }
-        self.outbound = Outbound::Ended;
         if trailing.is_empty() {
             http.respond(key, &head, framed, OkTrailers);
         } else {
             let trailers = fit::trailers(StatusTrailers { status: None, metadata: trailing }, 0, limit);
             http.respond(key, &head, framed, trailers);
         }
+        self.outbound = Outbound::Ended;
     }
 }

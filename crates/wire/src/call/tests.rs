@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 use bytes::{Buf, Bytes};
 
 use super::{
-    ClientCall, ClientEvent, HeadCache, KnownResponses, Refusal, RequestFields, RequestHead, ServerCall,
+    ClientCall, ClientEvent, ContentType, Dialect, HeadCache, KnownResponses, Refusal, RequestFields,
+    RequestHead, ServerCall,
 };
 use crate::{
     conn::{Config, Event, ResetBy, Side},
@@ -42,11 +43,22 @@ fn content_types_that_are_grpc() {
         ("application/grpc+proto", Some("proto")),
         ("application/grpc+json;charset=utf-8", Some("json")),
         ("application/grpc;v=1", None),
+        ("Application/GRPC", None),
+        ("APPLICATION/grpc+Proto; charset=utf-8", Some("Proto")),
     ] {
         let head = request(&[("content-type", content_type)]).unwrap();
         assert_eq!(head.content_subtype.as_deref(), subtype.map(str::as_bytes), "{content_type}");
     }
-    for content_type in ["application/grpc-web", "application/grpcx", "application/json", "", "text/plain"] {
+    let web = request(&[("content-type", "application/grpc-web+proto")]).unwrap();
+    assert_eq!((web.dialect, web.subtype()), (Dialect::GrpcWeb, &b"proto"[..]));
+    for content_type in [
+        "application/grpc-web-text",
+        "application/grpc-webx",
+        "application/grpcx",
+        "application/json",
+        "",
+        "text/plain",
+    ] {
         let refusal = request(&[("content-type", content_type)]).unwrap_err();
         assert_eq!(refusal.http_status(), 415, "{content_type}");
     }
@@ -119,7 +131,8 @@ impl Call {
             panic!("no request")
         };
         let head = HeadCache::default().parse(&block).unwrap();
-        let (outgoing, incoming) = (ServerCall::new(100, false), ClientCall::new(100));
+        let (outgoing, incoming) =
+            (ServerCall::new(100, false), ClientCall::new(100, ContentType::default()));
         Self { client, server, now, ours, theirs, outgoing, incoming, head }
     }
 
@@ -160,6 +173,7 @@ fn fields(metadata: &MetadataMap) -> RequestFields<'_> {
         path: b"/pkg.Service/Method",
         timeout: Some(Duration::from_millis(1500)),
         user_agent: "test/1",
+        content_type: ContentType::default(),
         encoding: None,
         accept_encoding: Some("gzip"),
         previous_attempts: 2,
@@ -282,7 +296,7 @@ fn http_statuses_count_only_without_a_grpc_status() {
         ("302", Code::Unknown),
         ("200", Code::Unknown),
     ] {
-        let ended = ClientCall::new(100).on_headers(
+        let ended = ClientCall::new(100, ContentType::default()).on_headers(
             &block(&[(":status", http)]),
             true,
             &mut KnownResponses::default(),
@@ -290,23 +304,28 @@ fn http_statuses_count_only_without_a_grpc_status() {
         let Ok(ClientEvent::End(ended)) = ended else { panic!("{ended:?}") };
         assert_eq!(ended.status.code(), code, "{http}");
         let both = block(&[(":status", http), ("grpc-status", "5")]);
-        let Ok(ClientEvent::End(ended)) =
-            ClientCall::new(100).on_headers(&both, true, &mut KnownResponses::default())
-        else {
+        let Ok(ClientEvent::End(ended)) = ClientCall::new(100, ContentType::default()).on_headers(
+            &both,
+            true,
+            &mut KnownResponses::default(),
+        ) else {
             panic!()
         };
         assert_eq!(ended.status.code(), Code::NotFound, "{http}");
     }
     let page = block(&[(":status", "503"), ("content-type", "text/html")]);
     assert_eq!(
-        ClientCall::new(100).on_headers(&page, false, &mut KnownResponses::default()).unwrap_err().code(),
+        ClientCall::new(100, ContentType::default())
+            .on_headers(&page, false, &mut KnownResponses::default())
+            .unwrap_err()
+            .code(),
         Code::Unavailable
     );
 }
 
 #[test]
 fn a_grpc_status_in_the_head_does_not_count_when_trailers_follow() {
-    let mut call = ClientCall::new(100);
+    let mut call = ClientCall::new(100, ContentType::default());
     let head = block(&[(":status", "200"), ("content-type", "application/grpc"), ("grpc-status", "0")]);
     assert!(matches!(
         call.on_headers(&head, false, &mut KnownResponses::default()),
@@ -323,14 +342,47 @@ fn a_grpc_status_in_the_head_does_not_count_when_trailers_follow() {
 #[test]
 fn a_response_that_is_not_grpc_says_what_it_is() {
     let head = block(&[(":status", "200"), ("content-type", "text/html")]);
-    let status = ClientCall::new(100).on_headers(&head, false, &mut KnownResponses::default()).unwrap_err();
+    let status = ClientCall::new(100, ContentType::default())
+        .on_headers(&head, false, &mut KnownResponses::default())
+        .unwrap_err();
     assert_eq!(status.code(), Code::Unknown);
     assert!(status.message().contains("text/html"), "{status}");
 }
 
 #[test]
+fn content_types_of_responses() {
+    let head = |fields: &[(&str, &str)]| block(&[&[(":status", "200")][..], fields].concat());
+    let code = |subtype: &str, fields: &[(&str, &str)]| {
+        let mut call = ClientCall::new(100, ContentType { dialect: Dialect::Grpc, subtype });
+        call.on_headers(&head(fields), false, &mut KnownResponses::default())
+            .err()
+            .map(|status| status.code())
+    };
+    // Servers that say nothing, or say it in another case, are understood.
+    assert_eq!(code("", &[]), None);
+    assert_eq!(code("", &[("content-type", "Application/GRPC")]), None);
+    assert_eq!(code("", &[("content-type", "application/grpc+proto")]), None);
+    assert_eq!(code("json", &[("content-type", "application/grpc+JSON")]), None);
+    assert_eq!(code("json", &[("content-type", "application/grpc")]), None);
+    assert_eq!(code("json", &[("content-type", "application/grpc+proto")]), Some(Code::Internal));
+    assert_eq!(code("", &[("content-type", "application/grpc-web")]), Some(Code::Unknown));
+    assert_eq!(code("", &[("content-type", "text/html")]), Some(Code::Unknown));
+}
+
+#[test]
+fn a_subtype_that_was_not_asked_for_is_refused_also_when_the_head_is_known() {
+    let head = block(&[(":status", "200"), ("content-type", "application/grpc+proto")]);
+    let mut known = KnownResponses::default();
+    let mut ask = |subtype| {
+        let content_type = ContentType { dialect: Dialect::Grpc, subtype };
+        ClientCall::new(100, content_type).on_headers(&head, false, &mut known).is_ok()
+    };
+    assert_eq!([ask("proto"), ask("json"), ask("proto"), ask("")], [true, false, true, true]);
+}
+
+#[test]
 fn an_end_without_trailers_is_unknown() {
-    let mut call = ClientCall::new(100);
+    let mut call = ClientCall::new(100, ContentType::default());
     call.on_headers(
         &block(&[(":status", "200"), ("content-type", "application/grpc")]),
         false,
@@ -343,7 +395,7 @@ fn an_end_without_trailers_is_unknown() {
 
 #[test]
 fn resets_become_statuses() {
-    let call = ClientCall::new(100);
+    let call = ClientCall::new(100, ContentType::default());
     for (code, status) in [
         (ErrorCode::NO_ERROR, Code::Internal),
         (ErrorCode::PROTOCOL_ERROR, Code::Internal),

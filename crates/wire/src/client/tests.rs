@@ -7,7 +7,7 @@ use bytes::{Buf, Bytes};
 use super::{Client, End, Event as ClientEvent};
 use crate::{
     Code, HeaderField, MetadataMap,
-    call::RequestFields,
+    call::{ContentType, RequestFields},
     conn::{self, Config, Side},
     fields::{FieldWriter, Indexing},
     frame::ErrorCode,
@@ -104,6 +104,7 @@ fn open(client: &mut Client, peer: &mut Http, now: Instant) -> (StreamKey, Strea
         path: b"/pkg.Service/Method",
         timeout: None,
         user_agent: "test/1",
+        content_type: ContentType::default(),
         encoding: None,
         accept_encoding: None,
         previous_attempts: 0,

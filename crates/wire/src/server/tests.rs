@@ -7,7 +7,7 @@ use bytes::{Buf, Bytes};
 use super::{Event, Server};
 use crate::{
     Code, MetadataMap, Status,
-    call::RequestFields,
+    call::{ContentType, Refusal, RequestFields},
     client::{Client, End, Event as ClientEvent},
     conn::Config,
     fields::FieldWriter,
@@ -26,6 +26,7 @@ fn request(metadata: &MetadataMap) -> RequestFields<'_> {
         path: b"/pkg.Service/Method",
         timeout: None,
         user_agent: "test/1",
+        content_type: ContentType::default(),
         encoding: None,
         accept_encoding: None,
         previous_attempts: 0,
@@ -48,7 +49,8 @@ fn serve(server: &mut Server, now: Instant) -> Vec<&'static str> {
             Event::Request { key, head, end_stream } => {
                 seen.push("request");
                 if head.path_str() == "/refused" {
-                    server.refuse(key, &head, Status::new(Code::NotFound, "no such method"));
+                    let refusal = Refusal::Call(Status::new(Code::NotFound, "no such method"));
+                    server.refuse(key, &head, refusal);
                 } else {
                     server.accept(key, &head, end_stream, 100);
                 }

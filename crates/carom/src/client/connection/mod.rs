@@ -21,7 +21,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::Instant;
 
 use carom_wire::Status;
-use carom_wire::call::{Ended, RequestFields};
+use carom_wire::call::{ContentType, Dialect, Ended, RequestFields};
 use carom_wire::client::{Client, End, Event};
 use carom_wire::conn::{Blame, ConnectionError, OpenError};
 use carom_wire::frame::ErrorCode;
@@ -460,6 +460,7 @@ impl<R: FnMut(ConnectionEvent)> Driver<R> {
             path: &spec.path,
             timeout,
             user_agent: &self.connector.user_agent,
+            content_type: ContentType { dialect: Dialect::Grpc, subtype: spec.subtype },
             encoding: spec.encoding,
             accept_encoding: Some(crate::codec::ACCEPT_ENCODING),
             previous_attempts: 0,

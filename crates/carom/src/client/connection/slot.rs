@@ -34,6 +34,8 @@ pub(crate) struct CallSpec {
     pub(crate) path: Bytes,
     /// In place of the connection's.
     pub(crate) authority: Option<Box<str>>,
+    /// The content subtype of what is sent; empty: none is named.
+    pub(crate) subtype: &'static str,
     /// The `grpc-encoding` of what is sent.
     pub(crate) encoding: Option<&'static str>,
     /// See [`limits`](Self::limits).

@@ -11,7 +11,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
-use carom_wire::call::RequestHead;
+use carom_wire::call::{Refusal, RequestHead};
 use carom_wire::conn::{ConnectionError, ResetBy};
 use carom_wire::frame::ErrorCode;
 use carom_wire::message::Message;
@@ -377,6 +377,9 @@ impl Calls {
         if Arc::strong_count(&self.occupied.connection) > settings.http2.max_concurrent_streams as usize {
             return self.server.reset(key, ErrorCode::REFUSED_STREAM);
         }
+        if !plan.readable {
+            return self.server.refuse(key, &head, Refusal::UNSUPPORTED_MEDIA_TYPE);
+        }
         let deadline = head.timeout.and_then(|timeout| {
             // Not from when the turn began: the request may have been read later, and a server that is early would make
             // of the client's deadline a cancelled call.
@@ -402,7 +405,7 @@ impl Calls {
             (refused, _) => (refused, None),
         };
         if let Some(status) = refused {
-            return self.server.refuse(key, &head, status);
+            return self.server.refuse(key, &head, Refusal::Call(status));
         }
 
         self.server.accept(key, &head, end_stream, plan.max_recv_message_size);

@@ -14,6 +14,8 @@ use crate::server::running::Sending;
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Plan {
     pub(super) route: Route,
+    /// The method's codec reads what the content type names.
+    pub(super) readable: bool,
     pub(super) encoding: RequestEncoding,
     /// The largest request message taken, decompressed.
     pub(super) max_recv_message_size: usize,
@@ -51,9 +53,14 @@ impl Plan {
             Route::Method { index, .. } => router.method(index).options(),
             Route::Fallback(_) | Route::Unknown => ServiceOptions::default(),
         };
+        let readable = match route {
+            Route::Method { index, .. } => router.method(index).reads(head.subtype()),
+            Route::Fallback(_) | Route::Unknown => true,
+        };
         let accepted = head.accept_encoding.as_deref().map_or_else(Encodings::default, Encodings::parse);
         Self {
             route,
+            readable,
             encoding,
             max_recv_message_size: options.max_recv_message_size.unwrap_or(settings.max_recv_message_size),
             sending: Sending {

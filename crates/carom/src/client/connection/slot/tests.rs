@@ -47,6 +47,7 @@ fn slot_of(owner: Arc<Owner>, chunks: SmallVec<[Bytes; 1]>, half_closed: bool) -
     let spec = CallSpec {
         path: Bytes::from_static(b"/a.B/C"),
         authority: None,
+        subtype: "",
         encoding: None,
         early: CallLimits { deadline: None, wait_for_ready: false, max_recv: 1024, max_send: 1024 },
         late: None,
