@@ -5,8 +5,10 @@ mod support;
 
 use bytes::{Bytes, BytesMut};
 use carom::codec::BytesCodec;
-use carom::server::{Method, Server};
-use carom::{Channel, Code, CompressionEncoding, CompressionSwitch, Request, Response, Streaming};
+use carom::server::{DetachedHandler, IncomingCall, Method, RequestMode, Responder, Server};
+use carom::{
+    Channel, Code, CompressionEncoding, CompressionSwitch, MetadataMap, Request, Response, Status, Streaming,
+};
 use futures_util::{StreamExt, stream};
 
 use support::{Client, Head, TestService, framed, serve, start};
@@ -159,4 +161,82 @@ async fn bad_compression_is_refused() {
         client.http().send_data(key, framed(true, &gzip(&vec![0; 64 << 20])), true);
         assert_eq!(client.reply(key).await.status.code(), Code::ResourceExhausted, "a bomb");
     }
+}
+
+/// Answers raw calls on a thread of its own.
+struct OnThread(std::sync::Mutex<std::sync::mpsc::Sender<IncomingCall>>);
+
+impl DetachedHandler for OnThread {
+    fn call(&self, call: IncomingCall) {
+        let _ = self.0.lock().unwrap().send(call);
+    }
+
+    fn request_mode(&self, _path: &str) -> RequestMode {
+        RequestMode::Unary
+    }
+}
+
+/// Whether each message of a raw answer is compressed, and what the head says of that.
+async fn raw_answer(answer: impl Fn(&Responder) + Send + 'static) -> (Option<Bytes>, Vec<bool>) {
+    let (sender, calls) = std::sync::mpsc::channel::<IncomingCall>();
+    std::thread::spawn(move || {
+        for call in calls {
+            answer(&call.responder);
+            call.responder.finish(Status::new(Code::Ok, ""), MetadataMap::new());
+        }
+    });
+    let any = std::net::SocketAddr::from(([127, 0, 0, 1], 0));
+    let builder = Server::builder().fallback(OnThread(std::sync::Mutex::new(sender))).bind(any);
+    let server = builder.start(tokio::runtime::Handle::current()).unwrap();
+    let mut client = Client::connect(server.local_addrs()[0].socket_addr().unwrap()).await;
+    let key = client.open("/a.B/Raw", Head { accept: Some("gzip, deflate"), ..Head::default() });
+    client.send(key, b"", true);
+    let reply = client.reply(key).await;
+    assert_eq!(reply.status.code(), Code::Ok);
+    let head = reply.head.expect("a head");
+    (head.encoding, reply.messages.iter().map(|message| message.compressed).collect())
+}
+
+fn message() -> Bytes {
+    Bytes::from(vec![0; 1000])
+}
+
+#[tokio::test]
+async fn nothing_is_compressed_under_a_head_that_did_not_say_so() {
+    let gzip = Some(CompressionEncoding::Gzip);
+    // After a head without an encoding.
+    let answer = raw_answer(move |responder| {
+        responder.send_initial_metadata(MetadataMap::new());
+        responder.set_compression(gzip);
+        responder.send_message(message(), true);
+    });
+    assert_eq!(answer.await, (None, vec![false]));
+    let answer = raw_answer(move |responder| {
+        responder.send_initial_metadata(MetadataMap::new());
+        responder.set_compression(gzip);
+        responder.finish_unary(None, message(), MetadataMap::new());
+    });
+    assert_eq!(answer.await, (None, vec![false]));
+    // In another encoding than the head's, and again in the head's.
+    let answer = raw_answer(move |responder| {
+        responder.set_compression(gzip);
+        responder.send_message(message(), true);
+        responder.set_compression(Some(CompressionEncoding::Deflate));
+        responder.send_message(message(), true);
+        responder.set_compression(None);
+        responder.send_message(message(), true);
+        responder.set_compression(gzip);
+        responder.send_message(message(), true);
+    });
+    assert_eq!(answer.await, (Some(Bytes::from("gzip")), vec![true, false, false, true]));
+}
+
+#[tokio::test]
+async fn a_first_message_that_is_not_compressed_does_not_decide_for_those_after_it() {
+    let answer = raw_answer(|responder| {
+        responder.set_compression(Some(CompressionEncoding::Gzip));
+        responder.send_message(message(), false);
+        responder.send_message(message(), true);
+    });
+    assert_eq!(answer.await, (Some(Bytes::from("gzip")), vec![false, true]));
 }

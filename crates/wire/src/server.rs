@@ -284,6 +284,11 @@ impl Call<'_> {
         self.call.is_head_sent()
     }
 
+    /// What messages with the compressed flag are encoded in: see [`ServerCall::encoding`].
+    pub fn encoding(&self) -> Option<&'static str> {
+        self.call.encoding()
+    }
+
     /// Whether the answer is complete.
     pub fn is_answered(&self) -> bool {
         self.call.is_answered()

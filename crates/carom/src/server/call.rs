@@ -307,9 +307,9 @@ impl Responder {
         let encoding = {
             let mut flow = self.shared.flow();
             flow.queued += payload.len() + PREFIX_LEN;
-            flow.encoding.filter(|_| compress)
+            flow.encoding
         };
-        self.shared.send(Command::Message { key: self.shared.key, payload, encoding });
+        self.shared.send(Command::Message { key: self.shared.key, payload, encoding, compress });
     }
 
     /// Ready when another message may be sent without growing the queue past its limit, or when the call is over
@@ -360,8 +360,8 @@ impl Responder {
         !self.shared.finished.load(Ordering::Acquire) && self.shared.end.reason().is_none()
     }
 
-    /// How messages are compressed from here on, in place of the server's default; before the head is sent. An encoding
-    /// that the client does not list is not used.
+    /// How messages are compressed from here on, in place of the server's default. An encoding that the client does not
+    /// list is not used. What the head said stays: once it is sent, messages are compressed as it says or not at all.
     pub fn set_compression(&self, encoding: Option<CompressionEncoding>) {
         let encoding = self.shared.sending.encoding(Some(encoding));
         self.shared.flow().encoding = encoding;

@@ -25,6 +25,8 @@ pub struct ServerCall {
     inbound: Inbound,
     outbound: Outbound,
     accept_encoding: Option<&'static str>,
+    /// What the head said.
+    encoding: Option<&'static str>,
     dialect: Dialect,
     /// Of the content type, unless it is the one that goes without saying.
     subtype: Option<Box<str>>,
@@ -45,6 +47,7 @@ impl ServerCall {
             inbound: Inbound::new("SERVER", max_recv, end_stream),
             outbound: Outbound::Silent,
             accept_encoding: None,
+            encoding: None,
             dialect: Dialect::Grpc,
             subtype: None,
         }
@@ -114,6 +117,12 @@ impl ServerCall {
         self.outbound != Outbound::Silent
     }
 
+    /// What the head that was sent says that messages with the compressed flag are encoded in. Nothing else may go out
+    /// with that flag.
+    pub fn encoding(&self) -> Option<&'static str> {
+        self.encoding
+    }
+
     /// Sends the response's head; the first message does so by itself. `encoding`: what messages with the
     /// compressed flag are encoded in. If the client does not take a header list as large as `metadata` makes it, the
     /// call ends with RESOURCE_EXHAUSTED, and what follows is left out.
@@ -132,6 +141,7 @@ impl ServerCall {
                 return self.send_status(http, key, Some(status), MetadataMap::new());
             }
             http.send_headers(key, &head, false);
+            self.encoding = encoding;
             self.outbound = Outbound::Answering;
         }
     }

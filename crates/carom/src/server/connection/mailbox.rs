@@ -29,8 +29,8 @@ pub(crate) enum Command {
     Fail { key: StreamKey, status: Status },
     /// Send the response's head.
     Head { key: StreamKey, metadata: MetadataMap, encoding: Option<CompressionEncoding> },
-    /// Send a message.
-    Message { key: StreamKey, payload: Bytes, encoding: Option<CompressionEncoding> },
+    /// Send a message, compressed or not; `encoding` is the call's, for the head if that was not sent.
+    Message { key: StreamKey, payload: Bytes, encoding: Option<CompressionEncoding>, compress: bool },
     /// End the call.
     Finish { key: StreamKey, status: Status, trailing: MetadataMap },
     /// Answer a call by one message, and end it well.

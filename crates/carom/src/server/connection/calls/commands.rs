@@ -57,12 +57,14 @@ impl Calls {
             Command::Head { metadata, encoding, .. } => {
                 wire.send_headers(&metadata, encoding.map(|encoding| encoding.as_str()));
             }
-            Command::Message { payload, encoding, .. } => {
+            Command::Message { payload, encoding, compress, .. } => {
                 let len = payload.len() + PREFIX_LEN;
                 if !wire.is_head_sent() {
                     let encoding = encoding.map(|encoding| encoding.as_str());
                     wire.send_headers(&MetadataMap::new(), encoding);
                 }
+                let encoding =
+                    encoding.filter(|encoding| compress && wire.encoding() == Some(encoding.as_str()));
                 match frame(payload, encoding, &mut self.buffer) {
                     Ok(tail) => {
                         wire.send_message(Payload::in_buffer(&mut self.buffer));
@@ -85,7 +87,10 @@ impl Calls {
             Command::FinishUnary(answer) => {
                 let initial = answer.initial.unwrap_or_default();
                 let encoding = answer.encoding.map(|encoding| encoding.as_str());
-                match frame(answer.payload, answer.encoding, &mut self.buffer) {
+                // Nothing goes out under a head that did not say so.
+                let may_compress = !wire.is_head_sent() || wire.encoding() == encoding;
+                let by = answer.encoding.filter(|_| may_compress);
+                match frame(answer.payload, by, &mut self.buffer) {
                     Ok(None) => {
                         let framed = Payload::in_buffer(&mut self.buffer);
                         wire.send_unary(&initial, encoding, framed, answer.trailing);
