@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use crate::console::{self, Row, note, quote, step};
+use crate::console::{self, Outcome, Row, note, quote, step};
 use crate::programs::{self, ask, expected, prepare, script, serve};
 use crate::python::{self, Build, Environment};
 use crate::{interop, process};
@@ -79,11 +79,15 @@ pub(crate) fn run(options: Options) -> Result<(), String> {
         // A part that could not even be set up is a line of the table like any other failure.
         if let Err(reason) = part(&mut demo) {
             quote(&reason);
-            demo.rows.push(Row { name: (*name).to_owned(), outcome: Err(reason), took: began.elapsed() });
+            demo.rows.push(Row {
+                name: (*name).to_owned(),
+                outcome: Outcome::Failed(reason),
+                took: began.elapsed(),
+            });
         }
     }
     console::table("What was asked, and what came back:", &demo.rows);
-    let (passed, failed) = console::count(&demo.rows);
+    let console::Counts { passed, failed, .. } = console::count(&demo.rows);
     println!("\n{passed} as expected, {failed} not, in {:.0} s", start.elapsed().as_secs_f64());
     if failed == 0 { Ok(()) } else { Err(format!("{failed} answers were not the expected ones")) }
 }
@@ -98,7 +102,7 @@ impl Demo {
             Ok(text) => note(&format!("as expected: {text}")),
             Err(reason) => quote(&format!("NOT AS EXPECTED: {reason}")),
         }
-        self.rows.push(Row { name: name.to_owned(), outcome, took: start.elapsed() });
+        self.rows.push(Row { name: name.to_owned(), outcome: outcome.into(), took: start.elapsed() });
     }
 
     fn grpcio(&mut self) -> Result<Environment, String> {

@@ -186,7 +186,7 @@ pub(crate) fn matrix(grpcio: &Environment, parties: &[Party]) -> Result<Vec<Row>
                 if let Err(reason) = &outcome {
                     quote(reason);
                 }
-                rows.push(Row { name, outcome, took: start.elapsed() });
+                rows.push(Row { name, outcome: outcome.into(), took: start.elapsed() });
             }
         }
     }
@@ -247,11 +247,11 @@ pub(crate) fn trouble(tested: &Tested) -> Result<Vec<Row>, String> {
                 ("FAILED", Some((case, reason))) => (case, Err(reason.to_owned())),
                 _ => return None,
             };
-            let took = start.elapsed();
-            Some(Row { name: format!("{name}: {}", case.replace('_', " ")), outcome, took })
+            let (name, took) = (format!("{name}: {}", case.replace('_', " ")), start.elapsed());
+            Some(Row { name, outcome: outcome.into(), took })
         })
         .collect();
-    let all_passed = rows.iter().all(|row| row.outcome.is_ok());
+    let all_passed = rows.iter().all(|row| row.outcome.has_passed());
     if !all_passed {
         quote(&process::last_lines(&finished.stderr, 60));
     }

@@ -10,6 +10,11 @@ use std::time::{Duration, Instant};
 #[cfg(test)]
 mod tests;
 
+/// Whether this is a run of CI, by the variable that its services set.
+pub(crate) fn in_ci() -> bool {
+    std::env::var_os("CI").is_some_and(|value| !value.is_empty() && value != "false")
+}
+
 /// How much of a program's output is kept for a message; a runaway program cannot fill memory.
 const KEPT_OUTPUT: usize = 4 << 20;
 

@@ -5,7 +5,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use crate::conformance::Suite;
-use crate::console::{self, Row, note, quote};
+use crate::console::{self, Counts, Outcome, Row, note, quote};
 use crate::process::{quietly, show};
 use crate::project::cargo;
 use crate::python::{self, Build, Environment};
@@ -60,10 +60,16 @@ impl Options {
     }
 }
 
+/// What may be missing where `CI` is set, by the names that steps give it, with the reason. Whatever else could not be run
+/// there fails: a gate that is absent holds nothing back.
+const MAY_BE_MISSING: [(&str, &str); 0] = [];
+
 /// What steps leave for later ones.
 #[derive(Default)]
 struct State {
     carom: Option<Environment>,
+    /// What the current step could not try, each with the reason.
+    missing: Vec<String>,
 }
 
 impl State {
@@ -87,11 +93,13 @@ pub(crate) fn run(options: Options) -> Result<(), String> {
     for (name, step) in STEPS.iter().filter(|step| wanted(step.0)) {
         println!("\n================ {name} ================");
         let start = Instant::now();
-        let outcome = step(&mut state);
+        let result = step(&mut state);
+        let outcome = judge(result, std::mem::take(&mut state.missing), process::in_ci(), &MAY_BE_MISSING);
         let took = start.elapsed();
         match &outcome {
-            Ok(text) => note(&format!("passed in {:.1} s: {text}", took.as_secs_f64())),
-            Err(reason) => {
+            Outcome::Passed(text) => note(&format!("passed in {:.1} s: {text}", took.as_secs_f64())),
+            Outcome::NotRun(missing) => note(&format!("NOT RUN: {missing}")),
+            Outcome::Failed(reason) => {
                 quote(reason);
                 note(&format!("FAILED after {:.1} s", took.as_secs_f64()));
             }
@@ -99,9 +107,30 @@ pub(crate) fn run(options: Options) -> Result<(), String> {
         rows.push(Row { name: (*name).to_owned(), outcome, took });
     }
     console::table("Steps:", &rows);
-    let (passed, failed) = console::count(&rows);
-    println!("\n{passed} passed, {failed} failed");
+    let Counts { passed, not_run, failed } = console::count(&rows);
+    match not_run {
+        0 => println!("\n{passed} passed, {failed} failed"),
+        _ => println!("\n{passed} passed, {failed} failed, {not_run} skipped"),
+    }
     if failed == 0 { Ok(()) } else { Err("not everything passed".to_owned()) }
+}
+
+/// What came of a step that could not try what is `missing`.
+fn judge(
+    result: Result<String, String>,
+    missing: Vec<String>,
+    in_ci: bool,
+    may_be_missing: &[(&str, &str)],
+) -> Outcome {
+    let allowed = |missing: &String| may_be_missing.iter().any(|(name, _)| missing.starts_with(name));
+    match result {
+        Err(reason) => Outcome::Failed(reason),
+        Ok(text) if missing.is_empty() => Outcome::Passed(text),
+        Ok(_) if in_ci && !missing.iter().all(allowed) => {
+            Outcome::Failed(format!("not run, which CI does not let pass: {}", missing.join("; ")))
+        }
+        Ok(text) => Outcome::NotRun(format!("{}; {text}", missing.join("; "))),
+    }
 }
 
 /// The toolchain's own formatter and linter, which a minimal installation lacks.
@@ -213,29 +242,51 @@ fn crosswise(state: &mut State) -> Result<String, String> {
     rows.extend(interop::trouble(&tested)?);
     console::table("Crosswise:", &rows);
     match console::count(&rows) {
-        (passed, 0) => Ok(format!("{passed} lines of the matrix")),
-        (passed, failed) => Err(format!("{failed} of {} lines of the matrix failed", passed + failed)),
+        Counts { passed, failed: 0, .. } => Ok(format!("{passed} lines of the matrix")),
+        Counts { passed, failed, .. } => {
+            Err(format!("{failed} of {} lines of the matrix failed", passed + failed))
+        }
     }
 }
 
 /// Protobuf's conformance suite, where its runner can be had.
-fn conformance(_: &mut State) -> Result<String, String> {
+fn conformance(state: &mut State) -> Result<String, String> {
     match Suite::obtain() {
         Ok(suite) => suite.run(),
-        Err(reason) => Ok(format!("NOT RUN, for want of protobuf's runner: {reason}")),
+        Err(reason) => {
+            state.missing.push(format!("the runner of protobuf's conformance suite: {reason}"));
+            Ok("nothing of it was tried".to_owned())
+        }
     }
 }
 
 /// The official interop cases with what is quick, and h2spec.
-fn official(_: &mut State) -> Result<String, String> {
+fn official(state: &mut State) -> Result<String, String> {
     let summary = official::look(&official::Options::short())?;
+    state.missing.extend_from_slice(summary.absent());
     summary.verdict()?;
     Ok(summary.text())
 }
 
 #[cfg(test)]
 mod tests {
-    use super::passed_in;
+    use super::{Outcome, judge, passed_in};
+
+    #[test]
+    fn what_is_missing_fails_in_ci_unless_it_is_named() {
+        let ran = || Ok("12 trials".to_owned());
+        let missing = || vec!["grpc-java: no Maven".to_owned()];
+        assert!(judge(ran(), Vec::new(), true, &[]).has_passed());
+        assert!(
+            matches!(judge(ran(), missing(), false, &[]), Outcome::NotRun(text) if text.contains("no Maven"))
+        );
+        assert!(matches!(judge(ran(), missing(), true, &[]), Outcome::Failed(_)));
+        let named = [("grpc-java", "has no Maven there")];
+        assert!(matches!(judge(ran(), missing(), true, &named), Outcome::NotRun(_)));
+        let both = [missing(), vec!["h2spec: no Go".to_owned()]].concat();
+        assert!(matches!(judge(ran(), both, true, &named), Outcome::Failed(_)));
+        assert!(matches!(judge(Err("no".to_owned()), missing(), false, &named), Outcome::Failed(_)));
+    }
 
     #[test]
     fn the_count_of_passed_tests_is_read() {

@@ -191,6 +191,11 @@ impl Summary {
         )
     }
 
+    /// What could not be tried, each with the reason.
+    pub(crate) fn absent(&self) -> &[String] {
+        &self.absent
+    }
+
     pub(crate) fn verdict(&self) -> Result<(), String> {
         match self.unexpected.len() {
             0 if self.trials > 0 => Ok(()),
