@@ -47,7 +47,7 @@ pub use cancellation::{Cancellation, Cancelled};
 pub use client::Channel;
 pub use codec::{Codec, CompressionEncoding, CompressionSwitch};
 pub use extensions::Extensions;
-pub use interceptor::Interceptor;
+pub use interceptor::{CallEnd, CallObserver, CallStart, Interceptor, MessageInfo};
 pub use request::{IntoRequest, IntoStreamingRequest, Request};
 pub use response::Response;
 pub use streaming::Streaming;

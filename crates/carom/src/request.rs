@@ -284,6 +284,18 @@ impl<T> Request<T> {
 
 impl RequestContext {
     #[cfg(feature = "server")]
+    /// The metadata, if someone asked to change it.
+    #[cfg(feature = "server")]
+    pub(crate) fn changed_metadata(&self) -> Option<&MetadataMap> {
+        self.metadata.as_ref()
+    }
+
+    #[cfg(feature = "server")]
+    pub(crate) fn extensions(&self) -> &Extensions {
+        &self.extensions
+    }
+
+    #[cfg(feature = "server")]
     pub(crate) fn received(origin: Origin) -> Self {
         Self { origin: Some(origin), ..Self::default() }
     }

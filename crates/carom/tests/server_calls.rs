@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use bytes::{Bytes, BytesMut};
 use carom::codec::BytesCodec;
 use carom::server::{Method, Server, ServiceOptions};
-use carom::{Code, MetadataMap, Request, Response, Status, Streaming};
+use carom::{CallStart, Code, MetadataMap, Request, Response, Status, Streaming};
 use futures_util::{StreamExt, stream};
 
 use support::{Client, Head, TestService, serve, start};
@@ -317,7 +317,7 @@ async fn interceptors_refuse_and_change() {
     let counter = Arc::clone(&seen);
     let builder = Server::builder()
         .add_service(TestService(vec![method]))
-        .intercept(move |mut request: Request<()>| {
+        .intercept(move |mut request: CallStart| {
             counter.fetch_add(1, Ordering::Relaxed);
             let user =
                 request.metadata().get("authorization").map(|value| value.to_str().unwrap().to_owned());
@@ -325,7 +325,7 @@ async fn interceptors_refuse_and_change() {
             request.extensions_mut().insert(user);
             Ok(request)
         })
-        .intercept(|mut request: Request<()>| {
+        .intercept(|mut request: CallStart| {
             assert!(request.extensions().get::<String>().is_some(), "the first one comes first");
             request.metadata_mut().insert("x-note", "!").unwrap();
             Ok(request)

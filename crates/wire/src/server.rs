@@ -266,6 +266,11 @@ impl Call<'_> {
         self.call.at_end()
     }
 
+    /// The client has ended its half, whether or not messages are left to take.
+    pub fn is_half_closed(&self) -> bool {
+        self.call.is_half_closed()
+    }
+
     /// The client may send as many bytes more as were taken.
     #[inline]
     pub fn release(&mut self, n: usize) {

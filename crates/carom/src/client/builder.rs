@@ -20,7 +20,7 @@ use crate::credentials::CallCredentials;
 #[cfg(feature = "tls")]
 use crate::credentials::ClientTlsConfig;
 use crate::credentials::call::SharedCallCredentials;
-use crate::interceptor::Interceptor;
+use crate::interceptor::{Interceptor, Interceptors};
 use crate::transport::Connect;
 use crate::transport::connect::Connector;
 #[cfg(feature = "tls")]
@@ -38,7 +38,7 @@ pub struct ChannelBuilder {
     http2: Config,
     backoff: BackoffConfig,
     defaults: Defaults,
-    interceptors: Vec<Arc<dyn Interceptor>>,
+    interceptors: Interceptors,
     resolver: Option<Arc<dyn Resolver>>,
     resolvers: Resolvers,
     policies: Policies,
@@ -65,7 +65,7 @@ impl ChannelBuilder {
                 max_send_message_size: None,
                 credentials: None,
             },
-            interceptors: Vec::new(),
+            interceptors: Interceptors::default(),
             resolver: None,
             resolvers: Resolvers::default(),
             policies: Policies::default(),
@@ -150,11 +150,10 @@ impl ChannelBuilder {
         self
     }
 
-    /// Lets an interceptor see all typed calls, after those added before. Raw calls
-    /// ([`start_call`](Channel::start_call), [`start_unary`](Channel::start_unary)) pass it by: who makes them has the
-    /// metadata in hand.
+    /// Lets an interceptor see all calls, after those added before. Of a raw call
+    /// ([`Channel::start_call`]) it can change the metadata alone.
     pub fn intercept(mut self, interceptor: impl Interceptor) -> Self {
-        self.interceptors.push(Arc::new(interceptor));
+        self.interceptors.push(interceptor);
         self
     }
 

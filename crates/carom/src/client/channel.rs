@@ -14,10 +14,13 @@ use super::error::ConnectError;
 use super::limits::{LateLimits, Requested};
 use super::shared::{Selected, Shared, channel_closed, end_call};
 use crate::client::connection::attempt::Attempt;
+use crate::client::connection::observation::Observation;
 use crate::client::connection::slot::{CallOwner, CallSlot, CallSpec};
 use crate::client::connection::{Close, deadline_exceeded};
 use crate::clock;
 use crate::credentials::{CallContext, CallCredentials};
+use crate::extensions::Extensions;
+use crate::interceptor::{CallStart, Observers};
 use crate::request::Request;
 
 /// A way to a service: resolves its target, connects, reconnects, and carries calls.
@@ -104,7 +107,7 @@ impl Channel {
         options: CallOptions,
         metadata: MetadataMap,
     ) -> RawCall {
-        self.start(method.into(), options, metadata, |_| Ok((SmallVec::new(), false)))
+        self.start(method.into(), options, metadata, None, |_| Ok((SmallVec::new(), false)))
     }
 
     /// Starts a call with its one message, half-closed: all of a unary request in one hand-over.
@@ -115,15 +118,17 @@ impl Channel {
         metadata: MetadataMap,
         payload: Bytes,
     ) -> RawCall {
-        self.start(method.into(), options, metadata, |limits| Ok((frame(payload, limits)?, true)))
+        self.start(method.into(), options, metadata, None, |limits| Ok((frame(payload, limits)?, true)))
     }
 
-    /// Starts a call. `first` makes what is known of its messages, and whether they are all.
+    /// Starts a call. `first` makes what is known of its messages, and whether they are all. `observers`: of a call that the
+    /// interceptors have let pass; those of others see it first.
     pub(super) fn start(
         &self,
         path: Bytes,
         options: CallOptions,
         metadata: MetadataMap,
+        observers: Option<Observers>,
         first: impl FnOnce(&Limits) -> Result<(SmallVec<[Bytes; 1]>, bool), Status>,
     ) -> RawCall {
         let shared = self.shared();
@@ -169,66 +174,91 @@ impl Channel {
             Err(status) => (Default::default(), Some(status)),
         };
         let owner = Arc::clone(shared) as Arc<dyn CallOwner>;
-        let slot = CallSlot::new(spec, owner, metadata, first.0, first.1);
+        let to_intercept = observers.is_none() && !shared.interceptors.is_empty();
+        let observation = match observers {
+            Some(observers) => (!observers.is_empty()).then(|| Observation::of(observers)),
+            None => to_intercept.then(Observation::default),
+        };
+        let slot = CallSlot::new(spec, owner, metadata, first.0, first.1, observation);
         let of_channel = defaults.credentials.as_ref().map(|credentials| Arc::clone(&credentials.0));
         let credentials: Credentials = of_channel.into_iter().chain(options.credentials).collect();
         match refused {
             Some(status) => end_call(&slot, status),
-            None if credentials.is_empty() => shared.place_by(&published, Attempt::first(Arc::clone(&slot))),
-            None => self.start_with_credentials(Arc::clone(&slot), credentials),
+            None if credentials.is_empty() && !to_intercept => {
+                shared.place_by(&published, Attempt::first(Arc::clone(&slot)));
+            }
+            None => self.prepare(Arc::clone(&slot), to_intercept, credentials),
         }
         RawCall { slot, limits }
     }
 
-    fn start_with_credentials(&self, call: Arc<CallSlot>, credentials: Credentials) {
+    /// Places a call once interceptors have let it pass and its credentials have said what they add.
+    fn prepare(&self, call: Arc<CallSlot>, to_intercept: bool, credentials: Credentials) {
         let shared = Arc::clone(self.shared());
-        if !shared.connector.is_secure() {
+        if !credentials.is_empty() && !shared.connector.is_secure() {
             let reason = "call credentials go only over a secure channel; this one has no TLS";
             return end_call(&call, Status::unauthenticated(reason));
         }
         shared.runtime.clone().spawn(async move {
-            let path = String::from_utf8_lossy(&call.spec.path).into_owned();
-            let service = path.rsplit_once('/').map_or("", |(service, _)| service);
-            let authority = call.spec.authority.as_deref().unwrap_or(&shared.connector.authority);
-            let url = format!("https://{}{service}", authority.strip_suffix(":443").unwrap_or(authority));
-            let made = async {
-                let mut all = MetadataMap::new();
-                for credentials in &credentials {
-                    all.merge(&credentials.metadata(CallContext::new(&url, &path)).await?);
+            let preparing = async {
+                if to_intercept {
+                    let request = Request::from_parts(call.metadata(), Extensions::default(), ());
+                    let start =
+                        shared.interceptors.run(CallStart::new(call.spec.path.clone(), request)).await?;
+                    let (request, observers) = start.into_parts();
+                    call.intercepted(request.into_parts().0, observers);
                 }
-                Ok(all)
+                let made = credentials_metadata(&shared, &call, &credentials).await;
+                call.add_metadata(&made.map_err(control_plane_status)?);
+                Ok(())
             };
-            let made = match call.spec.deadline() {
-                None => made.await,
-                Some(at) => match tokio::time::timeout_at(at.into(), made).await {
-                    Ok(made) => made,
+            let prepared = match call.spec.deadline() {
+                None => preparing.await,
+                Some(at) => match tokio::time::timeout_at(at.into(), preparing).await {
+                    Ok(prepared) => prepared,
                     Err(_) => Err(deadline_exceeded()),
                 },
             };
-            match made {
-                Ok(metadata) => {
-                    call.add_metadata(&metadata);
-                    shared.place(Attempt::first(call));
-                }
-                Err(status) => end_call(&call, control_plane_status(status)),
+            match prepared {
+                Ok(()) => shared.place(Attempt::first(call)),
+                Err(status) => end_call(&call, status),
             }
         });
     }
 
-    /// Lets the interceptors see a typed call.
-    pub(super) fn intercept<T>(&self, request: Request<T>) -> Result<Request<T>, Status> {
-        let interceptors = &self.shared().interceptors;
-        if interceptors.is_empty() {
-            return Ok(request);
-        }
-        let (context, message) = request.split();
-        let mut bare = Request::join(context, ());
-        for interceptor in interceptors {
-            bare = interceptor.intercept(bare)?;
-        }
-        let (context, ()) = bare.split();
-        Ok(Request::join(context, message))
+    pub(super) fn has_interceptors(&self) -> bool {
+        !self.shared().interceptors.is_empty()
     }
+
+    /// Lets the interceptors see a typed call.
+    pub(super) async fn intercept<T>(
+        &self,
+        method: &'static str,
+        request: Request<T>,
+    ) -> Result<(Request<T>, Observers), Status> {
+        let (context, message) = request.split();
+        let path = Bytes::from_static(method.as_bytes());
+        let start = CallStart::new(path, Request::join(context, ()));
+        let (request, observers) = self.shared().interceptors.run(start).await?.into_parts();
+        Ok((Request::join(request.split().0, message), observers))
+    }
+}
+
+/// What the credentials of a call add to its metadata.
+async fn credentials_metadata(
+    shared: &Shared,
+    call: &CallSlot,
+    credentials: &Credentials,
+) -> Result<MetadataMap, Status> {
+    let path = String::from_utf8_lossy(&call.spec.path);
+    let service = path.rsplit_once('/').map_or("", |(service, _)| service);
+    let authority = call.spec.authority.as_deref().unwrap_or(&shared.connector.authority);
+    let url = format!("https://{}{service}", authority.strip_suffix(":443").unwrap_or(authority));
+    let mut all = MetadataMap::new();
+    for credentials in credentials {
+        all.merge(&credentials.metadata(CallContext::new(&url, &path)).await?);
+    }
+    Ok(all)
 }
 
 /// What one call proves itself by: the channel's credentials, then its own.

@@ -14,6 +14,7 @@ use super::call::{CallOptions, Limits, RawCall, append_framed, encode_framed, in
 use super::channel::Channel;
 use crate::client::connection::slot::{Batch, CallSlot, SenderState};
 use crate::codec::{Codec, CompressionSwitch};
+use crate::interceptor::Observers;
 use crate::request::{Request, RequestOptions};
 use crate::response::Response;
 use crate::streaming::{MessageSource, Streaming};
@@ -30,7 +31,12 @@ impl Channel {
         codec: C,
         request: Request<C::Encode>,
     ) -> Result<Response<C::Decode>, Status> {
-        let call = self.start_with_message(method, &codec, request)?;
+        let mut observers = Observers::default();
+        let mut request = request;
+        if self.has_interceptors() {
+            (request, observers) = Box::pin(self.intercept(method, request)).await?;
+        }
+        let call = self.start_with_message(method, &codec, request, observers);
         unary_response(&call, &codec).await
     }
 
@@ -44,7 +50,12 @@ impl Channel {
         codec: C,
         request: Request<C::Encode>,
     ) -> Result<Response<Streaming<C::Decode>>, Status> {
-        let call = self.start_with_message(method, &codec, request)?;
+        let mut observers = Observers::default();
+        let mut request = request;
+        if self.has_interceptors() {
+            (request, observers) = Box::pin(self.intercept(method, request)).await?;
+        }
+        let call = self.start_with_message(method, &codec, request, observers);
         streaming_response(call, codec).await
     }
 
@@ -62,7 +73,12 @@ impl Channel {
     where
         S: Stream<Item = C::Encode> + Send + 'static,
     {
-        let call = self.start_with_stream(method, &codec, request)?;
+        let mut observers = Observers::default();
+        let mut request = request;
+        if self.has_interceptors() {
+            (request, observers) = Box::pin(self.intercept(method, request)).await?;
+        }
+        let call = self.start_with_stream(method, &codec, request, observers);
         unary_response(&call, &codec).await
     }
 
@@ -80,7 +96,12 @@ impl Channel {
     where
         S: Stream<Item = C::Encode> + Send + 'static,
     {
-        let call = self.start_with_stream(method, &codec, request)?;
+        let mut observers = Observers::default();
+        let mut request = request;
+        if self.has_interceptors() {
+            (request, observers) = Box::pin(self.intercept(method, request)).await?;
+        }
+        let call = self.start_with_stream(method, &codec, request, observers);
         streaming_response(call, codec).await
     }
 
@@ -89,13 +110,14 @@ impl Channel {
         method: &'static str,
         codec: &C,
         request: Request<C::Encode>,
-    ) -> Result<RawCall, Status> {
-        let (context, message) = self.intercept(request)?.split();
+        observers: Observers,
+    ) -> RawCall {
+        let (context, message) = request.split();
         let (metadata, options, _) = context.into_outgoing();
         let options = CallOptions { content_subtype: Some(C::SUBTYPE), ..options.into() };
-        Ok(self.start(Bytes::from_static(method.as_bytes()), options, metadata, |limits| {
+        self.start(Bytes::from_static(method.as_bytes()), options, metadata, Some(observers), |limits| {
             Ok((SmallVec::from_buf([encode_framed(codec, &message, limits)?]), true))
-        }))
+        })
     }
 
     fn start_with_stream<C: Codec, S>(
@@ -103,18 +125,20 @@ impl Channel {
         method: &'static str,
         codec: &C,
         request: Request<S>,
-    ) -> Result<RawCall, Status>
+        observers: Observers,
+    ) -> RawCall
     where
         S: Stream<Item = C::Encode> + Send + 'static,
     {
-        let (context, stream) = self.intercept(request)?.split();
+        let (context, stream) = request.split();
         let (metadata, mut options, _) = context.into_outgoing();
         let switch = options.compression_switch.take();
         let options = CallOptions { content_subtype: Some(C::SUBTYPE), ..options.into() };
-        let call = self.start_call(Bytes::from_static(method.as_bytes()), options, metadata);
+        let path = Bytes::from_static(method.as_bytes());
+        let call = self.start(path, options, metadata, Some(observers), |_| Ok((SmallVec::new(), false)));
         let slot = Arc::clone(&call.slot);
         self.shared().runtime.spawn(send_all(slot, call.limits.clone(), switch, codec.clone(), stream));
-        Ok(call)
+        call
     }
 }
 

@@ -18,7 +18,7 @@ use crate::client::connection::slot::{CallOwner, CallSlot};
 use crate::client::connection::{Close, ReplayBudget};
 use crate::codec::CompressionEncoding;
 use crate::credentials::call::SharedCallCredentials;
-use crate::interceptor::Interceptor;
+use crate::interceptor::Interceptors;
 use crate::transport::connect::Connector;
 
 /// What calls of a channel are like unless they say otherwise.
@@ -37,7 +37,7 @@ pub(super) struct Shared {
     pub(super) target: String,
     pub(super) connector: Arc<Connector>,
     pub(super) defaults: Defaults,
-    pub(super) interceptors: Vec<Arc<dyn Interceptor>>,
+    pub(super) interceptors: Interceptors,
     pub(super) runtime: Handle,
     /// What calls ask for their configuration and for a connection.
     published: ArcSwap<Published>,
@@ -139,7 +139,7 @@ impl Shared {
         target: String,
         connector: Arc<Connector>,
         defaults: Defaults,
-        interceptors: Vec<Arc<dyn Interceptor>>,
+        interceptors: Interceptors,
         runtime: Handle,
     ) -> Arc<Self> {
         Arc::new(Self {

@@ -16,7 +16,7 @@ use super::{ListenAddr, ListenOptions, ServeError};
 use crate::codec::CompressionEncoding;
 #[cfg(feature = "tls")]
 use crate::credentials::ServerTlsConfig;
-use crate::interceptor::Interceptor;
+use crate::interceptor::{Interceptor, Interceptors};
 
 /// Received messages of more than this many bytes are refused by default, as gRPC implementations do.
 const DEFAULT_MAX_RECV: usize = 4 * 1024 * 1024;
@@ -31,7 +31,7 @@ pub(crate) struct Settings {
     pub(crate) max_connections: Option<usize>,
     pub(crate) max_concurrent_calls: Option<usize>,
     pub(crate) memory_quota: Option<usize>,
-    pub(crate) interceptors: Vec<Arc<dyn Interceptor>>,
+    pub(crate) interceptors: Interceptors,
 }
 
 /// Builds a [`Server`].
@@ -74,7 +74,7 @@ impl Builder {
                 max_connections: None,
                 max_concurrent_calls: None,
                 memory_quota: quota::half_of_memory(),
-                interceptors: Vec::new(),
+                interceptors: Interceptors::default(),
             },
             listen: Vec::new(),
             #[cfg(feature = "tls")]
@@ -98,10 +98,10 @@ impl Builder {
         self
     }
 
-    /// Adds an interceptor. The first one added sees a call first. Of calls that go to a
-    /// [`fallback`](Self::fallback) handler, what an interceptor changed is not kept: it can only refuse them.
+    /// Adds an interceptor. The first one added sees a call first, before any of its messages is taken. Calls that go to a
+    /// [`fallback`](Self::fallback) handler pass it too.
     pub fn intercept(mut self, interceptor: impl Interceptor) -> Self {
-        self.settings.interceptors.push(Arc::new(interceptor));
+        self.settings.interceptors.push(interceptor);
         self
     }
 

@@ -16,6 +16,8 @@ use carom_wire::{MetadataMap, Status};
 use super::running::{Occupied, Sending};
 use crate::cancellation::{CancelCell, Cancelled};
 use crate::codec::{CompressionEncoding, decompress};
+use crate::extensions::Extensions;
+use crate::request::RequestContext;
 use crate::server::connection::inbox::{Inbox, InboxReader};
 use crate::server::connection::mailbox::{Command, Mailbox, UnaryAnswer};
 use crate::streaming::MessageSource;
@@ -50,10 +52,25 @@ pub struct IncomingCall {
     pub head: Arc<RequestHead>,
     /// Where the call came from, and until when.
     pub facts: CallFacts,
+    /// What interceptors made of it; `None`: there are none.
+    pub(crate) context: Option<Box<RequestContext>>,
     /// Gives the request messages.
     pub receiver: MessageReceiver,
     /// Takes the answer.
     pub responder: Responder,
+}
+
+impl IncomingCall {
+    /// The metadata, as interceptors left it.
+    pub fn metadata(&self) -> &MetadataMap {
+        let changed = self.context.as_ref().and_then(|context| context.changed_metadata());
+        changed.unwrap_or_else(|| self.head.metadata())
+    }
+
+    /// What interceptors hand on.
+    pub fn extensions(&self) -> Option<&Extensions> {
+        self.context.as_ref().map(|context| context.extensions())
+    }
 }
 
 /// What a call knows beside its head.

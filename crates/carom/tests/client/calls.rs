@@ -9,7 +9,7 @@ use carom::client::{CallOptions, Channel};
 use carom::codec::{BytesCodec, Codec};
 use carom::credentials::{CallContext, CallCredentials, MetadataFuture};
 use carom::server::{Method, Server, Service};
-use carom::{Code, CompressionEncoding, MetadataMap, Request, Response, Status};
+use carom::{CallStart, Code, CompressionEncoding, MetadataMap, Request, Response, Status};
 use futures_util::future::poll_fn;
 use futures_util::stream;
 use tokio::runtime::Handle;
@@ -248,11 +248,11 @@ async fn interceptors_change_and_refuse_calls() {
     let refusing = Arc::new(AtomicBool::new(false));
     let switch = Arc::clone(&refusing);
     let channel = Channel::builder(address)
-        .intercept(|mut request: Request<()>| {
+        .intercept(|mut request: CallStart| {
             request.metadata_mut().insert("x-order", "first").unwrap();
             Ok(request)
         })
-        .intercept(move |mut request: Request<()>| {
+        .intercept(move |mut request: CallStart| {
             if switch.load(Ordering::Relaxed) {
                 return Err(Status::permission_denied("not today"));
             }

@@ -9,6 +9,7 @@
 
 pub(crate) mod attempt;
 mod handle;
+pub(crate) mod observation;
 mod send_log;
 pub(crate) mod slot;
 
@@ -33,6 +34,7 @@ pub(crate) use self::send_log::ReplayBudget;
 use self::slot::CallState;
 use crate::clock;
 use crate::deadlines::Deadlines;
+use crate::interceptor::MessageInfo;
 use crate::transport::ConnectionInfo;
 use crate::transport::connect::Connector;
 use crate::transport::error::{Stage, TransportError};
@@ -157,6 +159,7 @@ impl<R: FnMut(ConnectionEvent)> Driver<R> {
                 Event::Head { key, head } => {
                     if let Some(open) = open_call(&mut self.open, key) {
                         let Attempt { call, id } = &open.attempt;
+                        call.observe(|observation| observation.response_metadata(&head.metadata));
                         let (waker, pokes) = call.lock().receive_head(*id, head);
                         call.poke(pokes);
                         self.wakers.extend(waker);
@@ -207,16 +210,31 @@ impl<R: FnMut(ConnectionEvent)> Driver<R> {
     fn deliver(&mut self, key: StreamKey) {
         let Some(open) = open_call(&mut self.open, key) else { return };
         let Some(mut wire) = self.client.call(key) else { return };
-        let mut state = open.attempt.call.lock();
-        loop {
+        let call = &open.attempt.call;
+        // Told when the lock is not held.
+        let mut observed = Vec::new();
+        let mut state = call.lock();
+        let failed = loop {
             match wire.next_message() {
-                Ok(Some(message)) => self.wakers.extend(state.receive_message(message)),
-                Ok(None) => break,
-                Err(status) => {
-                    drop(state);
-                    return self.abandon(key, status);
+                Ok(Some(message)) => {
+                    if call.is_observed() {
+                        observed.push(MessageInfo::new(message.payload.len(), message.compressed));
+                    }
+                    self.wakers.extend(state.receive_message(message));
                 }
+                Ok(None) => break None,
+                Err(status) => break Some(status),
             }
+        };
+        if !observed.is_empty() || failed.is_some() {
+            drop(state);
+            call.observe(|observation| {
+                observed.into_iter().for_each(|message| observation.response_message(message));
+            });
+            if let Some(status) = failed {
+                return self.abandon(key, status);
+            }
+            state = call.lock();
         }
         let awaited = !state.has_messages();
         let credit = state.take_credit();

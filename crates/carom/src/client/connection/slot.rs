@@ -23,10 +23,12 @@ use smallvec::SmallVec;
 
 use super::ClientConnection;
 use super::attempt::{Attempt, AttemptId, AttemptState, Facts, Place};
+use super::observation::Observation;
 use super::send_log::{ReplayBudget, SendLog};
 use crate::backlog::{Backlog, CREDIT_PORTION, size};
 use crate::client::attachments::{Attachments, CallOutcome};
 use crate::client::limits::{CallLimits, LateLimits};
+use crate::interceptor::Observers;
 
 /// What stays the same while a call lasts.
 pub(crate) struct CallSpec {
@@ -73,6 +75,8 @@ pub(super) struct Pokes {
 pub(crate) struct Finished {
     wakers: SmallVec<[Waker; 2]>,
     report: Option<Box<(Box<Attachments>, CallOutcome)>>,
+    /// How the call ended, for those who observe it.
+    observed: Option<Box<(Status, MetadataMap)>>,
     /// Other attempts, whose streams are to be reset.
     pokes: Pokes,
 }
@@ -83,6 +87,9 @@ impl Finished {
         if let Some(report) = self.report {
             let (attachments, outcome) = *report;
             attachments.complete(&outcome);
+        }
+        if let Some(end) = self.observed {
+            call.observe(|observation| observation.end(&end.0, &end.1));
         }
         call.poke(self.pokes);
         self.wakers
@@ -101,6 +108,8 @@ pub(crate) trait CallOwner: Send + Sync {
 pub(crate) struct CallSlot {
     pub(crate) spec: CallSpec,
     owner: Arc<dyn CallOwner>,
+    /// `None`: the channel has no interceptors. Boxed: most calls have none.
+    observation: Option<Box<Mutex<Observation>>>,
     state: Mutex<CallState>,
 }
 
@@ -124,6 +133,8 @@ pub(crate) struct CallState {
     credit: usize,
     /// The caller waits for the end of the call alone, and takes its one message then.
     awaits_end: bool,
+    /// Someone observes the call.
+    observed: bool,
     end: End,
     wakers: Wakers,
 }
@@ -204,7 +215,12 @@ impl CallSlot {
         metadata: MetadataMap,
         chunks: SmallVec<[Bytes; 1]>,
         half_closed: bool,
+        observation: Option<Observation>,
     ) -> Arc<Self> {
+        let observation = observation.map(|mut observation| {
+            chunks.iter().for_each(|chunk| observation.request_chunk(chunk));
+            Box::new(Mutex::new(observation))
+        });
         let state = CallState {
             metadata,
             log: SendLog::new(chunks, half_closed),
@@ -217,14 +233,39 @@ impl CallSlot {
             messages: Backlog::default(),
             credit: 0,
             awaits_end: false,
+            observed: observation.is_some(),
             end: End::Running,
             wakers: Wakers::default(),
         };
-        Arc::new(Self { spec, owner, state: Mutex::new(state) })
+        Arc::new(Self { spec, owner, observation, state: Mutex::new(state) })
     }
 
     pub(crate) fn lock(&self) -> MutexGuard<'_, CallState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether someone may observe the call.
+    pub(super) fn is_observed(&self) -> bool {
+        self.observation.is_some()
+    }
+
+    /// Tells those who observe the call. Never while its state is locked: it runs code of the program's.
+    #[inline]
+    pub(super) fn observe(&self, tell: impl FnOnce(&mut Observation)) {
+        if let Some(observation) = &self.observation {
+            tell(&mut observation.lock().unwrap_or_else(PoisonError::into_inner));
+        }
+    }
+
+    /// The interceptors of a raw call let it pass.
+    pub(crate) fn intercepted(&self, metadata: MetadataMap, observers: Observers) {
+        self.lock().metadata = metadata;
+        self.observe(|observation| observation.begin(observers));
+    }
+
+    /// The request's metadata.
+    pub(crate) fn metadata(&self) -> MetadataMap {
+        self.lock().metadata.clone()
     }
 
     pub(super) fn owner(&self) -> Arc<dyn CallOwner> {
@@ -266,10 +307,26 @@ impl CallSlot {
 
     /// Hands chunks of messages, and the half-close, to the call. Nothing happens once it is half-closed or over.
     pub(crate) fn send(self: &Arc<Self>, chunks: impl IntoIterator<Item = Bytes>, half_close: bool) {
+        if self.is_observed() {
+            return self.send_observed(chunks.into_iter().collect(), half_close);
+        }
+        self.hand_over(chunks, half_close);
+    }
+
+    #[cold]
+    fn send_observed(self: &Arc<Self>, chunks: Vec<Bytes>, half_close: bool) {
+        if self.hand_over(chunks.iter().cloned(), half_close) {
+            self.observe(|observation| chunks.iter().for_each(|chunk| observation.request_chunk(chunk)));
+        }
+    }
+
+    /// Whether the call took the chunks.
+    #[inline]
+    fn hand_over(self: &Arc<Self>, chunks: impl IntoIterator<Item = Bytes>, half_close: bool) -> bool {
         let pokes = {
             let mut state = self.lock();
             if state.log.is_half_closed() || state.has_ended() {
-                return;
+                return false;
             }
             chunks.into_iter().for_each(|chunk| state.log.push(chunk));
             if half_close {
@@ -278,6 +335,7 @@ impl CallSlot {
             state.pokes()
         };
         self.poke(pokes);
+        true
     }
 
     /// Ready while the caller may send more: little is waiting, or the call is over.
@@ -456,12 +514,13 @@ impl CallState {
         }
         let lead = self.lead();
         let report = self.attempt_mut(lead).report(&end);
+        let observed = self.observed.then(|| Box::new((end.status.clone(), end.metadata.clone())));
         self.end = End::Ended(end);
         self.log.clear();
         let Wakers { head, message, end, ready } = std::mem::take(&mut self.wakers);
         let mut wakers = SmallVec::new();
         [head, message, end, ready].into_iter().flatten().for_each(|waker| wakers.push(waker));
-        Finished { wakers, report, pokes: self.pokes() }
+        Finished { wakers, report, observed, pokes: self.pokes() }
     }
 
     pub(crate) fn has_ended(&self) -> bool {

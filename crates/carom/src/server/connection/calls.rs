@@ -17,7 +17,7 @@ use carom_wire::frame::ErrorCode;
 use carom_wire::message::Message;
 use carom_wire::server::{Event, Server};
 use carom_wire::stream::{Payload, StreamKey};
-use carom_wire::{MetadataMap, Status};
+use carom_wire::{Code, MetadataMap, Status};
 
 use super::inbox::Inbox;
 use super::mailbox::{CallWaker, Command, Mailbox};
@@ -26,8 +26,8 @@ use crate::cancellation::{CancelCell, Cancelled};
 use crate::clock;
 use crate::codec::ACCEPT_ENCODING;
 use crate::deadlines::Deadlines;
+use crate::interceptor::{CallStart, Intercepting, MessageInfo, Observers};
 use crate::request::{Origin, Request, RequestContext};
-use crate::server::RequestMode;
 use crate::server::call::{self, CallFacts, IncomingCall, MessageReceiver, Responder, ResponderShared};
 use crate::server::lifecycle::{Admission, ServerShared};
 use crate::server::quota::Share;
@@ -83,16 +83,21 @@ struct Call {
     watchers: Vec<Arc<CancelCell>>,
     /// Its part of [`Calls::held`].
     held: usize,
+    /// What interceptors made of the request.
+    context: Option<Box<RequestContext>>,
+    observers: Observers,
     admission: Option<Arc<Admission>>,
 }
 
 /// Who is working on a call.
 ///
 /// ```text
-///   Collecting ── message and half-close ─▶ Running / Detached ── last step ─▶ Answered
-///       └─────────────── refused, deadline ─────────────────────────────────────▲
+///   Intercepted ── passed ─▶ Collecting ── message and half-close ─▶ Running / Detached ── last step ─▶ Answered
+///       └──── refused ────────────┴──────────── refused, deadline ───────────────────────────────────────▲
 /// ```
 enum Work {
+    /// Interceptors have not let the call pass yet. What comes of its messages meanwhile is bounded by the stream's window.
+    Intercepted(Intercepting),
     /// The one request message, or the half-close after it, is still to come.
     Collecting(Option<Message>),
     /// A handler, polled here.
@@ -108,7 +113,7 @@ impl Work {
     fn inbox(&self) -> Option<&Arc<Inbox>> {
         match self {
             Self::Running { inbox, .. } | Self::Detached { inbox, .. } => inbox.as_ref(),
-            Self::Collecting(_) | Self::Answered => None,
+            Self::Intercepted(_) | Self::Collecting(_) | Self::Answered => None,
         }
     }
 }
@@ -121,14 +126,7 @@ impl Call {
         }
         // The messages end first, so that whoever hears of the end finds it there too.
         if let Some(inbox) = self.work.inbox() {
-            inbox.fail(match reason {
-                Cancelled::DeadlineExceeded => deadline_exceeded(),
-                Cancelled::ByPeer => Status::cancelled("the client cancelled the call"),
-                Cancelled::ConnectionLost => Status::cancelled("the connection was lost"),
-                Cancelled::ServerShutdown => Status::unavailable("the server is shutting down"),
-                Cancelled::ResourceExhausted => Status::resource_exhausted(memory::TAKEN_BACK),
-                Cancelled::Finished => Status::cancelled("the call has ended"),
-            });
+            inbox.fail(over(reason));
         }
         for watcher in std::mem::take(&mut self.watchers) {
             watcher.set(reason);
@@ -137,8 +135,21 @@ impl Call {
             // A handler's destructors are its own code.
             Work::Running { task, .. } => drop(guard(&self.head, || drop(task))),
             Work::Detached { responder, .. } => responder.ended(reason),
+            Work::Intercepted(intercepting) => drop(guard(&self.head, || drop(intercepting))),
             Work::Collecting(_) | Work::Answered => {}
         }
+    }
+}
+
+impl Slot {
+    /// Wakes the call in this slot.
+    fn waker(&mut self, index: usize, mailbox: &Arc<Mailbox>) -> &Waker {
+        let (accept, waker) = self.waker.get_or_insert_with(|| {
+            let call_waker = CallWaker::new(index as u32, Arc::clone(mailbox));
+            (Arc::clone(&call_waker), Waker::from(call_waker))
+        });
+        accept.accept();
+        waker
     }
 }
 
@@ -357,7 +368,7 @@ impl Calls {
                     match &call.work {
                         Work::Running { .. } => self.ready.push_back(index as u32),
                         Work::Detached { responder, .. } => responder.moved(0, false),
-                        Work::Collecting(_) | Work::Answered => {}
+                        Work::Intercepted(_) | Work::Collecting(_) | Work::Answered => {}
                     }
                 }
             }
@@ -418,28 +429,84 @@ impl Calls {
             self.slots.resize_with(index + 1, Slot::default);
         }
         let work = Work::Collecting(None);
-        self.slots[index].call =
-            Some(Call { key, head, plan, deadline, work, watchers: Vec::new(), held: 0, admission });
+        self.slots[index].call = Some(Call {
+            key,
+            head,
+            plan,
+            deadline,
+            work,
+            watchers: Vec::new(),
+            held: 0,
+            context: None,
+            observers: Observers::default(),
+            admission,
+        });
         self.live += 1;
         if deadline.is_some() {
             self.undated.push(key);
         }
-        match plan.route {
-            Route::Method { whole_request: false, .. } | Route::Fallback(RequestMode::Streaming) => {
-                let inbox = Arc::new(Inbox::new(key, Arc::clone(&self.mailbox)));
-                if end_stream {
-                    inbox.end();
-                }
-                let receiver = MessageReceiver::streaming(
-                    Arc::clone(&inbox),
-                    plan.encoding.known(),
-                    plan.max_recv_message_size,
-                );
-                self.start(index, receiver, Some(inbox));
-            }
-            _ if end_stream => self.collect(index),
-            _ => {}
+        if !self.shared.settings.interceptors.is_empty() {
+            self.intercept(index);
+        } else if plan.streams() {
+            self.start_stream(index, end_stream);
+        } else if end_stream {
+            self.collect(index);
         }
+    }
+
+    /// Lets the interceptors see a call.
+    fn intercept(&mut self, index: usize) {
+        let Some(call) = self.slots[index].call.as_ref() else { return };
+        let request = Request::join(RequestContext::received(self.origin(call)), ());
+        let start = CallStart::new(call.head.path.clone(), request);
+        let (head, interceptors) = (Arc::clone(&call.head), &self.shared.settings.interceptors);
+        let Some(intercepting) = guard(&head, || interceptors.run(start)) else {
+            return self.fail(index, panicked());
+        };
+        if let Some(call) = self.call_mut(index) {
+            call.work = Work::Intercepted(intercepting);
+            self.poll_intercepted(index);
+        }
+    }
+
+    /// Lets the interceptors go on; when they let the call pass, that does.
+    fn poll_intercepted(&mut self, index: usize) {
+        let Some(slot) = self.slots.get_mut(index) else { return };
+        let waker = slot.waker(index, &self.mailbox).clone();
+        let Some(call) = slot.call.as_mut() else { return };
+        let Work::Intercepted(intercepting) = &mut call.work else { return };
+        let polled = guard(&call.head, || intercepting.as_mut().poll(&mut Context::from_waker(&waker)));
+        let start = match polled.unwrap_or_else(|| Poll::Ready(Err(panicked()))) {
+            Poll::Pending => return,
+            Poll::Ready(Err(status)) => return self.fail(index, status),
+            Poll::Ready(Ok(start)) => start,
+        };
+        let (request, observers) = start.into_parts();
+        call.context = Some(Box::new(request.split().0));
+        call.observers = observers;
+        call.work = Work::Collecting(None);
+        if call.plan.streams() {
+            let half_closed = self.server.call(call.key).is_some_and(|wire| wire.is_half_closed());
+            self.start_stream(index, half_closed);
+            self.hand_over(index);
+        } else {
+            self.collect(index);
+        }
+    }
+
+    /// Starts a call whose messages are handed over as they come.
+    fn start_stream(&mut self, index: usize, end_stream: bool) {
+        let Some(call) = self.slots[index].call.as_ref() else { return };
+        let inbox = Arc::new(Inbox::new(call.key, Arc::clone(&self.mailbox)));
+        if end_stream && self.server.call(call.key).is_none_or(|wire| wire.at_end()) {
+            inbox.end();
+        }
+        let receiver = MessageReceiver::streaming(
+            Arc::clone(&inbox),
+            call.plan.encoding.known(),
+            call.plan.max_recv_message_size,
+        );
+        self.start(index, receiver, Some(inbox));
     }
 
     fn on_data(&mut self, index: usize, len: usize) {
@@ -449,12 +516,31 @@ impl Calls {
         }
         call.held += len;
         self.held += len;
-        if matches!(call.work, Work::Collecting(_)) {
-            return self.collect(index);
+        match call.work {
+            Work::Collecting(_) => self.collect(index),
+            // It waits in the engine, whose window it fills.
+            Work::Intercepted(_) => {}
+            _ => self.hand_over(index),
         }
+    }
+
+    /// Hands over the messages of a call that are whole.
+    fn hand_over(&mut self, index: usize) {
+        let Some(call) = self.slots[index].call.as_mut() else { return };
         let Some(inbox) = call.work.inbox() else { return };
         let Some(mut wire) = self.server.call(call.key) else { return };
-        let (count, result) = inbox.fill(|| wire.next_message());
+        let (count, result) = if call.observers.is_empty() {
+            inbox.fill(|| wire.next_message())
+        } else {
+            inbox.fill(|| {
+                wire.next_message().inspect(|message| {
+                    if let Some(message) = message {
+                        let info = MessageInfo::new(message.payload.len(), message.compressed);
+                        call.observers.request_message(info);
+                    }
+                })
+            })
+        };
         call.held += count * memory::MESSAGE_COST;
         self.held += count * memory::MESSAGE_COST;
         if let Err(status) = result {
@@ -478,6 +564,8 @@ impl Calls {
         let status = loop {
             match wire.next_message() {
                 Ok(Some(message)) if collected.is_none() => {
+                    let observers = &mut call.observers;
+                    observers.request_message(MessageInfo::new(message.payload.len(), message.compressed));
                     // Behind its last byte the half-close is the common case; whoever keeps it waiting gets a copy.
                     let is_kept = !wire.at_end();
                     *collected = Some(if is_kept { memory::detached(message) } else { message });
@@ -510,13 +598,7 @@ impl Calls {
         if inbox.is_none() {
             self.held -= std::mem::take(&mut call.held);
         }
-        let origin = Origin {
-            head: Arc::clone(&call.head),
-            connection: Arc::clone(&self.info),
-            deadline: call.deadline,
-            key: call.key,
-            source: Arc::clone(&self.mailbox) as _,
-        };
+        let context = call.context.take();
         let (Plan { route, sending, .. }, head) = (call.plan, Arc::clone(&call.head));
         let occupied = match &call.admission {
             None => Cow::Borrowed(&self.occupied),
@@ -524,12 +606,12 @@ impl Calls {
                 Cow::Owned(Occupied { server: Some(Arc::clone(admission)), ..self.occupied.clone() })
             }
         };
-        let context = match self.intercept(&head, RequestContext::received(origin)) {
-            Ok(context) => context,
-            Err(status) => return self.fail(index, status),
-        };
         match route {
             Route::Method { index: method, .. } => {
+                let received = || {
+                    self.slots[index].call.as_ref().map(|call| RequestContext::received(self.origin(call)))
+                };
+                let Some(context) = context.map(|context| *context).or_else(received) else { return };
                 let input = CallInput { context, body, sending };
                 let handler = self.shared.router.method(method).handler();
                 let started = guard(&head, || handler.start(input, &occupied));
@@ -545,29 +627,28 @@ impl Calls {
             }
             Route::Fallback(_) => {
                 let occupied = occupied.into_owned();
-                self.detach(index, body, inbox, sending, occupied);
+                self.detach(index, context, body, inbox, sending, occupied);
             }
             // Refused when its head came.
             Route::Unknown => {}
         }
     }
 
-    fn intercept(&self, head: &RequestHead, context: RequestContext) -> Result<RequestContext, Status> {
-        let interceptors = &self.shared.settings.interceptors;
-        if interceptors.is_empty() {
-            return Ok(context);
+    /// Where a call came from.
+    fn origin(&self, call: &Call) -> Origin {
+        Origin {
+            head: Arc::clone(&call.head),
+            connection: Arc::clone(&self.info),
+            deadline: call.deadline,
+            key: call.key,
+            source: Arc::clone(&self.mailbox) as _,
         }
-        let mut request = Request::join(context, ());
-        for interceptor in interceptors {
-            let passed = guard(head, || interceptor.intercept(request));
-            request = passed.unwrap_or_else(|| Err(panicked()))?;
-        }
-        Ok(request.split().0)
     }
 
     fn detach(
         &mut self,
         index: usize,
+        context: Option<Box<RequestContext>>,
         receiver: MessageReceiver,
         inbox: Option<Arc<Inbox>>,
         sending: Sending,
@@ -587,6 +668,7 @@ impl Calls {
         let incoming = IncomingCall {
             head: Arc::clone(&call.head),
             facts: CallFacts::new(Arc::clone(&self.info), call.deadline),
+            context,
             receiver,
             responder: Responder::new(responder),
         };
@@ -598,6 +680,9 @@ impl Calls {
 
     /// Lets a handler go on as far as it can.
     fn poll_call(&mut self, index: usize) {
+        if matches!(self.call_mut(index), Some(Call { work: Work::Intercepted(_), .. })) {
+            return self.poll_intercepted(index);
+        }
         for _ in 0..Self::STEPS_A_TURN {
             let Some(slot) = self.slots.get_mut(index) else { return };
             let Some(call) = slot.call.as_mut() else { return };
@@ -627,17 +712,27 @@ impl Calls {
                 Some(Poll::Pending) => return,
                 Some(Poll::Ready(Step::Head { metadata, encoding })) => {
                     let encoding = encoding.map(|encoding| encoding.as_str());
+                    call.observers.response_metadata(&metadata);
                     wire.send_headers(&metadata, encoding);
                 }
                 Some(Poll::Ready(Step::Message)) => {
+                    call.observers.response_message(MessageInfo::of_framed(buffer));
                     wire.send_message(Payload::in_buffer(buffer));
                 }
                 Some(Poll::Ready(Step::Unary { metadata, encoding, trailers })) => {
+                    if !call.observers.is_empty() {
+                        call.observers.response_metadata(&metadata);
+                        call.observers.response_message(MessageInfo::of_framed(buffer));
+                        call.observers.end(&ok(), &trailers);
+                    }
                     let (encoding, message) = (encoding.map(|it| it.as_str()), Payload::in_buffer(buffer));
                     wire.send_unary(&metadata, encoding, message, trailers);
                     return self.answered(index, Cancelled::Finished);
                 }
                 Some(Poll::Ready(Step::End(Ok(trailers)))) => {
+                    if !call.observers.is_empty() {
+                        call.observers.end(&ok(), &trailers);
+                    }
                     wire.send_status(None, trailers);
                     return self.answered(index, Cancelled::Finished);
                 }
@@ -653,6 +748,7 @@ impl Calls {
         if let Some(inbox) = call.work.inbox() {
             inbox.fail(status.clone());
         }
+        call.observers.end(&status, &MetadataMap::new());
         if let Some(mut wire) = self.server.call(call.key) {
             wire.send_status(Some(status), MetadataMap::new());
         }
@@ -672,6 +768,7 @@ impl Calls {
             self.server.reset(call.key, code);
             self.remove(index, reason);
         } else {
+            call.observers.end(&status, &MetadataMap::new());
             wire.send_status(Some(status), MetadataMap::new());
             self.answered(index, reason);
         }
@@ -691,6 +788,9 @@ impl Calls {
         if let Some(call) = &mut slot.call {
             self.live -= 1;
             self.held -= call.held;
+            if !call.observers.is_empty() {
+                call.observers.end(&over(reason), &MetadataMap::new());
+            }
             call.dismiss(reason);
             slot.call = None;
         }
@@ -726,6 +826,22 @@ fn vary(time: Duration, random: f64) -> Duration {
     /// Longer than any connection lives, and short enough to be multiplied.
     const LONGEST: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
     time.min(LONGEST).mul_f64(0.9 + 0.2 * random)
+}
+
+/// What a call that was ended from outside ends with, as this side sees it.
+fn over(reason: Cancelled) -> Status {
+    match reason {
+        Cancelled::DeadlineExceeded => deadline_exceeded(),
+        Cancelled::ByPeer => Status::cancelled("the client cancelled the call"),
+        Cancelled::ConnectionLost => Status::cancelled("the connection was lost"),
+        Cancelled::ServerShutdown => Status::unavailable("the server is shutting down"),
+        Cancelled::ResourceExhausted => Status::resource_exhausted(memory::TAKEN_BACK),
+        Cancelled::Finished => Status::cancelled("the call has ended"),
+    }
+}
+
+fn ok() -> Status {
+    Status::new(Code::Ok, "")
 }
 
 /// In the words that programs know from other servers.

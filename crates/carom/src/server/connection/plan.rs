@@ -5,10 +5,10 @@ use std::sync::Arc;
 use carom_wire::call::RequestHead;
 
 use crate::codec::{CompressionEncoding, Encodings};
-use crate::server::ServiceOptions;
 use crate::server::lifecycle::ServerShared;
 use crate::server::router::Route;
 use crate::server::running::Sending;
+use crate::server::{RequestMode, ServiceOptions};
 
 /// All that follows from a request's head and the server's settings.
 #[derive(Debug, Clone, Copy)]
@@ -40,6 +40,14 @@ impl RequestEncoding {
 }
 
 impl Plan {
+    /// Whether messages are handed over as they come.
+    pub(super) fn streams(&self) -> bool {
+        matches!(
+            self.route,
+            Route::Method { whole_request: false, .. } | Route::Fallback(RequestMode::Streaming)
+        )
+    }
+
     fn new(head: &RequestHead, shared: &ServerShared) -> Self {
         let (router, settings) = (&shared.router, &shared.settings);
         let encoding = match head.encoding.as_deref() {

@@ -52,7 +52,7 @@ fn slot_of(owner: Arc<Owner>, chunks: SmallVec<[Bytes; 1]>, half_closed: bool) -
         early: CallLimits { deadline: None, wait_for_ready: false, max_recv: 1024, max_send: 1024 },
         late: None,
     };
-    CallSlot::new(spec, owner, MetadataMap::new(), chunks, half_closed)
+    CallSlot::new(spec, owner, MetadataMap::new(), chunks, half_closed, None)
 }
 
 fn drain(call: &CallSlot) -> Vec<(Bytes, bool)> {

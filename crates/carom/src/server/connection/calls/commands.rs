@@ -5,9 +5,10 @@ use carom_wire::message::{PREFIX_LEN, prefix};
 use carom_wire::stream::Payload;
 use carom_wire::{MetadataMap, Status};
 
-use super::{Calls, Work};
+use super::{Calls, Work, ok};
 use crate::cancellation::Cancelled;
 use crate::codec::{CompressionEncoding, compress};
+use crate::interceptor::MessageInfo;
 use crate::server::connection::mailbox::Command;
 
 impl Calls {
@@ -55,11 +56,13 @@ impl Calls {
             }
             Command::Fail { status, .. } => self.fail(index, status),
             Command::Head { metadata, encoding, .. } => {
+                call.observers.response_metadata(&metadata);
                 wire.send_headers(&metadata, encoding.map(|encoding| encoding.as_str()));
             }
             Command::Message { payload, encoding, compress, .. } => {
                 let len = payload.len() + PREFIX_LEN;
                 if !wire.is_head_sent() {
+                    call.observers.response_metadata(&MetadataMap::new());
                     let encoding = encoding.map(|encoding| encoding.as_str());
                     wire.send_headers(&MetadataMap::new(), encoding);
                 }
@@ -67,6 +70,7 @@ impl Calls {
                     encoding.filter(|encoding| compress && wire.encoding() == Some(encoding.as_str()));
                 match frame(payload, encoding, &mut self.buffer) {
                     Ok(tail) => {
+                        call.observers.response_message(info(&self.buffer, tail.as_ref()));
                         wire.send_message(Payload::in_buffer(&mut self.buffer));
                         if let Some(tail) = tail {
                             wire.send_message(tail);
@@ -79,6 +83,7 @@ impl Calls {
                 }
             }
             Command::Finish { status, trailing, .. } => {
+                call.observers.end(&status, &trailing);
                 let status = Some(status)
                     .filter(|status| status.code() != carom_wire::Code::Ok || !status.message().is_empty());
                 wire.send_status(status, trailing);
@@ -90,7 +95,15 @@ impl Calls {
                 // Nothing goes out under a head that did not say so.
                 let may_compress = !wire.is_head_sent() || wire.encoding() == encoding;
                 let by = answer.encoding.filter(|_| may_compress);
-                match frame(answer.payload, by, &mut self.buffer) {
+                let framed = frame(answer.payload, by, &mut self.buffer);
+                if let (Ok(tail), false) = (&framed, call.observers.is_empty()) {
+                    if !wire.is_head_sent() {
+                        call.observers.response_metadata(&initial);
+                    }
+                    call.observers.response_message(info(&self.buffer, tail.as_ref()));
+                    call.observers.end(&ok(), &answer.trailing);
+                }
+                match framed {
                     Ok(None) => {
                         let framed = Payload::in_buffer(&mut self.buffer);
                         wire.send_unary(&initial, encoding, framed, answer.trailing);
@@ -107,6 +120,12 @@ impl Calls {
             }
         }
     }
+}
+
+/// Of a message whose payload may stand behind the buffer.
+fn info(buffer: &[u8], tail: Option<&Bytes>) -> MessageInfo {
+    let MessageInfo { size, compressed, .. } = MessageInfo::of_framed(buffer);
+    MessageInfo::new(size + tail.map_or(0, Bytes::len), compressed)
 }
 
 /// Puts a message behind its prefix into `buffer`, or the prefix alone and gives the payload back, if that is large.
