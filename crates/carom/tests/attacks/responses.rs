@@ -161,7 +161,6 @@ async fn small_messages_that_hold_on_to_large_buffers() {
         unread_streams.push(stream);
     }
     // A call that has ended: what comes for it is dropped.
-    drop(stream_of_responses(&channel));
     let ended = call(&channel);
     let ended_stream = peer.called().await;
     peer.frame(kind::RST_STREAM, 0, ended_stream, &ErrorCode::CANCEL.0.to_be_bytes()).await;
