@@ -10,7 +10,7 @@ use carom_wire::call::{
     ClientCall, ClientEvent, ContentType, HeadCache, KnownResponses, RequestFields, RequestHead, ServerCall,
 };
 use carom_wire::client::{self, Client, End};
-use carom_wire::conn::{Config, Event, ResetBy, Side};
+use carom_wire::conn::{Config, Connection, Event, ResetBy};
 use carom_wire::frame::ErrorCode;
 use carom_wire::http::Http;
 use carom_wire::stream::StreamKey;
@@ -184,10 +184,10 @@ fn answer(fields: &HeaderBlock, more: &HeaderBlock, data: &[u8], choice: u8) {
 
 /// A client and a server's transport with a call between them.
 fn connect() -> (Client, Http, StreamKey) {
-    let config = Config { max_header_list_size: 1 << 20, ..Config::default() };
+    let config = Config::default().with(|config| config.max_header_list_size = 1 << 20);
     let now = Instant::now();
     let mut client = Client::http2(config.clone(), now);
-    let mut server = Http::http2(Side::Server, config, now);
+    let mut server = Http::Http2(Connection::server(config.into(), now));
     let metadata = MetadataMap::new();
     let fields = RequestFields {
         scheme: "http",

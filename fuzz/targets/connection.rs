@@ -10,7 +10,7 @@ use std::{
 
 use bytes::{Buf, Bytes};
 use carom_wire::{
-    conn::{Blame, Config, Connection, Event, Side},
+    conn::{Blame, Connection, Event, ServerConfig, Side},
     fields::{FieldWriter, Indexing},
     frame::ErrorCode,
     stream::StreamKey,
@@ -90,14 +90,15 @@ fn run(input: &mut Unstructured<'_>) -> Result<()> {
 }
 
 fn end(side: Side, input: &mut Unstructured<'_>, now: Instant) -> Result<End> {
-    let config = Config {
-        initial_stream_window: input.int_in_range(1..=4000)?,
-        max_concurrent_streams: input.int_in_range(1..=10)?,
-        max_send_buffer: input.int_in_range(0..=5000)?,
-        header_table_size: input.int_in_range(0..=200)?,
-        ..Config::default()
+    let mut config = ServerConfig::default();
+    config.connection.initial_stream_window = input.int_in_range(1..=4000)?;
+    config.max_concurrent_streams = input.int_in_range(1..=10)?;
+    config.connection.max_send_buffer = input.int_in_range(0..=5000)?;
+    config.connection.header_table_size = input.int_in_range(0..=200)?;
+    let engine = match side {
+        Side::Client => Connection::client(config.connection, now),
+        Side::Server => Connection::server(config, now),
     };
-    let engine = Connection::new(side, config, now);
     Ok(End { engine, streams: BTreeMap::new(), wire: Vec::new(), closed: false })
 }
 

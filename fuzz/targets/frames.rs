@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use bytes::{Buf, Bytes};
 use carom_wire::{
-    conn::{Config, Connection, Event, Side},
+    conn::{Connection, Event, ServerConfig, Side},
     fields::{FieldWriter, Indexing},
 };
 use libfuzzer_sys::fuzz_target;
@@ -50,9 +50,14 @@ fn frames(mut input: &[u8], out: &mut Vec<u8>) {
 /// The events and the output of an engine whose application answers what can be answered.
 fn run(side: Side, bytes: &[u8], piece: usize) -> (Vec<String>, Vec<u8>) {
     let now = Instant::now();
-    let config =
-        Config { max_header_list_size: 400, reset_burst: 8, idle_frame_burst: 40, ..Config::default() };
-    let mut engine = Connection::new(side, config, now);
+    let mut config = ServerConfig::default();
+    config.connection.max_header_list_size = 400;
+    config.connection.idle_frame_burst = 40;
+    config.reset_burst = 8;
+    let mut engine = match side {
+        Side::Client => Connection::client(config.connection, now),
+        Side::Server => Connection::server(config, now),
+    };
     if side == Side::Client {
         for _ in 0..4 {
             engine.open(&request, false).expect("a new connection");

@@ -15,7 +15,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 
-use carom_wire::conn::{Config, Connection, Event, Side};
+use carom_wire::conn::{self, Connection, Event};
 use carom_wire::fields::{FieldWriter, Indexing};
 
 /// More than one byte, so that windows of one byte cut it.
@@ -50,7 +50,7 @@ fn react(connection: &mut Connection) {
 }
 
 async fn serve(mut socket: impl AsyncRead + AsyncWrite + Unpin) -> std::io::Result<()> {
-    let mut connection = Connection::new(Side::Server, Config::default(), Instant::now());
+    let mut connection = Connection::server(conn::ServerConfig::default(), Instant::now());
     loop {
         // What is transmitted may end streams, which makes room for more.
         loop {

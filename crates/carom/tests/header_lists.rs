@@ -7,7 +7,6 @@ use carom::client::Channel;
 use carom::codec::BytesCodec;
 use carom::server::{Method, Server};
 use carom::{Code, MetadataMap, Request, Response, Status};
-use carom_wire::conn::Config;
 use futures_util::StreamExt;
 use tokio::sync::watch;
 
@@ -154,9 +153,10 @@ async fn metadata_of_a_request_that_is_too_large_stays_at_home() {
 /// A server that takes more is sent more.
 #[tokio::test]
 async fn what_the_server_takes_is_what_it_announced() {
-    let config = Config { max_header_list_size: 256 * 1024, ..Config::default() };
     let (_done, go) = watch::channel(false);
-    let (_server, addr) = start(Server::builder().add_service(TestService(methods(go))).http2(config));
+    let builder = Server::builder().add_service(TestService(methods(go)));
+    let (_server, addr) =
+        start(builder.with_http2(|config| config.connection.max_header_list_size = 256 * 1024));
     let channel = soon(Channel::builder(addr.to_string()).connect()).await.unwrap();
     let mut request = Request::new(Bytes::new());
     *request.metadata_mut() = value(200_000);

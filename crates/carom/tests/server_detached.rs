@@ -204,7 +204,10 @@ async fn a_fast_thread_waits_for_a_slow_client() {
         call.responder.finish(Status::ok(""), MetadataMap::new());
     });
     let window = 64 * 1024;
-    let config = Config { initial_stream_window: window, max_window: window, ..Config::default() };
+    let config = Config::default().with(|config| {
+        config.initial_stream_window = window;
+        config.max_window = window;
+    });
     let mut client = Client::configured(TcpStream::connect(addr).await.unwrap(), config);
     client.reads = false;
     let key = client.open("/a.B/Stream", Head::default());
@@ -224,10 +227,7 @@ async fn a_fast_thread_waits_for_a_slow_client() {
 #[tokio::test]
 async fn calls_that_outlive_their_reset_count_against_the_limit() {
     let (kept, calls) = mpsc::channel();
-    let (_server, addr) = {
-        let config = Config { max_concurrent_streams: 5, ..Config::default() };
-        start(Server::builder().http2(config).fallback(ToThread(kept)))
-    };
+    let (_server, addr) = start(Server::builder().max_concurrent_streams(5).fallback(ToThread(kept)));
     let mut client = Client::connect(addr).await;
     // Open and reset, while nobody lets go of the calls.
     for _ in 0..5 {

@@ -240,7 +240,10 @@ async fn a_response_stream_waits_for_its_reader() {
     });
     let (_server, addr) = serve(vec![method, echo]);
     let window = 64 * 1024;
-    let config = Config { initial_stream_window: window, max_window: window, ..Config::default() };
+    let config = Config::default().with(|config| {
+        config.initial_stream_window = window;
+        config.max_window = window;
+    });
     let mut client = Client::configured(TcpStream::connect(addr).await.unwrap(), config);
     client.reads = false;
     let key = client.open("Pour", Head::default());

@@ -94,7 +94,10 @@ async fn a_response_whose_reader_rests_is_waited_for() {
     all.push(pour);
     let server = Server::builder().add_service(TestService(all)).start(Handle::current()).unwrap();
     let window = 64 * 1024;
-    let config = Config { initial_stream_window: window, max_window: window, ..Config::default() };
+    let config = Config::default().with(|config| {
+        config.initial_stream_window = window;
+        config.max_window = window;
+    });
     let mut client = Client::configured(dial(&server, 1 << 20), config);
     client.reads = false;
     let key = client.open("Pour", Head::default());
@@ -185,7 +188,7 @@ async fn clients_that_ping_too_often_are_told_so() {
     let eager = Keepalive { interval: Duration::from_secs(30), timeout: MINUTE, without_calls: true };
     let fair = Keepalive { interval: MINUTE * 2, ..eager };
     for (keepalive, survives) in [(fair, true), (eager, false)] {
-        let config = Config { keepalive: Some(keepalive), ..Config::default() };
+        let config = Config::default().with(|config| config.keepalive = Some(keepalive));
         let mut client = Client::configured(dial(&server, 1 << 20), config);
         let key = client.open("Stuck", Head::default());
         client.send(key, b"", true);

@@ -216,7 +216,10 @@ async fn over_the_memory_quota_what_nobody_reads_is_given_up() {
     let mut modest = Client::connect(addr).await;
     // 100 streams with a send buffer of 64 KiB each: three times the quota.
     let window = 1000;
-    let config = Config { initial_stream_window: window, max_window: window, ..Config::default() };
+    let config = Config::default().with(|config| {
+        config.initial_stream_window = window;
+        config.max_window = window;
+    });
     let mut resting = Client::configured(TcpStream::connect(addr).await.unwrap(), config);
     resting.reads = false;
     for _ in 0..100 {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use carom::client::{BackoffConfig, ChannelBuilder};
-use carom::server::{Builder, Config, Keepalive, PingPolicy};
+use carom::server::{Builder, Keepalive, PingPolicy};
 use pyo3::prelude::*;
 
 /// What the options say that this package knows.
@@ -90,21 +90,15 @@ impl Options {
         argument.or(self.default_compression)
     }
 
-    fn http2(&self) -> Config {
-        let mut config = Config::default();
-        if let Some(streams) = self.max_concurrent_streams {
-            config.max_concurrent_streams = streams;
-        }
-        if let Some(interval) = self.keepalive_time {
-            /// grpcio's `grpc.keepalive_timeout_ms`.
-            const DEFAULT_TIMEOUT: Duration = Duration::from_secs(20);
-            config.keepalive = Some(Keepalive {
-                interval,
-                timeout: self.keepalive_timeout.unwrap_or(DEFAULT_TIMEOUT),
-                without_calls: self.keepalive_without_calls,
-            });
-        }
-        config
+    /// The keepalive that was asked for.
+    fn keepalive(&self) -> Option<Keepalive> {
+        /// grpcio's `grpc.keepalive_timeout_ms`.
+        const DEFAULT_TIMEOUT: Duration = Duration::from_secs(20);
+        self.keepalive_time.map(|interval| Keepalive {
+            interval,
+            timeout: self.keepalive_timeout.unwrap_or(DEFAULT_TIMEOUT),
+            without_calls: self.keepalive_without_calls,
+        })
     }
 
     /// Applies what concerns channels.
@@ -119,7 +113,7 @@ impl Options {
         if let Some(least) = self.min_backoff {
             backoff.initial = backoff.initial.max(least);
         }
-        builder = builder.http2(self.http2()).backoff(backoff);
+        builder = builder.with_http2(|config| config.keepalive = self.keepalive()).backoff(backoff);
         if let Some(bytes) = self.max_receive {
             builder = builder.max_recv_message_size(limit(bytes));
         }
@@ -134,26 +128,27 @@ impl Options {
 
     /// Applies what concerns servers.
     pub(crate) fn server(&self, mut builder: Builder) -> Builder {
-        let mut http2 = self.http2();
-        if http2.keepalive.is_none() && !self.keepalive_off {
-            let default = Keepalive::server_default();
-            let timeout = self.keepalive_timeout.unwrap_or(default.timeout);
-            http2.keepalive = Some(Keepalive { timeout, ..default });
-        }
+        let default = Keepalive::server_default();
+        let by_default = (!self.keepalive_off)
+            .then(|| Keepalive { timeout: self.keepalive_timeout.unwrap_or(default.timeout), ..default });
         let policy = PingPolicy::default();
-        http2.ping_policy = PingPolicy {
-            min_interval: self.min_ping_interval.unwrap_or(policy.min_interval),
-            // As in grpcio, the one option says both what a server does and what it allows.
-            without_calls: self.keepalive_without_calls,
-            max_strikes: self.max_ping_strikes.unwrap_or(policy.max_strikes),
-        };
-        http2.max_connection_idle = self.max_connection_idle;
-        // Programs written for grpcio may stop reading altogether for minutes, between two epochs of a training for one. What
-        // they make a server hold is bounded by the send buffers and the memory quota.
-        http2.stall_timeout = None;
-        http2.max_connection_age = self.max_connection_age;
-        http2.max_connection_age_grace = self.max_connection_age_grace;
-        builder = builder.http2(http2);
+        builder = builder
+            .keepalive(self.keepalive().or(by_default))
+            .ping_policy(PingPolicy {
+                min_interval: self.min_ping_interval.unwrap_or(policy.min_interval),
+                // As in grpcio, the one option says both what a server does and what it allows.
+                without_calls: self.keepalive_without_calls,
+                max_strikes: self.max_ping_strikes.unwrap_or(policy.max_strikes),
+            })
+            .max_connection_idle(self.max_connection_idle)
+            .max_connection_age(self.max_connection_age)
+            .max_connection_age_grace(self.max_connection_age_grace)
+            // Programs written for grpcio may stop reading altogether for minutes, between two epochs of a training for one.
+            // What they make a server hold is bounded by the send buffers and the memory quota.
+            .stall_timeout(None);
+        if let Some(streams) = self.max_concurrent_streams {
+            builder = builder.max_concurrent_streams(streams);
+        }
         if let Some(connections) = self.max_connections {
             builder = builder.max_connections(Some(connections as usize));
         }

@@ -8,7 +8,7 @@ use std::time::Instant;
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use carom_wire::call::{ContentType, RequestFields};
 use carom_wire::client::{self, Client, End};
-use carom_wire::conn::Config;
+use carom_wire::conn::{Config, ServerConfig};
 use carom_wire::http::Http;
 use carom_wire::message;
 use carom_wire::server::{self, Server};
@@ -46,7 +46,7 @@ impl Pair {
         let now = Instant::now();
         let mut pair = Self {
             client: Client::http2(Config::default(), now),
-            server: Server::http2(Config::default(), None, now),
+            server: Server::http2(ServerConfig::default(), None, now),
             now,
             metadata: MetadataMap::new(),
             buffer: BytesMut::new(),

@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use crate::{
     call::{ClientCall, ClientEvent, Ended, KnownResponses, RequestFields, ResponseHead},
-    conn::{self, Config, ConnectionError, OpenError, ResetBy, Side},
+    conn::{self, Config, Connection, ConnectionError, OpenError, ResetBy},
     fields::HeaderBlock,
     frame::ErrorCode,
     http::Http,
@@ -105,7 +105,7 @@ pub enum End {
 impl Client {
     /// A client's side of a new HTTP/2 connection, with its first bytes in the output.
     pub fn http2(config: Config, now: Instant) -> Self {
-        Self::new(Http::http2(Side::Client, config, now))
+        Self::new(Http::Http2(Connection::client(config, now)))
     }
 
     /// A client's side of a connection that carries calls.

@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use crate::{
     call::{Dialect, HeadCache, Refusal, RequestHead, ServerCall},
-    conn::{self, Config, ConnectionError, ResetBy, Side},
+    conn::{self, Connection, ConnectionError, ResetBy, ServerConfig},
     frame::ErrorCode,
     http::Http,
     message::Message,
@@ -95,8 +95,8 @@ pub enum Event {
 impl Server {
     /// A server's side of a new HTTP/2 connection, with its first bytes in the output. `accept_encoding`: what responses
     /// tell clients that requests may be encoded in, comma-separated.
-    pub fn http2(config: Config, accept_encoding: Option<&'static str>, now: Instant) -> Self {
-        Self::new(Http::http2(Side::Server, config, now), accept_encoding)
+    pub fn http2(config: ServerConfig, accept_encoding: Option<&'static str>, now: Instant) -> Self {
+        Self::new(Http::Http2(Connection::server(config, now)), accept_encoding)
     }
 
     /// A server's side of a connection that carries calls. As [`http2`](Self::http2) otherwise.

@@ -94,9 +94,22 @@ impl ChannelBuilder {
         self
     }
 
-    /// Settings of HTTP/2, keepalive among them; its interval is at least 10 s (gRFC A8).
-    pub fn http2(mut self, config: Config) -> Self {
-        self.http2 = config;
+    /// Changes settings of HTTP/2, keepalive among them; its interval is at least 10 s (gRFC A8).
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use carom::Channel;
+    /// use carom::client::Keepalive;
+    ///
+    /// let keepalive = Keepalive {
+    ///     interval: Duration::from_secs(30),
+    ///     timeout: Duration::from_secs(10),
+    ///     without_calls: true,
+    /// };
+    /// let builder = Channel::builder("localhost:50051").with_http2(|config| config.keepalive = Some(keepalive));
+    /// ```
+    pub fn with_http2(mut self, change: impl FnOnce(&mut Config)) -> Self {
+        change(&mut self.http2);
         self
     }
 

@@ -1,14 +1,14 @@
 use std::time::{Duration, Instant};
 
 use carom_wire::call::Refusal;
-use carom_wire::conn::{Config, Connection, Side};
+use carom_wire::conn::{Config, Connection};
 use carom_wire::stream::StreamKey;
 
 use super::Deadlines;
 
 /// Keys of streams, for tests of what is kept beside them.
 pub(crate) fn test_keys(count: usize) -> Vec<StreamKey> {
-    let mut conn = Connection::new(Side::Client, Config::default(), Instant::now());
+    let mut conn = Connection::client(Config::default(), Instant::now());
     (0..count).map(|_| conn.open(&Refusal::Http { status: 200 }, false).unwrap()).collect()
 }
 

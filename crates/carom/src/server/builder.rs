@@ -1,10 +1,10 @@
-//! What a server shall be, before it runs.
+//! Setting a server up.
 
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use carom_wire::conn::{Config, Keepalive, PingPolicy};
+use carom_wire::conn::{Config, Keepalive, PingPolicy, ServerConfig};
 use tokio::runtime::Handle;
 
 use super::call::DetachedHandler;
@@ -23,7 +23,7 @@ const DEFAULT_MAX_RECV: usize = 4 * 1024 * 1024;
 
 /// Settings of a server that its connections look at.
 pub(crate) struct Settings {
-    pub(crate) http2: Config,
+    pub(crate) http2: ServerConfig,
     pub(crate) max_recv_message_size: usize,
     pub(crate) max_send_message_size: usize,
     pub(crate) compression: Option<CompressionEncoding>,
@@ -44,6 +44,7 @@ pub(crate) struct Settings {
 /// Server::builder().add_service(greeter).bind(addr).serve().await?;
 /// # Ok(()) }
 /// ```
+#[must_use]
 pub struct Builder {
     router: Router,
     settings: Settings,
@@ -66,7 +67,9 @@ impl Builder {
         Self {
             router: Router::default(),
             settings: Settings {
-                http2: Config { keepalive: Some(Keepalive::server_default()), ..Config::default() },
+                http2: Config::default()
+                    .with(|config| config.keepalive = Some(Keepalive::server_default()))
+                    .into(),
                 max_recv_message_size: DEFAULT_MAX_RECV,
                 max_send_message_size: usize::MAX,
                 compression: None,
@@ -134,24 +137,31 @@ impl Builder {
         self
     }
 
-    /// The settings of HTTP/2, all at once: what the methods before and after this one set too is replaced. Note that
-    /// [`Config::default`] has no keepalive.
-    pub fn http2(mut self, config: Config) -> Self {
-        self.settings.http2 = config;
+    /// Changes settings of HTTP/2, those among them that have no method of their own here.
+    ///
+    /// ```
+    /// # use carom::server::Server;
+    /// let builder = Server::builder().with_http2(|config| {
+    ///     config.connection.max_header_list_size = 64 * 1024;
+    ///     config.drain_timeout = std::time::Duration::from_secs(5);
+    /// });
+    /// ```
+    pub fn with_http2(mut self, change: impl FnOnce(&mut ServerConfig)) -> Self {
+        change(&mut self.settings.http2);
         self
     }
 
     /// How long a client may take for the TLS handshake, and again for the first bytes of HTTP/2. Default 10 s.
     pub fn handshake_timeout(mut self, timeout: Duration) -> Self {
         self.settings.handshake_timeout = timeout;
-        self.settings.http2.handshake_timeout = timeout;
+        self.settings.http2.connection.handshake_timeout = timeout;
         self
     }
 
     /// Pings that find out whether clients are still there (gRFC A8; `keepalive.ServerParameters` of grpc-go).
     /// Default [`Keepalive::server_default`]; `None`: no pings.
     pub fn keepalive(mut self, keepalive: Option<Keepalive>) -> Self {
-        self.settings.http2.keepalive = keepalive;
+        self.settings.http2.connection.keepalive = keepalive;
         self
     }
 

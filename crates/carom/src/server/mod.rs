@@ -16,7 +16,7 @@ pub(crate) mod running;
 mod service;
 
 pub use carom_wire::call::RequestHead;
-pub use carom_wire::conn::{Config, Keepalive, PingPolicy};
+pub use carom_wire::conn::{Config, Keepalive, PingPolicy, ServerConfig};
 
 pub use builder::Builder;
 pub(crate) use builder::Settings;

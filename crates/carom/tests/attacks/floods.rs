@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bytes::BytesMut;
-use carom_wire::conn::{Config, PingPolicy};
+use carom_wire::conn::PingPolicy;
 use carom_wire::frame::{ErrorCode, flag, kind};
 
 use crate::attacker::{Attacker, Ears, put_frame, repeated, request};
@@ -99,8 +99,12 @@ async fn empty_headers() {
 async fn replies_that_nobody_reads_stop_the_reading() {
     for flood in [&FLOODS[0], &FLOODS[2]] {
         let ping_policy = PingPolicy { max_strikes: 0, ..PingPolicy::default() };
-        let config = Config { idle_frame_burst: u32::MAX, ping_policy, ..Config::default() };
-        let siege = Siege::against(|builder| builder.http2(config)).await;
+        let siege = Siege::against(|builder| {
+            builder
+                .ping_policy(ping_policy)
+                .with_http2(|config| config.connection.idle_frame_burst = u32::MAX)
+        })
+        .await;
         let mut attacker = Attacker::greeting(siege.addr, &[], Ears::Shut).await;
         let batch = repeated(1000, flood.kind, flood.flags, flood.stream, flood.payload);
         let written = attacker.press(&batch, 256 * MIB, Duration::from_millis(500)).await;

@@ -6,7 +6,6 @@ use std::time::Duration;
 use carom::client::{Channel, ConnectivityState};
 use carom::server::{Keepalive, PingPolicy, Server};
 use carom::transport::{Address, ByteStream, Connecting, PeerAddr};
-use carom_wire::conn::Config;
 use tokio::time::Instant;
 
 use crate::support::{Kinds, bytes};
@@ -33,7 +32,7 @@ async fn a_channel_pings_half_as_often_when_it_was_too_often() {
         Keepalive { interval: Duration::from_secs(1), timeout: Duration::from_secs(5), without_calls: true };
     let channel = Channel::builder("ipv4:127.0.0.1:1")
         .connector(connect)
-        .http2(Config { keepalive: Some(keepalive), ..Config::default() })
+        .with_http2(|config| config.keepalive = Some(keepalive))
         .connect()
         .await
         .unwrap();

@@ -7,7 +7,7 @@ use carom::client::{CallOptions, Channel};
 use carom::codec::BytesCodec;
 use carom::transport::{Stage, TransportError};
 use carom::{Code, MetadataMap, Response, Status};
-use carom_wire::conn::{Config, Event};
+use carom_wire::conn::{Config, Event, ServerConfig};
 use carom_wire::fields::{FieldWriter, Fields, Indexing};
 use carom_wire::frame::ErrorCode;
 use futures_util::future::poll_fn;
@@ -29,7 +29,7 @@ impl Fields for Raw {
 
 const HEAD: Raw = Raw(&[(":status", "200"), ("content-type", "application/grpc")]);
 
-async fn start(config: Config) -> (TcpListener, Channel, Peer) {
+async fn start(config: ServerConfig) -> (TcpListener, Channel, Peer) {
     let (listener, address) = listen().await;
     let channel = Channel::builder(address).connect_lazy().unwrap();
     channel.state(true);
@@ -55,7 +55,7 @@ fn call_with(channel: &Channel, timeout: Option<Duration>) -> JoinHandle<Result<
 async fn ended_by(
     script: impl FnOnce(&mut Peer, carom_wire::stream::StreamKey),
 ) -> Result<Response<Bytes>, Status> {
-    let (_listener, channel, mut peer) = start(Config::default()).await;
+    let (_listener, channel, mut peer) = start(ServerConfig::default()).await;
     let call = call(&channel);
     let key = peer.request().await;
     script(&mut peer, key);
@@ -68,7 +68,7 @@ async fn ended_by(
 
 #[tokio::test]
 async fn more_calls_than_streams_wait_and_expire() {
-    let config = Config { max_concurrent_streams: 1, ..Config::default() };
+    let config = ServerConfig::default().with(|config| config.max_concurrent_streams = 1);
     let (_listener, channel, mut peer) = start(config).await;
     let first = call(&channel);
     let key = peer.request().await;
@@ -86,7 +86,7 @@ async fn more_calls_than_streams_wait_and_expire() {
 /// The server says nothing at all meanwhile: the room that a call leaves must not be noticed only when it does.
 #[tokio::test]
 async fn a_call_that_gives_up_makes_room_for_one_that_waits() {
-    let config = Config { max_concurrent_streams: 1, ..Config::default() };
+    let config = ServerConfig::default().with(|config| config.max_concurrent_streams = 1);
     let (_listener, channel, mut peer) = start(config).await;
     let expires = call_with(&channel, Some(Duration::from_millis(50)));
     peer.request().await;
@@ -102,7 +102,7 @@ async fn a_call_that_gives_up_makes_room_for_one_that_waits() {
 
 #[tokio::test]
 async fn refused_streams_are_sent_again_once() {
-    let (_listener, channel, mut peer) = start(Config::default()).await;
+    let (_listener, channel, mut peer) = start(ServerConfig::default()).await;
     let first = call(&channel);
     let key = peer.request().await;
     peer.conn.reset(key, ErrorCode::REFUSED_STREAM);
@@ -121,7 +121,7 @@ async fn refused_streams_are_sent_again_once() {
 
 #[tokio::test]
 async fn calls_above_goaways_last_stream_go_to_the_next_connection() {
-    let (listener, channel, mut peer) = start(Config::default()).await;
+    let (listener, channel, mut peer) = start(ServerConfig::default()).await;
     let first = call(&channel);
     let key = peer.request().await;
     let second = call(&channel);
@@ -132,7 +132,7 @@ async fn calls_above_goaways_last_stream_go_to_the_next_connection() {
     frame.extend_from_slice(&[0, 0, 0, 0]);
     peer.write_raw(&frame).await;
     let _ = unlucky;
-    let mut next = Peer::accept(&listener, Config::default()).await;
+    let mut next = Peer::accept(&listener, ServerConfig::default()).await;
     let key_there = next.request().await;
     next.answer(key_there, b"elsewhere").await;
     assert_eq!(soon(second).await.unwrap().unwrap().get_ref(), "elsewhere");
@@ -142,7 +142,7 @@ async fn calls_above_goaways_last_stream_go_to_the_next_connection() {
 
 #[tokio::test]
 async fn a_lost_connection_is_unavailable() {
-    let (listener, channel, mut peer) = start(Config::default()).await;
+    let (listener, channel, mut peer) = start(ServerConfig::default()).await;
     let call = call(&channel);
     peer.request().await;
     let address = listener.local_addr().unwrap();
@@ -256,7 +256,7 @@ async fn informational_heads_are_skipped() {
 
 #[tokio::test]
 async fn nothing_is_sent_for_what_ended_before() {
-    let (_listener, channel, mut peer) = start(Config::default()).await;
+    let (_listener, channel, mut peer) = start(ServerConfig::default()).await;
     let expired = call_with(&channel, Some(Duration::ZERO));
     assert_eq!(soon(expired).await.unwrap().unwrap_err().code(), Code::DeadlineExceeded);
     let dropped = channel.start_call("/a.B/C", CallOptions::default(), MetadataMap::new());
@@ -270,7 +270,7 @@ async fn nothing_is_sent_for_what_ended_before() {
 
 #[tokio::test]
 async fn senders_are_held_back_by_a_window_that_does_not_open() {
-    let config = Config { initial_stream_window: 1000, ..Config::default() };
+    let config = ServerConfig::default().with(|config| config.connection.initial_stream_window = 1000);
     let (_listener, channel, mut peer) = start(config).await;
     let call = channel.start_call("/a.B/C", CallOptions::default(), MetadataMap::new());
     let chunk = Bytes::from(vec![0; 10_000]);
@@ -311,7 +311,7 @@ async fn poll_once(mut f: impl FnMut(&mut std::task::Context<'_>) -> std::task::
 
 #[tokio::test]
 async fn the_servers_reset_at_the_deadline_is_the_deadline() {
-    let (_listener, channel, mut peer) = start(Config::default()).await;
+    let (_listener, channel, mut peer) = start(ServerConfig::default()).await;
     // The client's timer is not what ends it: the task that runs it is kept from looking until the reset is there.
     let call = call_with(&channel, Some(Duration::from_millis(250)));
     let key = peer.request().await;
@@ -326,7 +326,7 @@ async fn the_servers_reset_at_the_deadline_is_the_deadline() {
 async fn an_answer_that_fills_the_window_leaves_room_for_its_end() {
     let window = Config::default().initial_stream_window as usize;
     for size in [window, window + 50_000] {
-        let (_listener, channel, mut peer) = start(Config::default()).await;
+        let (_listener, channel, mut peer) = start(ServerConfig::default()).await;
         let call = call(&channel);
         let key = peer.request().await;
         peer.conn.send_headers(key, &HEAD, false);
@@ -345,7 +345,7 @@ async fn an_answer_that_fills_the_window_leaves_room_for_its_end() {
 /// A server that puts a whole trace into its message: that call fails, and says why; the one beside it does not notice.
 #[tokio::test]
 async fn a_large_header_block_costs_its_call() {
-    let (_listener, channel, mut peer) = start(Config::default()).await;
+    let (_listener, channel, mut peer) = start(ServerConfig::default()).await;
     let beside = call(&channel);
     let beside_key = peer.request().await;
     for size in [20_000, 100_000, 1_000_000] {

@@ -8,7 +8,7 @@ use bytes::{Buf, Bytes};
 use carom::codec::BytesCodec;
 use carom::server::{Builder, Method, Server, Service};
 use carom::{MetadataMap, Request, Response, Status};
-use carom_wire::conn::{Config, Event, Side};
+use carom_wire::conn::{Connection, Event, ServerConfig};
 use carom_wire::http::Http;
 use futures_util::stream::{self, Stream, StreamExt};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -153,9 +153,9 @@ pub(crate) struct Peer {
 }
 
 impl Peer {
-    pub(crate) async fn accept(listener: &TcpListener, config: Config) -> Self {
+    pub(crate) async fn accept(listener: &TcpListener, config: ServerConfig) -> Self {
         let (socket, _) = soon(listener.accept()).await.expect("accepts");
-        Self { conn: Http::http2(Side::Server, config, Instant::now()), socket, raw: Vec::new() }
+        Self { conn: Http::Http2(Connection::server(config, Instant::now())), socket, raw: Vec::new() }
     }
 
     /// Writes what the engine has to say.

@@ -14,7 +14,7 @@ use carom::codec::BytesCodec;
 use carom::server::{Method, Server, Service};
 use carom::transport::{ByteStream, Connecting, PeerAddr};
 use carom::{Channel, Code, Request, Response, Status, Streaming};
-use carom_wire::conn::Config;
+use carom_wire::conn::ServerConfig;
 use futures_util::stream::{self, StreamExt};
 use tokio::runtime::Handle;
 use tokio::time::{Instant, sleep};
@@ -208,7 +208,7 @@ pub(crate) struct World {
     network: Network,
     ledger: Arc<Ledger>,
     servers: Arc<Mutex<Vec<Server>>>,
-    config: Config,
+    config: ServerConfig,
 }
 
 /// A caller that is not done, for whatever reason it ends.
@@ -236,12 +236,11 @@ impl World {
     pub(crate) fn new(seed: u64) -> Self {
         let network = Network::new(seed);
         // Narrow windows make many waits; a low limit makes calls queue for streams.
-        let config = Config {
-            initial_stream_window: 1 + network.below(60_000) as u32,
-            max_concurrent_streams: 1 + network.below(20) as u32,
-            max_send_buffer: 1 + network.below(40_000) as usize,
-            ..Config::default()
-        };
+        let config = ServerConfig::default().with(|config| {
+            config.connection.initial_stream_window = 1 + network.below(60_000) as u32;
+            config.max_concurrent_streams = 1 + network.below(20) as u32;
+            config.connection.max_send_buffer = 1 + network.below(40_000) as usize;
+        });
         let world = Self { seed, network, ledger: Arc::default(), servers: Arc::default(), config };
         for _ in 0..2 {
             let server = world.start_server();
@@ -253,7 +252,7 @@ impl World {
     fn start_server(&self) -> Server {
         Server::builder()
             .add_service(Calls { ledger: Arc::clone(&self.ledger) })
-            .http2(self.config.clone())
+            .with_http2(|config| *config = self.config.clone())
             .start(Handle::current())
             .expect("a server without an address starts")
     }
@@ -273,7 +272,7 @@ impl World {
         Channel::builder("sim:///servers")
             .resolver(Arc::new(FixedResolver::new(vec![Address::Named("a server".into())])))
             .connector(connect)
-            .http2(self.config.clone())
+            .with_http2(|config| *config = self.config.connection.clone())
             .wait_for_ready(true)
             .connect_lazy()
             .expect("a usable target")

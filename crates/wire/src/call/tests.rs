@@ -9,7 +9,7 @@ use super::{
     RequestHead, ServerCall,
 };
 use crate::{
-    conn::{Config, Event, ResetBy, Side},
+    conn::{Config, Connection, Event, ResetBy, ServerConfig},
     fields::{HeaderBlock, HeaderField},
     frame::ErrorCode,
     http::Http,
@@ -119,8 +119,8 @@ struct Call {
 impl Call {
     fn new(fields: &RequestFields<'_>) -> Self {
         let now = Instant::now();
-        let mut client = Http::http2(Side::Client, Config::default(), now);
-        let mut server = Http::http2(Side::Server, Config::default(), now);
+        let mut client = Http::Http2(Connection::client(Config::default(), now));
+        let mut server = Http::Http2(Connection::server(ServerConfig::default(), now));
         carry(&mut client, &mut server, now);
         carry(&mut server, &mut client, now);
         while server.next_event(now).is_some() {}
@@ -413,8 +413,8 @@ fn resets_become_statuses() {
 #[test]
 fn a_header_list_over_the_limit_refuses_the_call_alone() {
     let now = Instant::now();
-    let mut client = Http::http2(Side::Client, Config::default(), now);
-    let mut server = Http::http2(Side::Server, Config::default(), now);
+    let mut client = Http::Http2(Connection::client(Config::default(), now));
+    let mut server = Http::Http2(Connection::server(ServerConfig::default(), now));
     carry(&mut client, &mut server, now);
     while server.next_event(now).is_some() {}
     let mut metadata = MetadataMap::new();

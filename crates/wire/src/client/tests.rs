@@ -8,7 +8,7 @@ use super::{Client, End, Event as ClientEvent};
 use crate::{
     Code, HeaderField, MetadataMap,
     call::{ContentType, RequestFields},
-    conn::{self, Config, Side},
+    conn::{self, Config, Connection, ServerConfig},
     fields::{FieldWriter, Indexing},
     frame::ErrorCode,
     http::Http,
@@ -40,7 +40,7 @@ impl Rig {
     fn new() -> Self {
         let now = Instant::now();
         let mut client = Client::http2(Config::default(), now);
-        let mut peer = Http::http2(Side::Server, Config::default(), now);
+        let mut peer = Http::Http2(Connection::server(ServerConfig::default(), now));
         let (ours, theirs) = open(&mut client, &mut peer, now);
         Self { client, peer, now, ours, theirs }
     }

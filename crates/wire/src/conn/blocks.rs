@@ -75,15 +75,15 @@ impl Connection {
                 "CONTINUATION without a header block before it (RFC 9113 §6.10)",
             ));
         };
-        let kept = self.config.max_header_list_size as usize * Self::KEPT_FACTOR;
+        let kept = self.config.connection.max_header_list_size as usize * Self::KEPT_FACTOR;
         assembly.encoded += fragment.len();
         assembly.continuations += 1;
         assembly.empty += u32::from(fragment.is_empty());
         let without_end = assembly.encoded > Self::MAX_ENCODED.max(kept);
-        if without_end || assembly.empty > self.config.max_continuations {
+        if without_end || assembly.empty > self.config.connection.max_continuations {
             return Err(ConnectionError::peer(ErrorCode::ENHANCE_YOUR_CALM, "a header block without end"));
         }
-        if assembly.continuations > self.config.max_continuations {
+        if assembly.continuations > self.config.connection.max_continuations {
             self.count_idle_frame(now)?;
         }
         let id = assembly.stream;
@@ -128,7 +128,7 @@ impl Connection {
     /// A header block has begun, be it with the first bytes of a frame: it has to be whole in time.
     pub(super) fn await_header_block(&mut self, now: Instant) {
         if !self.timers.is_set(Timer::HeaderBlock) {
-            self.timers.set(Timer::HeaderBlock, now + self.config.handshake_timeout);
+            self.timers.set(Timer::HeaderBlock, now + self.config.connection.handshake_timeout);
         }
     }
 

@@ -30,7 +30,7 @@ use crate::{
     },
 };
 
-pub use config::{Config, Keepalive, PingPolicy};
+pub use config::{Config, Keepalive, PingPolicy, ServerConfig};
 pub use error::{Blame, ConnectionError};
 pub use event::{Event, ResetBy};
 pub use output::Output;
@@ -90,7 +90,8 @@ pub enum OpenError {
 /// ```
 pub struct Connection {
     side: Side,
-    config: Config,
+    /// A client has a server's defaults, which nothing asks for.
+    config: ServerConfig,
     state: State,
     input: BytesMut,
     output: Output,
@@ -150,9 +151,20 @@ struct PeerSettings {
 }
 
 impl Connection {
-    /// A new connection with its first bytes in the output. `config` values out of range are clamped.
-    pub fn new(side: Side, config: Config, now: Instant) -> Self {
+    /// A client's side of a new connection, with its first bytes in the output. Values of `config` that are out of range
+    /// are brought to the nearest that is allowed.
+    pub fn client(config: Config, now: Instant) -> Self {
+        Self::new(Side::Client, config.into(), now)
+    }
+
+    /// A server's side. As [`client`](Self::client) otherwise.
+    pub fn server(config: ServerConfig, now: Instant) -> Self {
+        Self::new(Side::Server, config, now)
+    }
+
+    fn new(side: Side, config: ServerConfig, now: Instant) -> Self {
         let config = config.within_bounds();
+        let connection = &config.connection;
         let mut connection = Self {
             side,
             state: State::Handshake { preface_seen: side == Side::Client },
@@ -161,8 +173,8 @@ impl Connection {
             events: VecDeque::new(),
             queued: 0,
             decoder: hpack::Decoder::new(
-                config.header_table_size as usize,
-                config.max_header_list_size as usize,
+                connection.header_table_size as usize,
+                connection.max_header_list_size as usize,
             ),
             encoder: hpack::Encoder::new(),
             streams: Streams::default(),
@@ -170,7 +182,7 @@ impl Connection {
             stalled: Vec::new(),
             recv_window: RecvWindow::new(DEFAULT_WINDOW, DEFAULT_WINDOW),
             send_window: SendWindow::new(DEFAULT_WINDOW),
-            stream_window: config.initial_stream_window,
+            stream_window: connection.initial_stream_window,
             settings_acknowledged: false,
             peer: PeerSettings {
                 initial_window: DEFAULT_WINDOW,
@@ -191,7 +203,7 @@ impl Connection {
             pings: PingPolice::default(),
             probe: BandwidthProbe::new(now),
             resets: Budget::new(config.reset_burst, config.reset_rate, now),
-            idle_frames: Budget::new(config.idle_frame_burst, config.idle_frame_rate, now),
+            idle_frames: Budget::new(connection.idle_frame_burst, connection.idle_frame_rate, now),
             config,
         };
         connection.greet(now);
@@ -199,7 +211,7 @@ impl Connection {
     }
 
     fn greet(&mut self, now: Instant) {
-        let (config, out) = (&self.config, &mut self.output.tail);
+        let (config, out) = (&self.config.connection, &mut self.output.tail);
         let mut settings = Settings {
             header_table_size: Some(config.header_table_size).filter(|&size| size != 4096),
             initial_window_size: Some(config.initial_stream_window).filter(|&size| size != DEFAULT_WINDOW),
@@ -213,7 +225,7 @@ impl Connection {
                 out.extend_from_slice(frame::PREFACE);
                 settings.enable_push = Some(false);
             }
-            Side::Server => settings.max_concurrent_streams = Some(config.max_concurrent_streams),
+            Side::Server => settings.max_concurrent_streams = Some(self.config.max_concurrent_streams),
         }
         settings.encode(out);
         if let Some(increment) = self.recv_window.grow(config.initial_connection_window) {
@@ -265,9 +277,9 @@ impl Connection {
         self.peer.max_header_list_size
     }
 
-    /// The configuration in force.
+    /// The settings in force.
     pub fn config(&self) -> &Config {
-        &self.config
+        &self.config.connection
     }
 
     /// Gives back memory that an idle connection does not need: call it before waiting for a socket that
@@ -344,7 +356,7 @@ impl Connection {
     /// Bytes queued on the stream that no window or turn has let go yet. From
     /// [`Config::max_send_buffer`] on, hold back until [`Event::Writable`].
     pub fn send_buffered(&mut self, key: StreamKey) -> usize {
-        let limit = self.config.max_send_buffer;
+        let limit = self.config.connection.max_send_buffer;
         self.streams.get_mut(key).map_or(0, |stream| {
             let queued = stream.send.queued();
             stream.send.held_back |= queued >= limit;

@@ -61,12 +61,12 @@ impl Connection {
         if matches!(self.state, State::Handshake { .. }) {
             self.expect_settings(head)?;
         }
-        if head.len > self.config.max_frame_size {
+        if head.len > self.config.connection.max_frame_size {
             return Err(ConnectionError::peer(
                 ErrorCode::FRAME_SIZE_ERROR,
                 format!(
                     "a frame of {} bytes, {} are allowed (RFC 9113 §4.2)",
-                    head.len, self.config.max_frame_size
+                    head.len, self.config.connection.max_frame_size
                 ),
             ));
         }
@@ -564,7 +564,8 @@ impl Connection {
 
     /// The probe came back: the path may carry more than the windows allow.
     fn widen_windows(&mut self, now: Instant) {
-        let Some(window) = self.probe.on_answer(self.recv_window.target(), self.config.max_window, now)
+        let Some(window) =
+            self.probe.on_answer(self.recv_window.target(), self.config.connection.max_window, now)
         else {
             return;
         };

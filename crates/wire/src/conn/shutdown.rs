@@ -176,7 +176,7 @@ impl Connection {
 
     /// Starts waiting for silence, if keepalive is wanted now.
     pub(super) fn start_keepalive(&mut self) {
-        if let Some(keepalive) = self.config.keepalive
+        if let Some(keepalive) = self.config.connection.keepalive
             && !self.timers.is_set(Timer::KeepaliveIdle)
             && !self.timers.is_set(Timer::KeepaliveAck)
             && self.state == State::Open
@@ -189,7 +189,7 @@ impl Connection {
     /// The idle timer ran out. It is not moved with every frame that comes: only here it is looked whether
     /// something did come meanwhile.
     pub(super) fn keepalive_due(&mut self, now: Instant) {
-        let Some(keepalive) = self.config.keepalive else {
+        let Some(keepalive) = self.config.connection.keepalive else {
             return;
         };
         if !keepalive.without_calls && self.streams.len() == 0 {
@@ -207,7 +207,8 @@ impl Connection {
     /// No answer to a keepalive ping. Whatever else came meanwhile shows just as well that the peer is there: its answer
     /// may stand behind megabytes of data.
     pub(super) fn keepalive_unanswered(&mut self, now: Instant) {
-        let timeout = self.config.keepalive.map_or_else(Default::default, |keepalive| keepalive.timeout);
+        let timeout =
+            self.config.connection.keepalive.map_or_else(Default::default, |keepalive| keepalive.timeout);
         if self.last_received + timeout > now {
             return self.start_keepalive();
         }

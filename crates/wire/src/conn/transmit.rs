@@ -177,7 +177,7 @@ impl Connection {
             self.pings.forgiven = true;
             self.idle_frames.forgive(Self::USEFUL_FRAME_FORGIVES);
         }
-        if stream.send.held_back && stream.send.queued() <= self.config.max_send_buffer / 2 {
+        if stream.send.held_back && stream.send.queued() <= self.config.connection.max_send_buffer / 2 {
             stream.send.held_back = false;
             self.events.push_back(Event::Writable { key });
         }

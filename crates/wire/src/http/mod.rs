@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use bytes::BytesMut;
 
 use crate::{
-    conn::{Config, Connection, Event, OpenError, Output, Side},
+    conn::{Connection, Event, OpenError, Output},
     fields::Fields,
     frame::ErrorCode,
     stream::{Payload, StreamKey},
@@ -39,11 +39,6 @@ macro_rules! each {
 }
 
 impl Http {
-    /// A new HTTP/2 connection: see [`Connection::new`].
-    pub fn http2(side: Side, config: Config, now: Instant) -> Self {
-        Self::Http2(Connection::new(side, config, now))
-    }
-
     /// Where received bytes go: see [`Connection::input`].
     pub fn input(&mut self) -> &mut BytesMut {
         each!(self, conn => conn.input())
@@ -119,7 +114,7 @@ impl Http {
         each!(self, conn => conn.hibernate());
     }
 
-    /// Bytes queued on a stream from which on it is to be held back: see [`Config::max_send_buffer`].
+    /// Bytes queued on a stream from which on it is to be held back: see [`Config::max_send_buffer`](crate::conn::Config::max_send_buffer).
     pub fn max_send_buffer(&self) -> usize {
         each!(self, conn => conn.config().max_send_buffer)
     }

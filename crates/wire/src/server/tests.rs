@@ -9,7 +9,7 @@ use crate::{
     Code, MetadataMap, Status,
     call::{ContentType, Refusal, RequestFields},
     client::{Client, End, Event as ClientEvent},
-    conn::Config,
+    conn::{Config, Connection, ServerConfig},
     fields::FieldWriter,
     http::{Http, http1::Http1},
     message,
@@ -86,7 +86,7 @@ fn serve(server: &mut Server, now: Instant) -> Vec<&'static str> {
 fn calls_by_http2() {
     let now = Instant::now();
     let (mut client, mut server) =
-        (Client::http2(Config::default(), now), Server::http2(Config::default(), None, now));
+        (Client::http2(Config::default(), now), Server::http2(ServerConfig::default(), None, now));
     let metadata = MetadataMap::new();
     for text in ["one", "two"] {
         let key = client.open(&request(&metadata), 100).expect("room for a call");
@@ -118,8 +118,8 @@ fn calls_by_http2() {
 fn what_is_no_grpc_is_answered_and_not_told_of() {
     let now = Instant::now();
     let (mut client, mut server) = (
-        Http::http2(crate::conn::Side::Client, Config::default(), now),
-        Server::http2(Config::default(), None, now),
+        Http::Http2(Connection::client(Config::default(), now)),
+        Server::http2(ServerConfig::default(), None, now),
     );
     let get = |w: &mut dyn FieldWriter| {
         for (name, value) in [(":method", "GET"), (":scheme", "http"), (":path", "/"), (":authority", "x")] {
@@ -143,7 +143,7 @@ fn what_is_no_grpc_is_answered_and_not_told_of() {
 fn a_call_that_is_cancelled_is_forgotten() {
     let now = Instant::now();
     let (mut client, mut server) =
-        (Client::http2(Config::default(), now), Server::http2(Config::default(), None, now));
+        (Client::http2(Config::default(), now), Server::http2(ServerConfig::default(), None, now));
     let metadata = MetadataMap::new();
     let key = client.open(&request(&metadata), 100).expect("room for a call");
     carry(client.http_mut(), server.http_mut(), now);
@@ -158,7 +158,7 @@ fn a_call_that_is_cancelled_is_forgotten() {
 fn data_for_a_call_that_was_refused_is_of_no_interest() {
     let now = Instant::now();
     let (mut client, mut server) =
-        (Client::http2(Config::default(), now), Server::http2(Config::default(), None, now));
+        (Client::http2(Config::default(), now), Server::http2(ServerConfig::default(), None, now));
     let metadata = MetadataMap::new();
     let fields = RequestFields { path: b"/refused", ..request(&metadata) };
     let key = client.open(&fields, 100).expect("room for a call");

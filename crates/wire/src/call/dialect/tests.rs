@@ -9,7 +9,7 @@ use crate::{
     Code, MetadataMap, Status,
     call::RequestFields,
     client::{Client, End, Event as ClientEvent},
-    conn::Config,
+    conn::{Config, ServerConfig},
     message,
     server::{Event, Server},
 };
@@ -35,7 +35,7 @@ fn call(
 ) -> (Vec<Bytes>, Status, MetadataMap) {
     let now = Instant::now();
     let mut client = Client::http2(Config::default(), now);
-    let mut server = Server::http2(Config::default(), None, now);
+    let mut server = Server::http2(ServerConfig::default(), None, now);
     if speaks_web {
         server.speak(Dialect::GrpcWeb);
     }

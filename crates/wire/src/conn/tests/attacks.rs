@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::pair::{Attacked, request, response};
 use crate::{
-    conn::{Config, Event},
+    conn::{Config, Event, ServerConfig},
     fields::{HeaderField, Indexing},
     frame::{ErrorCode, flag, kind},
 };
@@ -17,7 +17,7 @@ fn calm(events: &[Event]) -> bool {
 fn rapid_reset() {
     let mut attacked = Attacked::server(Config::default());
     let mut id = 1;
-    for _ in 0..2 * Config::default().reset_burst {
+    for _ in 0..2 * ServerConfig::default().reset_burst {
         let block = attacked.block(request);
         attacked.frame(kind::HEADERS, flag::END_HEADERS, id, &block);
         attacked.frame(kind::RST_STREAM, 0, id, &8_u32.to_be_bytes());
@@ -34,7 +34,7 @@ fn rapid_reset() {
 #[test]
 fn made_you_reset() {
     let mut attacked = Attacked::server(Config::default());
-    for n in 0..2 * Config::default().reset_burst {
+    for n in 0..2 * ServerConfig::default().reset_burst {
         let id = 2 * n + 1;
         let block = attacked.block(request);
         attacked.frame(kind::HEADERS, flag::END_HEADERS, id, &block);

@@ -4,7 +4,7 @@ use bytes::Bytes;
 
 use super::pair::{Attacked, Pair, request, response, trailers};
 use crate::{
-    conn::{Config, Connection, Event, Side},
+    conn::{Config, Connection, Event},
     frame::{DEFAULT_WINDOW, ErrorCode, Settings, flag, kind},
     stream::RecvWindow,
 };
@@ -128,12 +128,8 @@ fn credit_that_is_due_is_given_with_what_is_expected() {
 fn data_sent_before_our_smaller_window_was_read_is_taken() {
     let now = Instant::now();
     let mut pair = Pair {
-        client: Connection::new(Side::Client, Config::default(), now),
-        server: Connection::new(
-            Side::Server,
-            Config { initial_stream_window: 1000, ..Config::default() },
-            now,
-        ),
+        client: Connection::client(Config::default(), now),
+        server: Connection::server(Config { initial_stream_window: 1000, ..Config::default() }.into(), now),
         now,
     };
     let ours = pair.client.open(&request, false).expect("a client need not wait for SETTINGS");

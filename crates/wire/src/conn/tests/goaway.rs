@@ -4,7 +4,7 @@ use bytes::Bytes;
 
 use super::pair::{Attacked, Pair, request, response, trailers};
 use crate::{
-    conn::{Config, Event, Keepalive, OpenError, ResetBy},
+    conn::{Config, Event, Keepalive, OpenError, ResetBy, ServerConfig},
     frame::{ErrorCode, kind},
 };
 
@@ -57,7 +57,7 @@ fn a_client_that_never_answers_the_ping_gets_the_last_goaway_all_the_same() {
     attacked.engine.shutdown(attacked.now);
     let first: Vec<_> = attacked.written().iter().map(|(head, _)| head.kind).collect();
     assert_eq!(first, [kind::GOAWAY, kind::PING]);
-    attacked.now += Config::default().drain_timeout;
+    attacked.now += ServerConfig::default().drain_timeout;
     attacked.engine.handle_timeout(attacked.now);
     let written = attacked.written();
     assert!(

@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use super::pair::{Attacked, request, response, trailers};
 use crate::{
-    conn::{Config, Event},
+    conn::{Config, Event, ServerConfig},
     fields::Indexing,
     frame::{Settings, flag, kind},
     stream::StreamKey,
@@ -127,7 +127,7 @@ fn settings_that_follow_the_path() {
 #[test]
 fn a_watcher_with_thousands_of_streams() {
     const STREAMS: u32 = 5000;
-    let config = Config { max_concurrent_streams: STREAMS, ..Config::default() };
+    let config = ServerConfig { max_concurrent_streams: STREAMS, ..ServerConfig::default() };
     let mut attacked = Attacked::server(config);
     let keys: Vec<_> = (0..STREAMS).map(|n| open(&mut attacked, 2 * n + 1, true)).collect();
     for &key in &keys {

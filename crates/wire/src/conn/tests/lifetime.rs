@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use super::pair::{Pair, events, request, response, trailers};
 use crate::{
-    conn::{Config, Event},
+    conn::{Config, Event, ServerConfig},
     frame::ErrorCode,
 };
 
@@ -14,7 +14,7 @@ const AGE: Duration = Duration::from_secs(600);
 const GRACE: Duration = Duration::from_secs(30);
 const IDLE: Duration = Duration::from_secs(100);
 
-fn pair(server: Config) -> Pair {
+fn pair(server: ServerConfig) -> Pair {
     Pair::with(Config::default(), server)
 }
 
@@ -28,7 +28,7 @@ fn goaway(events: &[Event]) -> Option<&[u8]> {
 
 #[test]
 fn an_old_connection_ends_with_its_last_call() {
-    let mut pair = pair(Config { max_connection_age: Some(AGE), ..Config::default() });
+    let mut pair = pair(ServerConfig { max_connection_age: Some(AGE), ..ServerConfig::default() });
     let (_, theirs) = pair.open(true);
     pair.advance(AGE - Duration::from_secs(1));
     assert_eq!(goaway(&pair.run().0), None);
@@ -44,8 +44,11 @@ fn an_old_connection_ends_with_its_last_call() {
 
 #[test]
 fn the_grace_of_an_old_connection_ends() {
-    let config =
-        Config { max_connection_age: Some(AGE), max_connection_age_grace: Some(GRACE), ..Config::default() };
+    let config = ServerConfig {
+        max_connection_age: Some(AGE),
+        max_connection_age_grace: Some(GRACE),
+        ..ServerConfig::default()
+    };
     let mut pair = pair(config);
     pair.open(true);
     pair.advance(AGE);
@@ -60,7 +63,7 @@ fn the_grace_of_an_old_connection_ends() {
 
 #[test]
 fn a_connection_without_calls_ends_when_it_was_idle_for_long_enough() {
-    let mut pair = pair(Config { max_connection_idle: Some(IDLE), ..Config::default() });
+    let mut pair = pair(ServerConfig { max_connection_idle: Some(IDLE), ..ServerConfig::default() });
     // Calls one after another, and one that is open for long: never idle.
     for _ in 0..10 {
         let (_, theirs) = pair.open(true);
@@ -80,7 +83,7 @@ fn a_connection_without_calls_ends_when_it_was_idle_for_long_enough() {
 
 #[test]
 fn a_connection_that_never_had_a_call_is_idle_too() {
-    let mut pair = pair(Config { max_connection_idle: Some(IDLE), ..Config::default() });
+    let mut pair = pair(ServerConfig { max_connection_idle: Some(IDLE), ..ServerConfig::default() });
     pair.advance(IDLE);
     assert_eq!(goaway(&pair.run().0), Some(&b"max_idle"[..]));
 }
@@ -88,12 +91,12 @@ fn a_connection_that_never_had_a_call_is_idle_too() {
 #[test]
 fn times_that_never_come_are_none() {
     let never = Some(Duration::MAX);
-    let config = Config {
+    let config = ServerConfig {
         max_connection_idle: never,
         max_connection_age: never,
-        handshake_timeout: Duration::MAX,
+        connection: Config { handshake_timeout: Duration::MAX, ..Config::default() },
         stall_timeout: never,
-        ..Config::default()
+        ..ServerConfig::default()
     };
     let mut pair = pair(config);
     pair.open(true);

@@ -3,7 +3,7 @@ use std::time::{Duration, Instant};
 use bytes::{Buf, Bytes};
 
 use crate::{
-    conn::{Config, Connection, Event, Side},
+    conn::{Config, Connection, Event, ServerConfig},
     fields::{FieldWriter, Indexing},
     frame::{FrameHead, HEAD_LEN, PREFACE, Settings, flag, kind},
     hpack::Encoder,
@@ -22,11 +22,11 @@ impl Pair {
         Self::with(Config::default(), Config::default())
     }
 
-    pub(super) fn with(client: Config, server: Config) -> Self {
+    pub(super) fn with(client: Config, server: impl Into<ServerConfig>) -> Self {
         let now = Instant::now();
         let mut pair = Self {
-            client: Connection::new(Side::Client, client, now),
-            server: Connection::new(Side::Server, server, now),
+            client: Connection::client(client, now),
+            server: Connection::server(server.into(), now),
             now,
         };
         let (client, server) = pair.run();
@@ -114,8 +114,10 @@ pub(super) struct Attacked {
 }
 
 impl Attacked {
-    pub(super) fn server(config: Config) -> Self {
-        let mut attacked = Self::greeted(Side::Server, config);
+    pub(super) fn server(config: impl Into<ServerConfig>) -> Self {
+        let now = Instant::now();
+        let mut attacked =
+            Self { engine: Connection::server(config.into(), now), now, encoder: Encoder::new() };
         attacked.engine.input().extend_from_slice(PREFACE);
         attacked.settings(&Settings::default());
         attacked.frame(kind::SETTINGS, flag::ACK, 0, b"");
@@ -125,17 +127,13 @@ impl Attacked {
     }
 
     pub(super) fn client(config: Config) -> Self {
-        let mut attacked = Self::greeted(Side::Client, config);
+        let now = Instant::now();
+        let mut attacked = Self { engine: Connection::client(config, now), now, encoder: Encoder::new() };
         attacked.settings(&Settings::default());
         attacked.frame(kind::SETTINGS, flag::ACK, 0, b"");
         assert!(matches!(attacked.events()[..], [Event::Ready]));
         attacked.written();
         attacked
-    }
-
-    fn greeted(side: Side, config: Config) -> Self {
-        let now = Instant::now();
-        Self { engine: Connection::new(side, config, now), now, encoder: Encoder::new() }
     }
 
     pub(super) fn settings(&mut self, settings: &Settings) {

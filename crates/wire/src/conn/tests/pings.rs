@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use super::pair::{Attacked, Pair, request, response, trailers};
 use crate::{
-    conn::{Config, Event, Keepalive, PingPolicy, Side},
+    conn::{Config, Event, Keepalive, PingPolicy, ServerConfig, Side},
     frame::{ErrorCode, flag, kind},
 };
 
@@ -24,7 +24,7 @@ fn too_many_pings(events: &[Event]) -> bool {
 
 /// A server with a call open, if `call`.
 fn pinged(policy: PingPolicy, call: bool) -> Attacked {
-    let mut attacked = Attacked::server(Config { ping_policy: policy, ..Config::default() });
+    let mut attacked = Attacked::server(ServerConfig { ping_policy: policy, ..ServerConfig::default() });
     if call {
         let block = attacked.block(request);
         attacked.frame(kind::HEADERS, flag::END_HEADERS, 1, &block);

@@ -2,7 +2,7 @@ use bytes::Bytes;
 
 use super::pair::{Attacked, Pair, events, request, response, trailers};
 use crate::{
-    conn::{Blame, Config, Connection, Event, OpenError, ResetBy, Side},
+    conn::{Blame, Config, Connection, Event, OpenError, ResetBy, ServerConfig},
     fields::Indexing,
     frame::{ErrorCode, Settings, flag, kind},
 };
@@ -126,7 +126,8 @@ fn after_a_reset_of_ours_nothing_is_told_of_the_stream() {
 
 #[test]
 fn the_clients_limit_on_streams_is_the_servers_settings() {
-    let mut pair = Pair::with(Config::default(), Config { max_concurrent_streams: 1, ..Config::default() });
+    let mut pair =
+        Pair::with(Config::default(), ServerConfig { max_concurrent_streams: 1, ..ServerConfig::default() });
     let (_, theirs) = pair.open(true);
     assert_eq!(pair.client.open(&request, true), Err(OpenError::AtLimit));
     pair.server.respond(theirs, &response, Bytes::new(), trailers);
@@ -137,7 +138,8 @@ fn the_clients_limit_on_streams_is_the_servers_settings() {
 
 #[test]
 fn a_stream_over_the_servers_limit_is_refused_and_the_table_stays_in_step() {
-    let mut attacked = Attacked::server(Config { max_concurrent_streams: 1, ..Config::default() });
+    let mut attacked =
+        Attacked::server(ServerConfig { max_concurrent_streams: 1, ..ServerConfig::default() });
     for id in [1, 3, 5] {
         let block = attacked.block(request);
         attacked.frame(kind::HEADERS, flag::END_HEADERS | flag::END_STREAM, id, &block);
@@ -157,7 +159,7 @@ fn what_is_not_http2_is_told_apart() {
         (b"garbage\n", "unknown bytes: garbage\\n"),
     ] {
         let now = std::time::Instant::now();
-        let mut engine = Connection::new(Side::Server, Config::default(), now);
+        let mut engine = Connection::server(ServerConfig::default(), now);
         engine.input().extend_from_slice(bytes);
         let events = events(&mut engine, now);
         let [Event::Closed { error: Some(error) }] = &events[..] else { panic!("{events:?}") };
@@ -169,7 +171,7 @@ fn what_is_not_http2_is_told_apart() {
 #[test]
 fn a_client_that_meets_an_http1_server_says_so() {
     let now = std::time::Instant::now();
-    let mut engine = Connection::new(Side::Client, Config::default(), now);
+    let mut engine = Connection::client(Config::default(), now);
     engine.input().extend_from_slice(b"HTTP/1.1 400 Bad Request\r\n\r\n");
     let events = events(&mut engine, now);
     let [Event::Closed { error: Some(error) }] = &events[..] else { panic!("{events:?}") };
@@ -179,7 +181,7 @@ fn a_client_that_meets_an_http1_server_says_so() {
 #[test]
 fn a_preface_may_come_byte_by_byte_and_must_come_in_time() {
     let now = std::time::Instant::now();
-    let mut engine = Connection::new(Side::Server, Config::default(), now);
+    let mut engine = Connection::server(ServerConfig::default(), now);
     for &byte in crate::frame::PREFACE {
         engine.input().extend_from_slice(&[byte]);
         assert!(engine.next_event(now).is_none());

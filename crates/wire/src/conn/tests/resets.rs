@@ -4,7 +4,7 @@ use std::{collections::VecDeque, time::Duration};
 
 use super::pair::{Attacked, request, response, trailers};
 use crate::{
-    conn::{Config, Event},
+    conn::{Config, Event, ServerConfig},
     frame::{ErrorCode, flag, kind},
     stream::StreamKey,
 };
@@ -176,7 +176,7 @@ fn a_reset_in_the_read_that_opened_the_stream_is_charged() {
         traffic.write_reset(id);
         traffic.read();
     });
-    assert_eq!(taken, Config::default().reset_burst);
+    assert_eq!(taken, ServerConfig::default().reset_burst);
 }
 
 #[test]
@@ -190,7 +190,7 @@ fn a_tiny_timeout_excuses_no_reset_at_once() {
         traffic.read();
     });
     // A quarter each: a millisecond of the four is what it has to wait for.
-    assert_eq!(taken, 4 * Config::default().reset_burst);
+    assert_eq!(taken, 4 * ServerConfig::default().reset_burst);
 }
 
 #[test]
@@ -218,14 +218,14 @@ fn an_answer_that_was_not_taken_excuses_nothing() {
         traffic.write_reset(id);
         traffic.read();
     });
-    assert_eq!(taken, Config::default().reset_burst);
+    assert_eq!(taken, ServerConfig::default().reset_burst);
 }
 
 /// To wait before the reset fills the places that a client has.
 #[test]
 fn a_client_that_waits_runs_out_of_places() {
     let mut traffic = Traffic::new();
-    let limit = Config::default().max_concurrent_streams as usize;
+    let limit = ServerConfig::default().max_concurrent_streams as usize;
     let mut most = 0;
     for _ in 0..2000 {
         let batch: Vec<_> = (0..limit).map(|_| traffic.write_request()).collect();

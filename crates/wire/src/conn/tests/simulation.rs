@@ -10,7 +10,7 @@ use bytes::{Buf, Bytes};
 
 use super::pair::{request, response, trailers};
 use crate::{
-    conn::{Blame, Config, Connection, Event, Keepalive, ResetBy, Side},
+    conn::{Blame, Connection, Event, Keepalive, ResetBy, ServerConfig, Side},
     frame::{ErrorCode, FrameHead, HEAD_LEN, PREFACE, flag, kind},
     random::Random,
     stream::{RecvState, SendState, StreamKey},
@@ -103,15 +103,16 @@ impl World {
                 timeout: Duration::from_secs(5),
                 without_calls: false,
             };
-            let config = Config {
-                initial_stream_window: 1 + random.below(70_000) as u32,
-                max_concurrent_streams: 1 + random.below(12) as u32,
-                max_send_buffer: 1 + random.below(30_000),
-                header_table_size: random.below(300) as u32,
-                keepalive: (random.below(2) == 0).then_some(keepalive),
-                ..Config::default()
+            let mut config = ServerConfig::default();
+            config.connection.initial_stream_window = 1 + random.below(70_000) as u32;
+            config.max_concurrent_streams = 1 + random.below(12) as u32;
+            config.connection.max_send_buffer = 1 + random.below(30_000);
+            config.connection.header_table_size = random.below(300) as u32;
+            config.connection.keepalive = (random.below(2) == 0).then_some(keepalive);
+            let engine = match side {
+                Side::Client => Connection::client(config.connection, self.now),
+                Side::Server => Connection::server(config, self.now),
             };
-            let engine = Connection::new(side, config, self.now);
             End { side, engine, streams: BTreeMap::new(), wire: VecDeque::new(), waking: false, timer: None }
         };
         [end(Side::Client), end(Side::Server)]
