@@ -22,6 +22,7 @@
 //! prost) are not.
 
 mod backlog;
+mod call_options;
 mod cancellation;
 #[cfg(feature = "client")]
 pub mod client;
@@ -42,6 +43,7 @@ pub use carom_wire::metadata::InvalidMetadata;
 pub use carom_wire::{Code, MetadataMap, MetadataValue, Status};
 pub use futures_core::Stream;
 
+pub use call_options::{CallOptions, Compression};
 pub use cancellation::{Cancellation, Cancelled};
 #[cfg(feature = "client")]
 pub use client::Channel;

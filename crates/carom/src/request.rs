@@ -10,10 +10,10 @@ use futures_core::Stream;
 #[cfg(feature = "tls")]
 use rustls_pki_types::CertificateDer;
 
+use crate::call_options::CallOptions;
 use crate::cancellation::{CancelCell, CancelSource, Cancellation};
 use crate::codec::{CompressionEncoding, CompressionSwitch};
 use crate::credentials::CallCredentials;
-use crate::credentials::call::SharedCallCredentials;
 use crate::extensions::Extensions;
 use crate::transport::{ConnectionInfo, PeerAddr};
 
@@ -33,23 +33,10 @@ pub(crate) struct RequestContext {
     /// What was set here; at a server only once someone asked to change what came.
     metadata: Option<MetadataMap>,
     extensions: Extensions,
-    options: Option<Box<RequestOptions>>,
+    options: Option<Box<CallOptions>>,
     origin: Option<Origin>,
     /// Whether the one message that came was compressed.
     pub(crate) message_compressed: bool,
-}
-
-/// What a client asks of one call. `None` leaves it to the channel's defaults.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct RequestOptions {
-    pub(crate) timeout: Option<Duration>,
-    pub(crate) wait_for_ready: Option<bool>,
-    pub(crate) compression: Option<Option<CompressionEncoding>>,
-    pub(crate) compression_switch: Option<CompressionSwitch>,
-    pub(crate) max_recv_message_size: Option<usize>,
-    pub(crate) max_send_message_size: Option<usize>,
-    pub(crate) authority: Option<String>,
-    pub(crate) credentials: Option<SharedCallCredentials>,
 }
 
 /// Where a received request came from.
@@ -153,24 +140,7 @@ impl<T> Request<T> {
 
 /// What a client asks of the call.
 impl<T> Request<T> {
-    /// Sets options that the request does not say itself.
-    #[cfg(feature = "client")]
-    pub(crate) fn default_options(
-        &mut self,
-        max_recv_message_size: Option<usize>,
-        max_send_message_size: Option<usize>,
-        compression: Option<CompressionEncoding>,
-    ) {
-        if max_recv_message_size.is_none() && max_send_message_size.is_none() && compression.is_none() {
-            return;
-        }
-        let options = self.options_mut();
-        options.max_recv_message_size = options.max_recv_message_size.or(max_recv_message_size);
-        options.max_send_message_size = options.max_send_message_size.or(max_send_message_size);
-        options.compression = options.compression.or(compression.map(Some));
-    }
-
-    fn options_mut(&mut self) -> &mut RequestOptions {
+    pub(crate) fn options_mut(&mut self) -> &mut CallOptions {
         self.context.options.get_or_insert_default()
     }
 
@@ -197,7 +167,7 @@ impl<T> Request<T> {
 
     /// How the call's messages are compressed, whatever the channel's default is: an encoding, or `None` for not at all.
     pub fn set_compression(&mut self, encoding: impl Into<Option<CompressionEncoding>>) {
-        self.options_mut().compression = Some(encoding.into());
+        self.options_mut().compression = Some(encoding.into().into());
     }
 
     /// What says for each message of a request stream whether it is compressed. Default: all are, if the call has an
@@ -221,7 +191,7 @@ impl<T> Request<T> {
     /// What this call proves itself by, beside the channel's own call credentials. Only over secure connections; on
     /// others the call ends with UNAUTHENTICATED.
     pub fn set_call_credentials(&mut self, credentials: Arc<dyn CallCredentials>) {
-        self.options_mut().credentials = Some(SharedCallCredentials(credentials));
+        self.options_mut().credentials = Some(credentials);
     }
 
     /// The `:authority` of this call in place of the channel's.
@@ -302,7 +272,7 @@ impl RequestContext {
 
     /// The metadata to send, and the options, of a client's request.
     #[cfg(feature = "client")]
-    pub(crate) fn into_outgoing(self) -> (MetadataMap, RequestOptions, Extensions) {
+    pub(crate) fn into_outgoing(self) -> (MetadataMap, CallOptions, Extensions) {
         let metadata = self.metadata.unwrap_or_default();
         (metadata, self.options.map(|options| *options).unwrap_or_default(), self.extensions)
     }

@@ -14,12 +14,12 @@ use super::control::{Control, Core};
 use super::error::ConnectError;
 use super::resolver::{Resolver, Resolvers};
 use super::service_config::ServiceConfig;
-use super::shared::{Defaults, Shared};
+use super::shared::Shared;
+use crate::call_options::CallOptions;
 use crate::codec::CompressionEncoding;
 use crate::credentials::CallCredentials;
 #[cfg(feature = "tls")]
 use crate::credentials::ClientTlsConfig;
-use crate::credentials::call::SharedCallCredentials;
 use crate::interceptor::{Interceptor, Interceptors};
 use crate::transport::Connect;
 use crate::transport::connect::Connector;
@@ -37,7 +37,8 @@ pub struct ChannelBuilder {
     authority: Option<String>,
     http2: Config,
     backoff: BackoffConfig,
-    defaults: Defaults,
+    defaults: CallOptions,
+    credentials: Option<Arc<dyn CallCredentials>>,
     interceptors: Interceptors,
     resolver: Option<Arc<dyn Resolver>>,
     resolvers: Resolvers,
@@ -57,14 +58,8 @@ impl ChannelBuilder {
             authority: None,
             http2: Config::default(),
             backoff: BackoffConfig::default(),
-            defaults: Defaults {
-                timeout: None,
-                wait_for_ready: None,
-                compression: None,
-                max_recv_message_size: None,
-                max_send_message_size: None,
-                credentials: None,
-            },
+            defaults: CallOptions::default(),
+            credentials: None,
             interceptors: Interceptors::default(),
             resolver: None,
             resolvers: Resolvers::default(),
@@ -140,7 +135,7 @@ impl ChannelBuilder {
 
     /// How messages of calls are compressed that do not say it themselves. Default: not at all.
     pub fn compression(mut self, encoding: Option<CompressionEncoding>) -> Self {
-        self.defaults.compression = encoding;
+        self.defaults.compression = Some(encoding.into());
         self
     }
 
@@ -159,7 +154,7 @@ impl ChannelBuilder {
     /// What all calls prove themselves by, before the credentials of each call. Only over secure connections: a call
     /// of a channel without TLS ends with UNAUTHENTICATED.
     pub fn call_credentials(mut self, credentials: Arc<dyn CallCredentials>) -> Self {
-        self.defaults.credentials = Some(SharedCallCredentials(credentials));
+        self.credentials = Some(credentials);
         self
     }
 
@@ -264,7 +259,14 @@ impl ChannelBuilder {
         }
         let parse = |text: &String| ServiceConfig::parse(text, &self.policies).map(Arc::new);
         let default_config = self.service_config.as_ref().map(parse).transpose()?;
-        let shared = Shared::new(self.target, Arc::new(connector), self.defaults, self.interceptors, runtime);
+        let shared = Shared::new(
+            self.target,
+            Arc::new(connector),
+            self.defaults,
+            self.credentials,
+            self.interceptors,
+            runtime,
+        );
         let core = Core::new(shared.target.as_str(), self.policies, default_config, self.backoff);
         let control = Control::new(Arc::clone(&shared), core, target, resolver);
         shared.runtime.spawn(control.run());

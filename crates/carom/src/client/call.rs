@@ -3,7 +3,6 @@
 use std::fmt;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
-use std::time::{Duration, Instant};
 
 use bytes::{BufMut, Bytes, BytesMut};
 use carom_wire::message::{Message, PREFIX_LEN, prefix};
@@ -13,48 +12,6 @@ use smallvec::SmallVec;
 use super::limits::{CallLimits, LateLimits, check_sent};
 use crate::client::connection::slot::CallSlot;
 use crate::codec::{Codec, CompressionEncoding, compress, decompress};
-use crate::credentials::CallCredentials;
-
-/// What is asked of one call. `None` leaves it to the channel.
-#[derive(Clone, Default)]
-#[non_exhaustive]
-pub struct CallOptions {
-    /// How long the call may take from its start. Zero ends it at once.
-    pub timeout: Option<Duration>,
-    /// When the call is to be over; counts before `timeout`.
-    pub deadline: Option<Instant>,
-    /// Whether the call waits while the channel cannot connect, or fails.
-    pub wait_for_ready: Option<bool>,
-    /// What messages are encoded in, as the content type names it: see [`Codec::SUBTYPE`]. `None`: `proto`, or whatever the
-    /// server understands.
-    pub content_subtype: Option<&'static str>,
-    /// How messages are compressed; `Some(None)`: not at all.
-    pub compression: Option<Option<CompressionEncoding>>,
-    /// The `:authority` of the call.
-    pub authority: Option<String>,
-    /// The largest message taken, decompressed, in bytes.
-    pub max_recv_message_size: Option<usize>,
-    /// The largest message sent, before compression, in bytes.
-    pub max_send_message_size: Option<usize>,
-    /// What the call proves itself by. Only over secure connections.
-    pub credentials: Option<Arc<dyn CallCredentials>>,
-}
-
-impl fmt::Debug for CallOptions {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("CallOptions")
-            .field("timeout", &self.timeout)
-            .field("deadline", &self.deadline)
-            .field("wait_for_ready", &self.wait_for_ready)
-            .field("content_subtype", &self.content_subtype)
-            .field("compression", &self.compression)
-            .field("authority", &self.authority)
-            .field("max_recv_message_size", &self.max_recv_message_size)
-            .field("max_send_message_size", &self.max_send_message_size)
-            .field("credentials", &self.credentials.is_some())
-            .finish()
-    }
-}
 
 /// A call under way.
 ///

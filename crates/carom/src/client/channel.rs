@@ -8,11 +8,12 @@ use carom_wire::{Code, MetadataMap, Status};
 use smallvec::SmallVec;
 
 use super::builder::ChannelBuilder;
-use super::call::{CallOptions, Limits, RawCall, frame};
+use super::call::{Limits, RawCall, frame};
 use super::connectivity::{ConnectivityState, StateWatch};
 use super::error::ConnectError;
 use super::limits::{LateLimits, Requested};
 use super::shared::{Selected, Shared, channel_closed, end_call};
+use crate::call_options::{CallOptions, Compression};
 use crate::client::connection::attempt::Attempt;
 use crate::client::connection::observation::Observation;
 use crate::client::connection::slot::{CallOwner, CallSlot, CallSpec};
@@ -126,24 +127,24 @@ impl Channel {
     pub(super) fn start(
         &self,
         path: Bytes,
-        options: CallOptions,
+        mut options: CallOptions,
         metadata: MetadataMap,
         observers: Option<Observers>,
         first: impl FnOnce(&Limits) -> Result<(SmallVec<[Bytes; 1]>, bool), Status>,
     ) -> RawCall {
         let shared = self.shared();
-        let defaults = &shared.defaults;
+        options.lie_over(&shared.defaults);
         let published = shared.published();
-        let compression = options.compression.unwrap_or(defaults.compression);
-        let timeout = options.timeout.or(defaults.timeout);
+        let compression = options.compression.and_then(Compression::encoding);
+        let timeout = options.timeout;
         // A timeout beyond the clock's range is none.
         let deadline =
             options.deadline.or_else(|| timeout.and_then(|timeout| clock::now().checked_add(timeout)));
         let requested = Requested {
             deadline,
-            wait_for_ready: options.wait_for_ready.or(defaults.wait_for_ready),
-            max_recv: options.max_recv_message_size.or(defaults.max_recv_message_size),
-            max_send: options.max_send_message_size.or(defaults.max_send_message_size),
+            wait_for_ready: options.wait_for_ready,
+            max_recv: options.max_recv_message_size,
+            max_send: options.max_send_message_size,
         };
         let (early, late) = match published.select(&path) {
             Ok(Selected::Known(config)) => (Ok(requested.under(config, clock::now)), None),
@@ -180,7 +181,7 @@ impl Channel {
             None => to_intercept.then(Observation::default),
         };
         let slot = CallSlot::new(spec, owner, metadata, first.0, first.1, observation);
-        let of_channel = defaults.credentials.as_ref().map(|credentials| Arc::clone(&credentials.0));
+        let of_channel = shared.credentials.as_ref().map(Arc::clone);
         let credentials: Credentials = of_channel.into_iter().chain(options.credentials).collect();
         match refused {
             Some(status) => end_call(&slot, status),

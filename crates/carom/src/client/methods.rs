@@ -10,12 +10,12 @@ use carom_wire::{Code, MetadataMap, Status};
 use futures_core::Stream;
 use smallvec::SmallVec;
 
-use super::call::{CallOptions, Limits, RawCall, append_framed, encode_framed, inflate};
+use super::call::{Limits, RawCall, append_framed, encode_framed, inflate};
 use super::channel::Channel;
 use crate::client::connection::slot::{Batch, CallSlot, SenderState};
 use crate::codec::{Codec, CompressionSwitch};
 use crate::interceptor::Observers;
-use crate::request::{Request, RequestOptions};
+use crate::request::Request;
 use crate::response::Response;
 use crate::streaming::{MessageSource, Streaming};
 
@@ -113,8 +113,8 @@ impl Channel {
         observers: Observers,
     ) -> RawCall {
         let (context, message) = request.split();
-        let (metadata, options, _) = context.into_outgoing();
-        let options = CallOptions { content_subtype: Some(C::SUBTYPE), ..options.into() };
+        let (metadata, mut options, _) = context.into_outgoing();
+        options.content_subtype = Some(C::SUBTYPE);
         self.start(Bytes::from_static(method.as_bytes()), options, metadata, Some(observers), |limits| {
             Ok((SmallVec::from_buf([encode_framed(codec, &message, limits)?]), true))
         })
@@ -133,27 +133,12 @@ impl Channel {
         let (context, stream) = request.split();
         let (metadata, mut options, _) = context.into_outgoing();
         let switch = options.compression_switch.take();
-        let options = CallOptions { content_subtype: Some(C::SUBTYPE), ..options.into() };
+        options.content_subtype = Some(C::SUBTYPE);
         let path = Bytes::from_static(method.as_bytes());
         let call = self.start(path, options, metadata, Some(observers), |_| Ok((SmallVec::new(), false)));
         let slot = Arc::clone(&call.slot);
         self.shared().runtime.spawn(send_all(slot, call.limits.clone(), switch, codec.clone(), stream));
         call
-    }
-}
-
-impl From<RequestOptions> for CallOptions {
-    fn from(options: RequestOptions) -> Self {
-        Self {
-            timeout: options.timeout,
-            wait_for_ready: options.wait_for_ready,
-            compression: options.compression,
-            authority: options.authority,
-            max_recv_message_size: options.max_recv_message_size,
-            max_send_message_size: options.max_send_message_size,
-            credentials: options.credentials.map(|credentials| credentials.0),
-            ..Self::default()
-        }
     }
 }
 

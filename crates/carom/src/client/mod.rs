@@ -22,7 +22,6 @@ mod methods;
 pub mod resolver;
 pub mod service_config;
 mod shared;
-mod stub;
 mod subchannel;
 mod target;
 
@@ -30,10 +29,10 @@ pub use carom_wire::conn::{Config, Keepalive};
 
 pub use self::backoff::BackoffConfig;
 pub use self::builder::ChannelBuilder;
-pub use self::call::{CallOptions, RawCall, UnaryOutcome};
+pub use self::call::{RawCall, UnaryOutcome};
 pub use self::channel::Channel;
 pub use self::connectivity::{ConnectivityState, StateWatch, SubchannelState};
 pub use self::error::{ConnectError, SharedError};
-pub use self::stub::StubOptions;
 pub use self::subchannel::{Subchannel, SubchannelId};
 pub use self::target::{InvalidTarget, Target};
+pub use crate::call_options::{CallOptions, Compression};

@@ -2,7 +2,6 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
-use std::time::Duration;
 
 use arc_swap::{ArcSwap, Guard};
 use carom_wire::call::Ended;
@@ -13,30 +12,22 @@ use tokio::sync::{Notify, watch};
 use super::balancer::{CallMetadata, Pick, PickArgs, Picker, QueuePicker};
 use super::connectivity::ConnectivityState;
 use super::service_config::{ConfigSelector, MethodConfig};
+use crate::call_options::CallOptions;
 use crate::client::connection::attempt::{Attempt, Processed};
 use crate::client::connection::slot::{CallOwner, CallSlot};
 use crate::client::connection::{Close, ReplayBudget};
-use crate::codec::CompressionEncoding;
-use crate::credentials::call::SharedCallCredentials;
+use crate::credentials::CallCredentials;
 use crate::interceptor::Interceptors;
 use crate::transport::connect::Connector;
-
-/// What calls of a channel are like unless they say otherwise.
-#[derive(Debug, Clone)]
-pub(super) struct Defaults {
-    pub(super) timeout: Option<Duration>,
-    pub(super) wait_for_ready: Option<bool>,
-    pub(super) compression: Option<CompressionEncoding>,
-    pub(super) max_recv_message_size: Option<usize>,
-    pub(super) max_send_message_size: Option<usize>,
-    pub(super) credentials: Option<SharedCallCredentials>,
-}
 
 /// See the module's documentation.
 pub(super) struct Shared {
     pub(super) target: String,
     pub(super) connector: Arc<Connector>,
-    pub(super) defaults: Defaults,
+    /// What calls leave open.
+    pub(super) defaults: CallOptions,
+    /// Of all calls, before those of each.
+    pub(super) credentials: Option<Arc<dyn CallCredentials>>,
     pub(super) interceptors: Interceptors,
     pub(super) runtime: Handle,
     /// What calls ask for their configuration and for a connection.
@@ -138,7 +129,8 @@ impl Shared {
     pub(super) fn new(
         target: String,
         connector: Arc<Connector>,
-        defaults: Defaults,
+        defaults: CallOptions,
+        credentials: Option<Arc<dyn CallCredentials>>,
         interceptors: Interceptors,
         runtime: Handle,
     ) -> Arc<Self> {
@@ -146,6 +138,7 @@ impl Shared {
             target,
             connector,
             defaults,
+            credentials,
             interceptors,
             runtime,
             published: ArcSwap::from_pointee(Published {

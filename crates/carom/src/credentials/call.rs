@@ -1,9 +1,7 @@
 //! What a call proves itself by: metadata that is made for it.
 
-use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Arc;
 
 use carom_wire::{MetadataMap, Status};
 
@@ -32,16 +30,5 @@ pub trait CallCredentials: Send + Sync + 'static {
 impl<'a> CallContext<'a> {
     pub(crate) fn new(service_url: &'a str, method: &'a str) -> Self {
         Self { service_url, method }
-    }
-}
-
-/// Credentials among what is asked of a call. They are never printed.
-#[derive(Clone)]
-#[cfg_attr(not(feature = "client"), expect(dead_code, reason = "nothing is sent"))]
-pub(crate) struct SharedCallCredentials(pub(crate) Arc<dyn CallCredentials>);
-
-impl fmt::Debug for SharedCallCredentials {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("CallCredentials")
     }
 }

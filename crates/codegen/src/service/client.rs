@@ -34,7 +34,7 @@ pub(super) fn module(
             #[derive(Debug, Clone)]
             pub struct #name {
                 channel: ::carom::client::Channel,
-                options: ::carom::client::StubOptions,
+                options: ::carom::client::CallOptions,
             }
 
             impl #name {
@@ -79,7 +79,7 @@ pub(super) fn module(
                 /// Compresses what this client's calls send. Default: as the channel does.
                 #[must_use]
                 pub fn send_compressed(mut self, encoding: ::carom::CompressionEncoding) -> Self {
-                    self.options.compression = ::core::option::Option::Some(encoding);
+                    self.options.compression = ::core::option::Option::Some(encoding.into());
                     self
                 }
 

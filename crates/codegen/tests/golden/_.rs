@@ -185,7 +185,7 @@ pub mod add_number_client {
     #[derive(Debug, Clone)]
     pub struct AddNumberClient {
         channel: ::carom::client::Channel,
-        options: ::carom::client::StubOptions,
+        options: ::carom::client::CallOptions,
     }
     impl AddNumberClient {
         /// The full name of the service.
@@ -229,7 +229,7 @@ pub mod add_number_client {
             mut self,
             encoding: ::carom::CompressionEncoding,
         ) -> Self {
-            self.options.compression = ::core::option::Option::Some(encoding);
+            self.options.compression = ::core::option::Option::Some(encoding.into());
             self
         }
         /// Calls `/AddNumber/do_add`.

@@ -837,7 +837,7 @@ pub mod kinds_client {
     #[derive(Debug, Clone)]
     pub struct KindsClient {
         channel: ::carom::client::Channel,
-        options: ::carom::client::StubOptions,
+        options: ::carom::client::CallOptions,
     }
     impl KindsClient {
         /// The full name of the service.
@@ -881,7 +881,7 @@ pub mod kinds_client {
             mut self,
             encoding: ::carom::CompressionEncoding,
         ) -> Self {
-            self.options.compression = ::core::option::Option::Some(encoding);
+            self.options.compression = ::core::option::Option::Some(encoding.into());
             self
         }
         /// One in, one out: the \<text\> comes back with `count` 1.
@@ -1490,7 +1490,7 @@ pub mod more_client {
     #[derive(Debug, Clone)]
     pub struct MoreClient {
         channel: ::carom::client::Channel,
-        options: ::carom::client::StubOptions,
+        options: ::carom::client::CallOptions,
     }
     impl MoreClient {
         /// The full name of the service.
@@ -1534,7 +1534,7 @@ pub mod more_client {
             mut self,
             encoding: ::carom::CompressionEncoding,
         ) -> Self {
-            self.options.compression = ::core::option::Option::Some(encoding);
+            self.options.compression = ::core::option::Option::Some(encoding.into());
             self
         }
         /// Calls `/kinds.More/Again`.
@@ -1715,7 +1715,7 @@ pub mod idle_client {
     #[derive(Debug, Clone)]
     pub struct IdleClient {
         channel: ::carom::client::Channel,
-        options: ::carom::client::StubOptions,
+        options: ::carom::client::CallOptions,
     }
     impl IdleClient {
         /// The full name of the service.
@@ -1759,7 +1759,7 @@ pub mod idle_client {
             mut self,
             encoding: ::carom::CompressionEncoding,
         ) -> Self {
-            self.options.compression = ::core::option::Option::Some(encoding);
+            self.options.compression = ::core::option::Option::Some(encoding.into());
             self
         }
     }

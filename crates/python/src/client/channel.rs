@@ -80,7 +80,7 @@ impl Channel {
         let mut options = CallOptions::default();
         options.deadline = deadline;
         options.wait_for_ready = wait_for_ready;
-        options.compression = convert::compression(compression)?;
+        options.compression = convert::compression(compression)?.map(Into::into);
         Ok((options, deadline))
     }
 
