@@ -3,9 +3,11 @@
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll};
 
 use carom_wire::stream::StreamKey;
+
+use crate::wakers::Waiters;
 
 /// Why a call ended before, or without, the answer of whoever was working on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -35,7 +37,7 @@ pub(crate) struct CancelCell {
 #[derive(Debug, Default)]
 struct CancelState {
     reason: Option<Cancelled>,
-    waiting: Vec<Waker>,
+    waiting: Waiters,
 }
 
 impl CancelCell {
@@ -52,7 +54,7 @@ impl CancelCell {
                 return;
             }
             state.reason = Some(reason);
-            std::mem::take(&mut state.waiting)
+            state.waiting.take()
         };
         for waker in waiting {
             waker.wake();
@@ -64,12 +66,15 @@ impl CancelCell {
     }
 
     pub(crate) fn poll(&self, cx: &mut Context<'_>) -> Poll<Cancelled> {
-        let mut state = self.lock();
-        if let Some(reason) = state.reason {
-            return Poll::Ready(reason);
-        }
-        if !state.waiting.iter().any(|waker| waker.will_wake(cx.waker())) {
-            state.waiting.push(cx.waker().clone());
+        let gives_way = {
+            let mut state = self.lock();
+            if let Some(reason) = state.reason {
+                return Poll::Ready(reason);
+            }
+            state.waiting.add(cx)
+        };
+        if let Some(waker) = gives_way {
+            waker.wake();
         }
         Poll::Pending
     }

@@ -38,6 +38,7 @@ mod response;
 pub mod server;
 mod streaming;
 pub mod transport;
+mod wakers;
 
 pub use carom_wire::metadata::InvalidMetadata;
 pub use carom_wire::{Code, MetadataMap, MetadataValue, Status};

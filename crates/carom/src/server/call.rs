@@ -22,6 +22,7 @@ use crate::server::connection::inbox::{Inbox, InboxReader};
 use crate::server::connection::mailbox::{Command, Mailbox, UnaryAnswer};
 use crate::streaming::MessageSource;
 use crate::transport::ConnectionInfo;
+use crate::wakers::Waiters;
 
 /// Takes calls of methods that no service has. It answers them from wherever it likes.
 pub trait DetachedHandler: Send + Sync + 'static {
@@ -234,7 +235,7 @@ struct Flow {
     /// The stream's send buffer is full.
     full: bool,
     encoding: Option<CompressionEncoding>,
-    waiting: Vec<Waker>,
+    waiting: Waiters,
 }
 
 impl ResponderShared {
@@ -271,16 +272,16 @@ impl ResponderShared {
             if full || flow.queued >= self.max_queued {
                 return;
             }
-            std::mem::take(&mut flow.waiting)
+            flow.waiting.take()
         };
-        waiting.into_iter().for_each(Waker::wake);
+        waiting.for_each(Waker::wake);
     }
 
     /// The call is over.
     pub(crate) fn ended(&self, reason: Cancelled) {
         self.end.set(reason);
-        let waiting = std::mem::take(&mut self.flow().waiting);
-        waiting.into_iter().for_each(Waker::wake);
+        let waiting = self.flow().waiting.take();
+        waiting.for_each(Waker::wake);
     }
 
     /// Whether this is the first (and only) end that the responder gives.
@@ -332,12 +333,15 @@ impl Responder {
     /// Ready when another message may be sent without growing the queue past its limit, or when the call is over
     /// (see [`is_active`](Self::is_active)).
     pub fn poll_ready(&self, cx: &mut Context<'_>) -> Poll<()> {
-        let mut flow = self.shared.flow();
-        if !self.is_active() || (!flow.full && flow.queued < self.shared.max_queued) {
-            return Poll::Ready(());
-        }
-        if !flow.waiting.iter().any(|waker| waker.will_wake(cx.waker())) {
-            flow.waiting.push(cx.waker().clone());
+        let gives_way = {
+            let mut flow = self.shared.flow();
+            if !self.is_active() || (!flow.full && flow.queued < self.shared.max_queued) {
+                return Poll::Ready(());
+            }
+            flow.waiting.add(cx)
+        };
+        if let Some(waker) = gives_way {
+            waker.wake();
         }
         Poll::Pending
     }

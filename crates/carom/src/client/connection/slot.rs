@@ -29,6 +29,7 @@ use crate::backlog::{Backlog, CREDIT_PORTION, size};
 use crate::client::attachments::{Attachments, CallOutcome};
 use crate::client::limits::{CallLimits, LateLimits};
 use crate::interceptor::Observers;
+use crate::wakers::register;
 
 /// What stays the same while a call lasts.
 pub(crate) struct CallSpec {
@@ -762,15 +763,6 @@ impl CallState {
 /// For whoever asks again after [`CallSlot::poll_outcome`].
 fn taken_before() -> Ended {
     Ended::local(Status::internal("the end of this call was taken before"))
-}
-
-/// Returns the waker that it replaces: to be dropped when the lock is not held, for that may run code of the caller's.
-#[must_use]
-fn register(waker: &mut Option<Waker>, cx: &Context<'_>) -> Option<Waker> {
-    match waker {
-        Some(waker) if waker.will_wake(cx.waker()) => None,
-        _ => waker.replace(cx.waker().clone()),
-    }
 }
 
 #[cfg(test)]

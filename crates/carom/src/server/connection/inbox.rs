@@ -10,6 +10,7 @@ use carom_wire::stream::StreamKey;
 
 use super::mailbox::{Command, Mailbox};
 use crate::backlog::{Backlog, CREDIT_PORTION, size};
+use crate::wakers::register;
 
 /// Received messages, still compressed, in order. What is not taken holds back flow-control credit, so at most a stream
 /// window (or one message, if larger) is in here and in the reader's hands.
@@ -184,6 +185,7 @@ impl InboxReader {
     }
 
     fn poll_inbox(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Message>, Status>> {
+        let mut _replaced = None;
         let mut state = self.inbox.lock();
         if state.messages.len() >= Self::LEAST_BATCH {
             state.messages.take_all(&mut self.batch);
@@ -197,9 +199,7 @@ impl InboxReader {
             (Some(message), _) => Poll::Ready(Ok(Some(message))),
             (None, Some(end)) => Poll::Ready(end.clone().map(|()| None)),
             (None, None) => {
-                if !state.reader.as_ref().is_some_and(|reader| reader.will_wake(cx.waker())) {
-                    state.reader = Some(cx.waker().clone());
-                }
+                _replaced = register(&mut state.reader, cx);
                 Poll::Pending
             }
         };
