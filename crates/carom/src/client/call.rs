@@ -4,14 +4,14 @@ use std::fmt;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use bytes::{BufMut, Bytes, BytesMut};
-use carom_wire::message::{Message, PREFIX_LEN, prefix};
+use bytes::{Bytes, BytesMut};
+use carom_wire::message::Message;
 use carom_wire::{Code, MetadataMap, Status};
 use smallvec::SmallVec;
 
 use super::limits::{CallLimits, LateLimits, check_sent};
 use crate::client::connection::slot::CallSlot;
-use crate::codec::{Codec, CompressionEncoding, compress, decompress};
+use crate::codec::{Codec, CompressionEncoding, append_message, append_payload, decompress};
 
 /// A call under way.
 ///
@@ -53,7 +53,7 @@ impl Limits {
     }
 
     /// Whether a message of `len` bytes, before compression, may be sent.
-    fn check_sent(&self, len: usize) -> Result<(), Status> {
+    pub(super) fn check_sent(&self, len: usize) -> Result<(), Status> {
         match &self.late {
             None => check_sent(len, self.max_send),
             Some(late) => late.check_sent(len),
@@ -215,28 +215,14 @@ pub(super) fn inflate(message: Message, encoding: Option<&[u8]>, max: usize) -> 
     }
 }
 
-/// Payloads below this are copied behind their prefix; others go by reference.
-const COPY_BELOW: usize = 4096;
-
 /// The chunks of a message as it goes out.
 pub(super) fn frame(payload: Bytes, limits: &Limits) -> Result<SmallVec<[Bytes; 1]>, Status> {
     limits.check_sent(payload.len())?;
-    if let Some(encoding) = limits.compression {
-        let mut out = BytesMut::with_capacity(PREFIX_LEN + payload.len() / 2);
-        out.put_bytes(0, PREFIX_LEN);
-        compress(encoding, &payload, &mut out)?;
-        let len = (out.len() - PREFIX_LEN) as u32;
-        out[..PREFIX_LEN].copy_from_slice(&prefix(true, len));
-        return Ok(SmallVec::from_elem(out.freeze(), 1));
-    }
-    let prefix = prefix(false, payload.len() as u32);
-    if payload.len() < COPY_BELOW {
-        let mut out = BytesMut::with_capacity(PREFIX_LEN + payload.len());
-        out.extend_from_slice(&prefix);
-        out.extend_from_slice(&payload);
-        return Ok(SmallVec::from_elem(out.freeze(), 1));
-    }
-    Ok(SmallVec::from_iter([Bytes::copy_from_slice(&prefix), payload]))
+    let mut out = BytesMut::new();
+    let tail = append_payload(payload, limits.compression, &mut out)?;
+    let mut chunks = SmallVec::from_buf([out.freeze()]);
+    chunks.extend(tail);
+    Ok(chunks)
 }
 
 /// Encodes a message behind its prefix.
@@ -248,30 +234,6 @@ pub(super) fn encode_framed<C: Codec>(
     /// Most request messages are smaller.
     const FIRST_GUESS: usize = 128;
     let mut out = BytesMut::with_capacity(FIRST_GUESS);
-    append_framed(codec, message, limits, limits.compression, &mut out)?;
+    append_message(codec, message, limits.compression, |len| limits.check_sent(len), &mut out)?;
     Ok(out.freeze())
-}
-
-/// Encodes a message behind its prefix, compressed or not, behind what `out` holds. After an error `out` ends in part of a message.
-pub(super) fn append_framed<C: Codec>(
-    codec: &C,
-    message: &C::Encode,
-    limits: &Limits,
-    compression: Option<CompressionEncoding>,
-    out: &mut BytesMut,
-) -> Result<(), Status> {
-    let start = out.len();
-    out.put_bytes(0, PREFIX_LEN);
-    if let Some(encoding) = compression {
-        let mut plain = BytesMut::new();
-        codec.encode(message, &mut plain)?;
-        limits.check_sent(plain.len())?;
-        compress(encoding, &plain, out)?;
-    } else {
-        codec.encode(message, out)?;
-        limits.check_sent(out.len() - start - PREFIX_LEN)?;
-    }
-    let len = (out.len() - start - PREFIX_LEN) as u32;
-    out[start..start + PREFIX_LEN].copy_from_slice(&prefix(compression.is_some(), len));
-    Ok(())
 }

@@ -10,10 +10,10 @@ use carom_wire::{Code, MetadataMap, Status};
 use futures_core::Stream;
 use smallvec::SmallVec;
 
-use super::call::{Limits, RawCall, append_framed, encode_framed, inflate};
+use super::call::{Limits, RawCall, encode_framed, inflate};
 use super::channel::Channel;
 use crate::client::connection::slot::{Batch, CallSlot, SenderState};
-use crate::codec::{Codec, CompressionSwitch};
+use crate::codec::{Codec, CompressionSwitch, append_message};
 use crate::interceptor::Observers;
 use crate::request::Request;
 use crate::response::Response;
@@ -179,7 +179,13 @@ fn poll_send<C: Codec, S: Stream<Item = C::Encode>>(
             match stream.as_mut().poll_next(cx) {
                 Poll::Ready(Some(message)) => {
                     let compression = CompressionSwitch::apply(switch, limits.compression);
-                    let framed = append_framed(codec, &message, limits, compression, &mut chunk);
+                    let framed = append_message(
+                        codec,
+                        &message,
+                        compression,
+                        |len| limits.check_sent(len),
+                        &mut chunk,
+                    );
                     if let Err(status) = framed {
                         call.cancel(|| status);
                         return Poll::Ready(());

@@ -4,6 +4,7 @@
 mod buffa;
 mod bytes;
 mod compression;
+mod framing;
 #[cfg(feature = "prost")]
 mod prost;
 
@@ -17,6 +18,7 @@ pub use self::bytes::BytesCodec;
 pub(crate) use self::compression::Encodings;
 pub(crate) use self::compression::{ACCEPT_ENCODING, compress, decompress};
 pub use self::compression::{CompressionEncoding, CompressionSwitch};
+pub(crate) use self::framing::{append_message, append_payload};
 #[cfg(feature = "prost")]
 pub use self::prost::ProstCodec;
 

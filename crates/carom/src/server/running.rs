@@ -7,9 +7,8 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use bytes::{BufMut, BytesMut};
+use bytes::BytesMut;
 use carom_wire::call::RequestHead;
-use carom_wire::message::{self, PREFIX_LEN};
 use carom_wire::{MetadataMap, Status};
 use futures_core::Stream;
 use pin_project_lite::pin_project;
@@ -17,7 +16,7 @@ use tokio::sync::mpsc;
 
 use super::call::MessageReceiver;
 use super::lifecycle::Admission;
-use crate::codec::{Codec, CompressionEncoding, CompressionSwitch, Encodings, compress};
+use crate::codec::{Codec, CompressionEncoding, CompressionSwitch, Encodings, append_message};
 use crate::request::{Request, RequestContext};
 use crate::response::{Answer, Response};
 use crate::streaming::Streaming;
@@ -90,16 +89,7 @@ impl Sending {
         buffer: &mut BytesMut,
     ) -> Result<(), Status> {
         buffer.clear();
-        buffer.put_bytes(0, PREFIX_LEN);
-        codec.encode(message, buffer)?;
-        self.check_size(buffer.len() - PREFIX_LEN)?;
-        if let Some(encoding) = encoding {
-            let plain = buffer.split();
-            buffer.put_bytes(0, PREFIX_LEN);
-            compress(encoding, &plain[PREFIX_LEN..], buffer)?;
-        }
-        fill_in_prefix(buffer, encoding.is_some());
-        Ok(())
+        append_message(codec, message, encoding, |len| self.check_size(len), buffer)
     }
 
     pub(crate) fn check_size(&self, len: usize) -> Result<(), Status> {
@@ -112,14 +102,6 @@ impl Sending {
         }
         Ok(())
     }
-}
-
-/// Fills in the prefix before a message.
-fn fill_in_prefix(buffer: &mut BytesMut, compressed: bool) {
-    // Sizes were checked to fit into 32 bits; what compression adds to an incompressible message near 4 GiB is the one
-    // exception, and no peer takes such a message.
-    let len = u32::try_from(buffer.len() - PREFIX_LEN).unwrap_or(u32::MAX);
-    buffer[..PREFIX_LEN].copy_from_slice(&message::prefix(compressed, len));
 }
 
 /// The handler of a method with one response message; `Req` makes its argument.

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use carom_wire::call::RequestHead;
+use carom_wire::memo::Memo;
 
 use crate::codec::{CompressionEncoding, Encodings};
 use crate::server::lifecycle::ServerShared;
@@ -83,30 +84,18 @@ impl Plan {
 /// The last few plans of a connection. The engine gives the same head for a repeated header block, so that most calls
 /// find theirs by comparing pointers.
 #[derive(Debug, Default)]
-pub(super) struct Plans {
-    known: Vec<(Arc<RequestHead>, Plan)>,
-    next: usize,
-}
+pub(super) struct Plans(Memo<Arc<RequestHead>, Plan, { Self::REMEMBERED }>);
 
 impl Plans {
     /// As many as the engine remembers heads.
     const REMEMBERED: usize = 8;
 
     pub(super) fn of(&mut self, head: &Arc<RequestHead>, shared: &ServerShared) -> Plan {
-        if let Some((_, plan)) = self.known.iter().find(|(known, _)| Arc::ptr_eq(known, head)) {
+        if let Some(plan) = self.0.find(|known| Arc::ptr_eq(known, head)) {
             return *plan;
         }
         let plan = Plan::new(head, shared);
-        let entry = (Arc::clone(head), plan);
-        if self.known.len() < Self::REMEMBERED {
-            if self.known.is_empty() {
-                self.known.reserve_exact(1);
-            }
-            self.known.push(entry);
-        } else {
-            self.known[self.next] = entry;
-            self.next = (self.next + 1) % Self::REMEMBERED;
-        }
+        self.0.keep(Arc::clone(head), plan);
         plan
     }
 }

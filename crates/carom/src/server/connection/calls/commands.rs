@@ -1,13 +1,13 @@
 //! What other tasks and threads want of calls: answers piece by piece, credit for what they took, an end.
 
-use bytes::{Bytes, BytesMut};
-use carom_wire::message::{PREFIX_LEN, prefix};
+use bytes::Bytes;
+use carom_wire::MetadataMap;
+use carom_wire::message::PREFIX_LEN;
 use carom_wire::stream::Payload;
-use carom_wire::{MetadataMap, Status};
 
 use super::{Calls, Work, ok};
 use crate::cancellation::Cancelled;
-use crate::codec::{CompressionEncoding, compress};
+use crate::codec::append_payload;
 use crate::interceptor::MessageInfo;
 use crate::server::connection::mailbox::Command;
 
@@ -68,7 +68,8 @@ impl Calls {
                 }
                 let encoding =
                     encoding.filter(|encoding| compress && wire.encoding() == Some(encoding.as_str()));
-                match frame(payload, encoding, &mut self.buffer) {
+                self.buffer.clear();
+                match append_payload(payload, encoding, &mut self.buffer) {
                     Ok(tail) => {
                         call.observers.response_message(info(&self.buffer, tail.as_ref()));
                         wire.send_message(Payload::in_buffer(&mut self.buffer));
@@ -95,7 +96,8 @@ impl Calls {
                 // Nothing goes out under a head that did not say so.
                 let may_compress = !wire.is_head_sent() || wire.encoding() == encoding;
                 let by = answer.encoding.filter(|_| may_compress);
-                let framed = frame(answer.payload, by, &mut self.buffer);
+                self.buffer.clear();
+                let framed = append_payload(answer.payload, by, &mut self.buffer);
                 if let (Ok(tail), false) = (&framed, call.observers.is_empty()) {
                     if !wire.is_head_sent() {
                         call.observers.response_metadata(&initial);
@@ -126,29 +128,4 @@ impl Calls {
 fn info(buffer: &[u8], tail: Option<&Bytes>) -> MessageInfo {
     let MessageInfo { size, compressed, .. } = MessageInfo::of_framed(buffer);
     MessageInfo::new(size + tail.map_or(0, Bytes::len), compressed)
-}
-
-/// Puts a message behind its prefix into `buffer`, or the prefix alone and gives the payload back, if that is large.
-fn frame(
-    payload: Bytes,
-    encoding: Option<CompressionEncoding>,
-    buffer: &mut BytesMut,
-) -> Result<Option<Bytes>, Status> {
-    /// Below this a copy is cheaper than one more piece.
-    const COPY_BELOW: usize = 4096;
-    buffer.clear();
-    if let Some(encoding) = encoding {
-        buffer.extend_from_slice(&[0; PREFIX_LEN]);
-        compress(encoding, &payload, buffer)?;
-        let len = u32::try_from(buffer.len() - PREFIX_LEN).unwrap_or(u32::MAX);
-        buffer[..PREFIX_LEN].copy_from_slice(&prefix(true, len));
-        return Ok(None);
-    }
-    // The responder has checked that it fits into 32 bits.
-    buffer.extend_from_slice(&prefix(false, u32::try_from(payload.len()).unwrap_or(u32::MAX)));
-    if payload.len() < COPY_BELOW {
-        buffer.extend_from_slice(&payload);
-        return Ok(None);
-    }
-    Ok(Some(payload))
 }
