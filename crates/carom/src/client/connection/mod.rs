@@ -83,9 +83,37 @@ pub(crate) struct Driver<R: FnMut(ConnectionEvent)> {
     /// Why reading or writing failed.
     broken: Option<io::Error>,
     report: R,
-    ready: bool,
-    ended_reported: bool,
-    closed: bool,
+    life: Life,
+}
+
+/// ```text
+///   Handshake ── SETTINGS ─▶ Ready ── GOAWAY, closed here ─▶ Draining ── last call, end of the socket ─▶ Closed
+///       └────────────────── either, or an error ──────────────▲
+/// ```
+#[derive(Clone, Copy)]
+enum Life {
+    /// The server's SETTINGS are still to come.
+    Handshake,
+    /// It takes calls.
+    Ready,
+    /// It takes no more calls, which was reported. How far it had come by then.
+    Draining(Stage),
+    Closed(Stage),
+}
+
+impl Life {
+    /// How far the connection has come, for errors.
+    fn stage(self) -> Stage {
+        match self {
+            Self::Handshake => Stage::Http2,
+            Self::Ready => Stage::Ready,
+            Self::Draining(stage) | Self::Closed(stage) => stage,
+        }
+    }
+
+    fn is_closed(self) -> bool {
+        matches!(self, Self::Closed(_))
+    }
 }
 
 impl<R: FnMut(ConnectionEvent)> Driver<R> {
@@ -111,16 +139,14 @@ impl<R: FnMut(ConnectionEvent)> Driver<R> {
             unread: Vec::new(),
             broken: None,
             report,
-            ready: false,
-            ended_reported: false,
-            closed: false,
+            life: Life::Handshake,
         }
     }
 
     /// Reads what is there, up to `budget`, and handles it. Whether anything came.
     fn read(&mut self, cx: &mut Context<'_>, now: Instant, budget: &mut usize) -> bool {
         let mut progress = false;
-        while *budget > 0 && !self.closed {
+        while *budget > 0 && !self.life.is_closed() {
             match self.pump.poll_read(cx, self.client.http_mut()) {
                 Poll::Ready(Ok(n)) if n > 0 => {
                     if !std::mem::replace(&mut progress, true) {
@@ -174,8 +200,10 @@ impl<R: FnMut(ConnectionEvent)> Driver<R> {
                     }
                 }
                 Event::Ready => {
-                    self.ready = true;
-                    announce = true;
+                    if let Life::Handshake = self.life {
+                        self.life = Life::Ready;
+                        announce = true;
+                    }
                 }
                 Event::StreamsAvailable => self.open_waiting(now),
                 Event::GoAway { code, debug } => {
@@ -183,25 +211,25 @@ impl<R: FnMut(ConnectionEvent)> Driver<R> {
                         self.connector.ping_less_often();
                     }
                     let cause = if code == ErrorCode::NO_ERROR {
-                        TransportError::new(self.stage(), "the server is going away (GOAWAY)")
+                        TransportError::new(self.life.stage(), "the server is going away (GOAWAY)")
                     } else {
                         let debug = debug.escape_ascii();
                         TransportError::new(
-                            self.stage(),
+                            self.life.stage(),
                             format!("the server sent GOAWAY with {code}: {debug}"),
                         )
                     };
                     self.end_new_calls(cause);
                 }
                 Event::Closed { error } => {
-                    self.closed = true;
                     self.on_closed(error);
+                    self.life = Life::Closed(self.life.stage());
                 }
             }
         }
         // A server that turns connections away says so in the same breath as its SETTINGS. Such a connection never was
         // ready: the attempt failed, for a reason that is known, and the next one has to wait.
-        if announce && !self.ended_reported {
+        if announce && matches!(self.life, Life::Ready) {
             (self.report)(ConnectionEvent::Ready(Arc::clone(&self.shared)));
         }
     }
@@ -304,27 +332,27 @@ impl<R: FnMut(ConnectionEvent)> Driver<R> {
         self.shared.lock().refusing = true;
         std::mem::take(&mut self.waiting).into_iter().for_each(Attempt::withdraw);
         (self.waiting_ended, self.waiting_deadline) = (0, None);
-        if !std::mem::replace(&mut self.ended_reported, true) {
+        if let Life::Handshake | Life::Ready = self.life {
+            self.life = Life::Draining(self.life.stage());
             (self.report)(ConnectionEvent::Ended(cause));
         }
-    }
-
-    fn stage(&self) -> Stage {
-        if self.ready { Stage::Ready } else { Stage::Http2 }
     }
 
     fn on_closed(&mut self, error: Option<ConnectionError>) {
         // Bytes that are no HTTP/2 say themselves what they look like.
         let unexplained = error.as_ref().is_none_or(|error| error.blame != Blame::NotHttp2);
         let mut cause = match (self.broken.take(), error) {
-            (Some(error), _) => TransportError::from_io(self.stage(), error),
-            (None, Some(error)) => TransportError::new(self.stage(), error.to_string()).with_source(error),
-            (None, None) => TransportError::new(self.stage(), "the server closed the connection"),
+            (Some(error), _) => TransportError::from_io(self.life.stage(), error),
+            (None, Some(error)) => {
+                TransportError::new(self.life.stage(), error.to_string()).with_source(error)
+            }
+            (None, None) => TransportError::new(self.life.stage(), "the server closed the connection"),
         };
-        if !self.ready && self.shared.info().tls {
+        let handshaking = self.life.stage() != Stage::Ready;
+        if handshaking && self.shared.info().tls {
             cause = cause
                 .with_hint("under TLS a server does this that wants a client certificate, or another one");
-        } else if !self.ready && unexplained {
+        } else if handshaking && unexplained {
             cause = cause.with_hint("a port that wants TLS does this to a channel without it");
         }
         let peer = self.shared.info().peer.to_uri();
@@ -368,7 +396,7 @@ impl<R: FnMut(ConnectionEvent)> Driver<R> {
         match close {
             None => {}
             Some(Close::AfterCalls) => {
-                self.end_new_calls(TransportError::new(self.stage(), "the channel was closed"));
+                self.end_new_calls(TransportError::new(self.life.stage(), "the channel was closed"));
                 self.client.http_mut().shutdown(now);
                 self.handle_events(now);
             }
@@ -378,7 +406,7 @@ impl<R: FnMut(ConnectionEvent)> Driver<R> {
     }
 
     fn close_at_once(&mut self, status: &Status, now: Instant) {
-        self.end_new_calls(TransportError::new(self.stage(), "the channel was closed"));
+        self.end_new_calls(TransportError::new(self.life.stage(), "the channel was closed"));
         let open: Vec<_> = self.open.iter_mut().filter_map(Option::take).collect();
         for open in open {
             self.finish(&open.attempt, status.clone());
@@ -501,7 +529,10 @@ impl<R: FnMut(ConnectionEvent)> Driver<R> {
             Err(OpenError::GoingAway) => {
                 drop(state);
                 attempt.withdraw();
-                self.end_new_calls(TransportError::new(self.stage(), "the connection takes no more calls"));
+                self.end_new_calls(TransportError::new(
+                    self.life.stage(),
+                    "the connection takes no more calls",
+                ));
                 return Ok(());
             }
         };
@@ -623,7 +654,7 @@ impl<R: FnMut(ConnectionEvent)> Driver<R> {
         let (mut read_budget, mut write_budget) = (BYTES_PER_TURN, BYTES_PER_TURN);
         loop {
             let mut progress = self.read(cx, now, &mut read_budget);
-            if self.broken.is_some() && !progress && !self.closed {
+            if self.broken.is_some() && !progress && !self.life.is_closed() {
                 // Writing failed, and all that the server had said is read.
                 self.client.http_mut().handle_eof();
                 self.handle_events(now);
@@ -636,7 +667,7 @@ impl<R: FnMut(ConnectionEvent)> Driver<R> {
             }
             progress |= self.write(cx, now, &mut write_budget);
             self.wake_callers();
-            if self.closed {
+            if self.life.is_closed() {
                 return Poll::Ready(());
             }
             if !progress {
@@ -687,7 +718,7 @@ impl<R: FnMut(ConnectionEvent)> Drop for Driver<R> {
                 attempt.withdraw();
             }
         }
-        self.end_new_calls(TransportError::new(self.stage(), "the connection was dropped"));
+        self.end_new_calls(TransportError::new(self.life.stage(), "the connection was dropped"));
         for open in std::mem::take(&mut self.open).into_iter().flatten() {
             self.finish(&open.attempt, Status::unavailable("the task of the connection was ended"));
         }
