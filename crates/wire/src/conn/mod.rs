@@ -25,8 +25,7 @@ use crate::{
     frame::{self, DEFAULT_WINDOW, ErrorCode, MAX_STREAM_ID, Settings},
     hpack,
     stream::{
-        RecvHalf, RecvState, RecvWindow, Schedule, SendHalf, SendState, SendWindow, Stream, StreamId,
-        StreamKey, Streams,
+        RecvHalf, RecvState, RecvWindow, Schedule, SendHalf, SendWindow, Stream, StreamId, StreamKey, Streams,
     },
 };
 
@@ -368,7 +367,7 @@ impl Connection {
     pub fn reset(&mut self, key: StreamKey, code: ErrorCode) {
         if let Some(stream) = self.streams.get(key) {
             // Nothing went out on a client's stream whose head is not written; there is none such.
-            debug_assert!(self.side == Side::Server || stream.send.state != SendState::Idle);
+            debug_assert!(self.side == Side::Server || !stream.send.is_idle());
             frame::encode_reset(&mut self.output.tail, key.id.0, code);
             self.streams.remember_reset(key.id);
             self.forget(key);
@@ -388,7 +387,7 @@ impl Connection {
         let Some(stream) = self.streams.get_mut(key) else {
             return;
         };
-        if stream.recv.state != RecvState::Ended
+        if !stream.recv.has_ended()
             && let Some(increment) = stream.recv.window.release(n)
         {
             frame::encode_window_update(&mut self.output.tail, key.id.0, increment);
@@ -415,7 +414,7 @@ impl Connection {
             true => 1,
         };
         let wanted = wanted.saturating_add(room);
-        if stream.recv.state != RecvState::Ended
+        if !stream.recv.has_ended()
             && let Some(increment) = stream.recv.window.expect(wanted, self.probe.is_near())
         {
             frame::encode_window_update(&mut self.output.tail, key.id.0, increment);

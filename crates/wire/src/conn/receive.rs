@@ -10,7 +10,8 @@ use crate::{
     frame::{self, ErrorCode, Frame, FrameHead, HEAD_LEN, PREFACE, Settings, flag, kind},
     memo::Memo,
     stream::{
-        Priority, RecvHalf, RecvState, SendHalf, SendState, Stream, StreamId, StreamKey, WindowError,
+        Priority, RecvHalf, RecvState, SendHalf, SendState, Stream, StreamError, StreamId, StreamKey,
+        WindowError,
         validate::{self, RequestFacts},
     },
 };
@@ -19,6 +20,19 @@ use crate::{
 pub(super) type KnownHeads = Memo<HeaderBlock, RequestFacts, 4>;
 
 pub(super) type Handled = Result<Option<Event>, ConnectionError>;
+
+/// What became of the input.
+enum Progress {
+    /// A frame was handled; it may have been an event.
+    Handled(Option<Event>),
+    /// No whole frame is there.
+    Incomplete,
+}
+
+const HEADERS_AFTER_THE_END: StreamError =
+    StreamError::closed("HEADERS after the end of the stream (RFC 9113 §5.1)");
+const TRAILERS_WITHOUT_END: StreamError =
+    StreamError::protocol("trailers without END_STREAM (RFC 9113 §8.1)");
 
 impl Connection {
     /// What one frame that carries something is worth against frames that do not. A peer that reads a
@@ -38,24 +52,24 @@ impl Connection {
                 return None;
             }
             match self.next_frame(now) {
-                Ok(Some(Some(event))) => return Some(event),
-                Ok(Some(None)) => {}
-                Ok(None) if self.events.is_empty() => return None,
-                Ok(None) => {}
+                Ok(Progress::Handled(Some(event))) => return Some(event),
+                Ok(Progress::Handled(None)) => {}
+                Ok(Progress::Incomplete) if self.events.is_empty() => return None,
+                Ok(Progress::Incomplete) => {}
                 Err(error) => self.fail(error),
             }
         }
     }
 
-    /// Handles the next whole frame of the input; `None` if there is none.
-    fn next_frame(&mut self, now: Instant) -> Result<Option<Option<Event>>, ConnectionError> {
+    /// Handles the next whole frame of the input.
+    fn next_frame(&mut self, now: Instant) -> Result<Progress, ConnectionError> {
         if let State::Handshake { preface_seen: false } = self.state
             && !self.take_preface()?
         {
-            return Ok(None);
+            return Ok(Progress::Incomplete);
         }
         let Some(head) = self.input.first_chunk::<HEAD_LEN>() else {
-            return Ok(None);
+            return Ok(Progress::Incomplete);
         };
         let head = FrameHead::parse(head);
         if matches!(self.state, State::Handshake { .. }) {
@@ -75,7 +89,7 @@ impl Connection {
             if matches!(head.kind, kind::HEADERS | kind::CONTINUATION) {
                 self.await_header_block(now);
             }
-            return Ok(None);
+            return Ok(Progress::Incomplete);
         }
         self.last_received = now;
         if let Some(assembly) = &self.assembly
@@ -96,7 +110,7 @@ impl Connection {
             let handled = match Frame::parse(head, &input[HEAD_LEN..total]) {
                 Ok(frame) => self.handle_frame(head, frame, now),
                 Err(error) if error.connection || head.stream == 0 => Err(error.into()),
-                Err(error) => self.stream_error(head.stream, error.code, error.reason, now),
+                Err(error) => self.stream_error(head.stream, StreamError::new(error.code, error.reason), now),
             };
             if self.state != State::Closed {
                 self.input = input;
@@ -104,7 +118,7 @@ impl Connection {
             }
             handled
         };
-        handled.map(Some)
+        handled.map(Progress::Handled)
     }
 
     /// Server: the client's first 24 bytes (§3.4). `false`: not all there yet.
@@ -237,17 +251,18 @@ impl Connection {
                     self.known_heads.keep(block.clone(), facts);
                     facts
                 }
-                Err(reason) => return self.stream_error(id, ErrorCode::PROTOCOL_ERROR, reason, now),
+                Err(error) => return self.stream_error(id, error, now),
             },
         };
         if self.streams.len() >= self.config.max_concurrent_streams as usize {
-            return self.stream_error(id, ErrorCode::REFUSED_STREAM, "too many streams at once", now);
+            let refused = StreamError::new(ErrorCode::REFUSED_STREAM, "too many streams at once");
+            return self.stream_error(id, refused, now);
         }
-        let mut recv = RecvHalf::new(RecvState::Open, self.new_stream_window());
-        recv.content_left = facts.content_length;
+        let open = RecvState::Open { content_left: facts.content_length };
+        let mut recv = RecvHalf::new(open, self.new_stream_window());
         if end_stream {
-            if let Err((code, reason)) = recv.count(0, true) {
-                return self.stream_error(id, code, reason, now);
+            if let Err(error) = recv.count(0, true) {
+                return self.stream_error(id, error, now);
             }
             recv.state = RecvState::Ended;
         }
@@ -270,18 +285,12 @@ impl Connection {
         let Some(stream) = self.streams.get_mut(key) else {
             return Ok(None);
         };
-        if stream.recv.state == RecvState::Ended {
-            let reason = "HEADERS after the end of the stream (RFC 9113 §5.1)";
-            return self.stream_error(key.id.0, ErrorCode::STREAM_CLOSED, reason, now);
+        if stream.recv.has_ended() {
+            return self.stream_error(key.id.0, HEADERS_AFTER_THE_END, now);
         }
-        let checked = if end_stream {
-            validate::trailers(block)
-        } else {
-            Err("trailers without END_STREAM (RFC 9113 §8.1)")
-        };
-        let checked = checked.map_err(|reason| (ErrorCode::PROTOCOL_ERROR, reason));
-        if let Err((code, reason)) = checked.and_then(|()| stream.recv.count(0, true)) {
-            return self.stream_error(key.id.0, code, reason, now);
+        let checked = if end_stream { validate::trailers(block) } else { Err(TRAILERS_WITHOUT_END) };
+        if let Err(error) = checked.and_then(|()| stream.recv.count(0, true)) {
+            return self.stream_error(key.id.0, error, now);
         }
         stream.recv.state = RecvState::Ended;
         self.recv_half_ended(key);
@@ -306,25 +315,23 @@ impl Connection {
                 informational = facts.informational;
                 if informational {
                     return if end_stream {
-                        Err("a 1xx response that ends the stream (RFC 9113 §8.1)")
+                        Err(StreamError::protocol("a 1xx response that ends the stream (RFC 9113 §8.1)"))
                     } else {
                         Ok(())
                     };
                 }
-                recv.content_left = facts.content_length;
-                recv.state = RecvState::Open;
+                recv.state = RecvState::Open { content_left: facts.content_length };
                 Ok(())
             }),
-            RecvState::Open if !end_stream => Err("trailers without END_STREAM (RFC 9113 §8.1)"),
-            RecvState::Open => validate::trailers(&block),
+            RecvState::Open { .. } if !end_stream => Err(TRAILERS_WITHOUT_END),
+            RecvState::Open { .. } => validate::trailers(&block),
             RecvState::Ended => {
-                let reason = "HEADERS after the end of the stream (RFC 9113 §5.1)";
-                return self.stream_error(key.id.0, ErrorCode::STREAM_CLOSED, reason, now);
+                return self.stream_error(key.id.0, HEADERS_AFTER_THE_END, now);
             }
         };
         // The length is held against trailers only: a head that ends the stream may answer anything.
-        if let Err(reason) = checked {
-            return self.stream_error(key.id.0, ErrorCode::PROTOCOL_ERROR, reason, now);
+        if let Err(error) = checked {
+            return self.stream_error(key.id.0, error, now);
         }
         if end_stream {
             recv.state = RecvState::Ended;
@@ -369,20 +376,16 @@ impl Connection {
         };
         let recv = &mut stream.recv;
         let checked = match recv.state {
-            RecvState::Ended => {
-                Err((ErrorCode::STREAM_CLOSED, "DATA after the end of the stream (RFC 9113 §6.1)"))
-            }
-            RecvState::AwaitingHead => {
-                Err((ErrorCode::PROTOCOL_ERROR, "DATA before the head (RFC 9113 §8.1)"))
-            }
-            RecvState::Open if recv.window.consume(head.len).is_err() => Err((
+            RecvState::Ended => Err(StreamError::closed("DATA after the end of the stream (RFC 9113 §6.1)")),
+            RecvState::AwaitingHead => Err(StreamError::protocol("DATA before the head (RFC 9113 §8.1)")),
+            RecvState::Open { .. } if recv.window.consume(head.len).is_err() => Err(StreamError::new(
                 ErrorCode::FLOW_CONTROL_ERROR,
                 "more data than the stream's window allows (RFC 9113 §6.9.1)",
             )),
-            RecvState::Open => recv.count(len, end_stream),
+            RecvState::Open { .. } => recv.count(len, end_stream),
         };
-        if let Err((code, reason)) = checked {
-            return self.stream_error(head.stream, code, reason, now);
+        if let Err(error) = checked {
+            return self.stream_error(head.stream, error, now);
         }
         let padding = head.len as usize - len;
         recv.padded |= padding > 0;
@@ -422,7 +425,7 @@ impl Connection {
         let Some(stream) = self.streams.get_mut(key) else {
             return;
         };
-        if stream.send.state == SendState::Ended {
+        if matches!(stream.send.state, SendState::Ended) {
             self.finish(key);
         } else if self.side == Side::Client {
             // The response is complete, so the call is over, whatever the request still had to say.
@@ -475,7 +478,7 @@ impl Connection {
         };
         if stream.send.window.add(increment).is_err() {
             let reason = "WINDOW_UPDATE past 2^31-1 (RFC 9113 §6.9.1)";
-            return self.stream_error(id, ErrorCode::FLOW_CONTROL_ERROR, reason, now);
+            return self.stream_error(id, StreamError::new(ErrorCode::FLOW_CONTROL_ERROR, reason), now);
         }
         self.make_ready(key);
         Ok(None)
@@ -607,7 +610,9 @@ impl Connection {
     }
 
     /// The peer broke a rule on one stream (§5.4.2).
-    fn stream_error(&mut self, id: u32, code: ErrorCode, reason: &'static str, now: Instant) -> Handled {
+    #[cold]
+    fn stream_error(&mut self, id: u32, error: StreamError, now: Instant) -> Handled {
+        let StreamError { code, reason } = error;
         if self.streams.find(id).is_none() && self.is_idle(id) {
             return Err(ConnectionError::peer(code, reason));
         }

@@ -18,10 +18,7 @@
 use std::time::{Duration, Instant};
 
 use super::{Connection, ConnectionError, Side};
-use crate::{
-    frame::ErrorCode,
-    stream::{SendState, StreamKey},
-};
+use crate::{frame::ErrorCode, stream::StreamKey};
 
 impl Connection {
     /// How long a stream is open before its reset is free.
@@ -53,7 +50,7 @@ impl Connection {
         if unpaid.is_zero() {
             return Ok(());
         }
-        let taken = stream.send.state != SendState::Idle && stream.send.queued() == 0;
+        let taken = !stream.send.is_idle() && stream.send.queued() == 0;
         let share = unpaid.as_secs_f64() / Self::RIPE_AFTER.as_secs_f64();
         self.charge(if taken { share * Self::TAKEN_ANSWER } else { share }, now)
     }

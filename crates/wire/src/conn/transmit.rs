@@ -8,7 +8,7 @@ use super::{Connection, Event, Side};
 use crate::{
     fields::Fields,
     frame::{self, ErrorCode, FrameHead, HEAD_LEN, flag, kind},
-    stream::{Ending, Payload, RecvState, SendState, StreamKey},
+    stream::{Ending, Payload, SendState, StreamKey},
 };
 
 impl Connection {
@@ -21,7 +21,7 @@ impl Connection {
         let Some(stream) = self.streams.get_mut(key) else {
             return;
         };
-        if stream.send.state != SendState::Idle {
+        if !stream.send.is_idle() {
             return;
         }
         stream.send.state = if end_stream { SendState::Ended } else { SendState::Open };
@@ -52,7 +52,7 @@ impl Connection {
         self.queued += len;
         stream.send.push(data);
         if end_stream {
-            stream.send.ending = Some(Ending::Data);
+            stream.send.state = SendState::Ending(Ending::Data);
         }
         self.make_ready(key);
     }
@@ -90,7 +90,7 @@ impl Connection {
         if !stream.send.takes_data() {
             return;
         }
-        stream.send.ending = Some(Ending::Trailers(fields));
+        stream.send.state = SendState::Ending(Ending::Trailers(fields));
         self.make_ready(key);
     }
 
@@ -107,7 +107,7 @@ impl Connection {
     {
         let data = data.into();
         let len = data.len();
-        if self.streams.get(key).is_none_or(|stream| stream.send.state != SendState::Idle) {
+        if self.streams.get(key).is_none_or(|stream| !stream.send.is_idle()) {
             return;
         }
         if !self.fits(key, len) {
@@ -160,7 +160,7 @@ impl Connection {
             return;
         }
         stream.send.scheduled = false;
-        let last = len == queued && matches!(stream.send.ending, Some(Ending::Data));
+        let last = len == queued && matches!(stream.send.state, SendState::Ending(Ending::Data));
         if len > 0 || last {
             let flags = if last { flag::END_STREAM } else { 0 };
             let head = FrameHead { len: len as u32, kind: kind::DATA, flags, stream: key.id.0 };
@@ -181,9 +181,9 @@ impl Connection {
             stream.send.held_back = false;
             self.events.push_back(Event::Writable { key });
         }
-        if stream.send.queued() == 0 && stream.send.ending.is_some() {
-            stream.send.state = SendState::Ended;
-            if let Some(Ending::Trailers(fields)) = stream.send.ending.take() {
+        if stream.send.queued() == 0 && matches!(stream.send.state, SendState::Ending(_)) {
+            let ending = std::mem::replace(&mut stream.send.state, SendState::Ended);
+            if let SendState::Ending(Ending::Trailers(fields)) = ending {
                 self.write_block(key, &*fields, true);
             }
             self.send_half_ended(key);
@@ -219,7 +219,7 @@ impl Connection {
         let Some(stream) = self.streams.get(key) else {
             return;
         };
-        if stream.recv.state == RecvState::Ended {
+        if stream.recv.has_ended() {
             self.finish(key);
         } else if self.side == Side::Server {
             // The response is complete before the request: what is left of it is not wanted (RFC 9113 §8.1).

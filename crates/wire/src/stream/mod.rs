@@ -1,5 +1,6 @@
 //! Streams (RFC 9113 §5): the state of each half, the windows, and the table that holds them.
 
+mod error;
 mod priority;
 mod recv;
 mod schedule;
@@ -16,6 +17,7 @@ use std::{
 
 use slab::Slab;
 
+pub(crate) use error::StreamError;
 pub use priority::Priority;
 pub(crate) use recv::{RecvHalf, RecvState};
 pub(crate) use schedule::Schedule;

@@ -1,5 +1,4 @@
-use super::window::RecvWindow;
-use crate::frame::ErrorCode;
+use super::{StreamError, window::RecvWindow};
 
 /// The half of a stream that the peer writes.
 ///
@@ -14,39 +13,43 @@ use crate::frame::ErrorCode;
 pub(crate) struct RecvHalf {
     pub(crate) state: RecvState,
     pub(crate) window: RecvWindow,
-    /// What `content-length` says is still to come (RFC 9113 §8.1.1).
-    pub(crate) content_left: Option<u64>,
     /// The peer pads its frames.
     pub(crate) padded: bool,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) enum RecvState {
     AwaitingHead,
-    Open,
+    Open {
+        /// What `content-length` says is still to come (RFC 9113 §8.1.1).
+        content_left: Option<u64>,
+    },
     Ended,
 }
 
 impl RecvHalf {
     pub(crate) fn new(state: RecvState, window: u32) -> Self {
-        Self { state, window: RecvWindow::new(window, window), content_left: None, padded: false }
+        Self { state, window: RecvWindow::new(window, window), padded: false }
+    }
+
+    /// Whether END_STREAM has come.
+    pub(crate) fn has_ended(&self) -> bool {
+        matches!(self.state, RecvState::Ended)
     }
 
     /// Counts data against `content-length`, and holds the end against it.
-    pub(crate) fn count(&mut self, len: usize, end: bool) -> Result<(), (ErrorCode, &'static str)> {
-        let Some(left) = &mut self.content_left else {
+    pub(crate) fn count(&mut self, len: usize, end: bool) -> Result<(), StreamError> {
+        let RecvState::Open { content_left: Some(left) } = &mut self.state else {
             return Ok(());
         };
-        let rest = left.checked_sub(len as u64);
-        match rest {
+        match left.checked_sub(len as u64) {
             Some(rest) if !end || rest == 0 => {
                 *left = rest;
                 Ok(())
             }
-            _ => Err((
-                ErrorCode::PROTOCOL_ERROR,
-                "the data's length differs from content-length (RFC 9113 §8.1.1)",
-            )),
+            _ => {
+                Err(StreamError::protocol("the data's length differs from content-length (RFC 9113 §8.1.1)"))
+            }
         }
     }
 }

@@ -63,9 +63,9 @@ impl<'a> From<&'a [u8]> for Payload<'a> {
 /// The half of a stream that we write.
 ///
 /// ```text
-///            send_headers            END_STREAM written
-///   Idle ───────────────────▶ Open ───────────────────▶ Ended
-///     └───────── headers with END_STREAM ────────────────▲
+///          send_headers        trailers, or the last data      END_STREAM written
+///   Idle ────────────────▶ Open ────────────────────────▶ Ending ────────────────▶ Ended
+///     └────────────── headers with END_STREAM, or the last data at once ─────────────▲
 /// ```
 /// A reset ends it from any state. Data and trailers wait in it until the peer's windows let them go.
 pub(crate) struct SendHalf {
@@ -75,18 +75,17 @@ pub(crate) struct SendHalf {
     queue: Chunks,
     /// Bytes in `queue`.
     queued: usize,
-    /// What ends the stream once the queue is empty.
-    pub(crate) ending: Option<Ending>,
     /// The stream stands in the schedule.
     pub(crate) scheduled: bool,
     /// The application was told to wait; it gets a `Writable` event when there is room again.
     pub(crate) held_back: bool,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum SendState {
     Idle,
     Open,
+    /// No more data follows. What ends the stream once the queue is empty.
+    Ending(Ending),
     Ended,
 }
 
@@ -106,7 +105,6 @@ impl SendHalf {
             window: SendWindow::new(window),
             queue: Chunks::default(),
             queued: 0,
-            ending: None,
             scheduled: false,
             held_back: false,
         }
@@ -120,19 +118,27 @@ impl SendHalf {
         }
     }
 
+    /// Whether no head was sent yet.
+    pub(crate) fn is_idle(&self) -> bool {
+        matches!(self.state, SendState::Idle)
+    }
+
     pub(crate) fn queued(&self) -> usize {
         self.queued
     }
 
     /// Whether data may follow: headers are out and no end is set.
     pub(crate) fn takes_data(&self) -> bool {
-        self.state == SendState::Open && self.ending.is_none()
+        matches!(self.state, SendState::Open)
     }
 
     /// Whether a turn would write something: data within the window, or the end.
     pub(crate) fn is_ready(&self) -> bool {
-        self.state == SendState::Open
-            && if self.queued > 0 { self.window.available() > 0 } else { self.ending.is_some() }
+        match self.state {
+            SendState::Open => self.queued > 0 && self.window.available() > 0,
+            SendState::Ending(_) => self.queued == 0 || self.window.available() > 0,
+            SendState::Idle | SendState::Ended => false,
+        }
     }
 
     /// Takes up to `n` bytes off the front piece.
@@ -142,10 +148,10 @@ impl SendHalf {
         piece
     }
 
-    /// Drops everything that has not been written.
+    /// Drops everything that has not been written; nothing will be.
     pub(crate) fn discard(&mut self) {
         self.queue = Chunks::default();
         self.queued = 0;
-        self.ending = None;
+        self.state = SendState::Ended;
     }
 }

@@ -1,6 +1,6 @@
 //! What makes a request, a response or trailers malformed (RFC 9113 §8.1 to §8.3).
 
-use super::Priority;
+use super::{Priority, StreamError};
 use crate::fields::{HeaderBlock, HeaderField};
 
 /// What the engine itself needs to know of a request.
@@ -19,7 +19,7 @@ pub(crate) struct ResponseFacts {
 }
 
 /// A block past the header list limit lacks fields, so only what is there is checked.
-pub(crate) fn request(block: &HeaderBlock) -> Result<RequestFacts, &'static str> {
+pub(crate) fn request(block: &HeaderBlock) -> Result<RequestFacts, StreamError> {
     let (mut method, mut scheme, mut path, mut authority) = (None, None, None, None);
     let mut facts = RequestFacts { content_length: None, priority: Priority::default() };
     well_formed(block)?;
@@ -40,35 +40,35 @@ pub(crate) fn request(block: &HeaderBlock) -> Result<RequestFacts, &'static str>
             }
         };
         if slot.replace(&field.value).is_some() {
-            return Err("a pseudo-header field stands twice (RFC 9113 §8.3)");
+            return Err(StreamError::protocol("a pseudo-header field stands twice (RFC 9113 §8.3)"));
         }
     }
     if block.over_limit() {
         return Ok(facts);
     }
     let Some(method) = method else {
-        return Err("the request has no :method (RFC 9113 §8.3.1)");
+        return Err(StreamError::protocol("the request has no :method (RFC 9113 §8.3.1)"));
     };
     if method == "CONNECT" {
         return Ok(facts);
     }
     if scheme.is_none() {
-        return Err("the request has no :scheme (RFC 9113 §8.3.1)");
+        return Err(StreamError::protocol("the request has no :scheme (RFC 9113 §8.3.1)"));
     }
     if path.is_none_or(|path| path.is_empty()) {
-        return Err("the request has no :path (RFC 9113 §8.3.1)");
+        return Err(StreamError::protocol("the request has no :path (RFC 9113 §8.3.1)"));
     }
     Ok(facts)
 }
 
-pub(crate) fn response(block: &HeaderBlock) -> Result<ResponseFacts, &'static str> {
+pub(crate) fn response(block: &HeaderBlock) -> Result<ResponseFacts, StreamError> {
     let mut status = None;
     let mut facts = ResponseFacts { informational: false, content_length: None };
     well_formed(block)?;
     for field in block.fields() {
         if field.name == ":status" {
             if status.replace(&field.value).is_some() {
-                return Err("a pseudo-header field stands twice (RFC 9113 §8.3)");
+                return Err(StreamError::protocol("a pseudo-header field stands twice (RFC 9113 §8.3)"));
             }
         } else {
             regular(field)?;
@@ -80,39 +80,43 @@ pub(crate) fn response(block: &HeaderBlock) -> Result<ResponseFacts, &'static st
     match status.map(|status| &status[..]) {
         Some([b'1', b'0'..=b'9', b'0'..=b'9']) => facts.informational = true,
         Some([b'2'..=b'9', b'0'..=b'9', b'0'..=b'9']) => {}
-        Some(_) => return Err("the response's :status is no number of three digits (RFC 9113 §8.3.2)"),
+        Some(_) => {
+            return Err(StreamError::protocol(
+                "the response's :status is no number of three digits (RFC 9113 §8.3.2)",
+            ));
+        }
         None if block.over_limit() => {}
-        None => return Err("the response has no :status (RFC 9113 §8.3.2)"),
+        None => return Err(StreamError::protocol("the response has no :status (RFC 9113 §8.3.2)")),
     }
     Ok(facts)
 }
 
-pub(crate) fn trailers(block: &HeaderBlock) -> Result<(), &'static str> {
+pub(crate) fn trailers(block: &HeaderBlock) -> Result<(), StreamError> {
     well_formed(block)?;
     block.fields().iter().try_for_each(regular)
 }
 
 /// Rules that hold for every block. The decoder has judged the fields one by one (§8.2).
-fn well_formed(block: &HeaderBlock) -> Result<(), &'static str> {
-    block.malformed().map_or(Ok(()), |malformed| Err(malformed.reason()))
+fn well_formed(block: &HeaderBlock) -> Result<(), StreamError> {
+    block.malformed().map_or(Ok(()), |malformed| Err(StreamError::protocol(malformed.reason())))
 }
 
 /// A field that is no pseudo-header the message may have, and no `te` but `trailers` (§8.2.2).
-fn regular(field: &HeaderField) -> Result<(), &'static str> {
+fn regular(field: &HeaderField) -> Result<(), StreamError> {
     if field.name.first() == Some(&b':') {
-        return Err("an unknown or misplaced pseudo-header field (RFC 9113 §8.3)");
+        return Err(StreamError::protocol("an unknown or misplaced pseudo-header field (RFC 9113 §8.3)"));
     }
     if field.name == "te" && field.value != "trailers" {
-        return Err("te is something other than trailers (RFC 9113 §8.2.2)");
+        return Err(StreamError::protocol("te is something other than trailers (RFC 9113 §8.2.2)"));
     }
     Ok(())
 }
 
-fn content_length(field: &HeaderField) -> Result<Option<u64>, &'static str> {
+fn content_length(field: &HeaderField) -> Result<Option<u64>, StreamError> {
     std::str::from_utf8(&field.value)
         .ok()
         .filter(|value| value.bytes().all(|b| b.is_ascii_digit()))
         .and_then(|value| value.parse().ok())
         .map(Some)
-        .ok_or("content-length is no number (RFC 9110 §8.6)")
+        .ok_or(StreamError::protocol("content-length is no number (RFC 9110 §8.6)"))
 }

@@ -13,7 +13,7 @@ use crate::{
     conn::{Blame, Connection, Event, Keepalive, ResetBy, ServerConfig, Side},
     frame::{ErrorCode, FrameHead, HEAD_LEN, PREFACE, flag, kind},
     random::Random,
-    stream::{RecvState, SendState, StreamKey},
+    stream::{SendState, StreamKey},
 };
 
 const LINKS: usize = 8;
@@ -482,7 +482,10 @@ fn check(ends: &mut [End; 2], about: &str) {
                 assert_eq!(said.sent, somewhere, "{about}: bytes of stream {id}, {:?} sending", sender.side);
             }
             let settled = !forth.settings && !back.settings;
-            if settled && stream.send.state == SendState::Open && recv.state != RecvState::Ended {
+            if settled
+                && matches!(stream.send.state, SendState::Open | SendState::Ending(_))
+                && !recv.has_ended()
+            {
                 let known_to_sender =
                     stream.send.window.balance() + (forth.data_of(id) + back.updates_of(id)) as i64;
                 assert_eq!(recv.window.available(), known_to_sender, "{about}: the window of stream {id}");
