@@ -1,5 +1,61 @@
 //! gRPC servers and channels on an HTTP/2 engine of their own.
 //!
+//! ```
+//! # #[cfg(all(feature = "client", feature = "server"))]
+//! # mod program {
+//! use bytes::Bytes;
+//! use carom::codec::BytesCodec;
+//! use carom::server::{Method, Server, Service};
+//! use carom::{Channel, Request, Response};
+//!
+//! /// The service `hello.Greeter`. Generated code implements [`Service`] for a trait with the methods of the `.proto` file.
+//! struct Greeter;
+//!
+//! impl Service for Greeter {
+//!     fn name(&self) -> &str {
+//!         "hello.Greeter"
+//!     }
+//!
+//!     fn methods(&self) -> Vec<Method> {
+//!         vec![Method::unary("SayHello", BytesCodec, |request: Request<Bytes>| async move {
+//!             let greeting = [b"Hello, ", &request.get_ref()[..]].concat();
+//!             Ok(Response::new(greeting.into()))
+//!         })]
+//!     }
+//! }
+//!
+//! #[tokio::main]
+//! async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//!     let any_port = std::net::SocketAddr::from(([127, 0, 0, 1], 0));
+//!     let server =
+//!         Server::builder().add_service(Greeter).bind(any_port).start(tokio::runtime::Handle::current())?;
+//!
+//!     let channel = Channel::connect(server.local_addrs()[0].to_string()).await?;
+//!     let request = Request::new(Bytes::from("Ada"));
+//!     let response = channel.unary("/hello.Greeter/SayHello", BytesCodec, request).await?;
+//!     assert_eq!(response.into_inner(), "Hello, Ada");
+//!
+//!     server.shutdown(None);
+//!     server.terminated().await;
+//!     Ok(())
+//! }
+//! # pub fn run() { main().unwrap() }
+//! # }
+//! # #[cfg(all(feature = "client", feature = "server"))]
+//! # program::run();
+//! ```
+//!
+//! Services and clients with messages of their own types come from `.proto` files, by `carom-codegen` in a build script and
+//! [`include_proto!`]; no `protoc` is needed.
+//!
+//! * [`server`]: services and methods, the server that runs them, its shutdown.
+//! * [`Channel`]: targets, load balancing, calls; what one call asks for is in its [`Request`] or [`CallOptions`].
+//! * [`Request`], [`Response`], [`Streaming`], [`Status`], [`MetadataMap`]: what both sides handle.
+//! * [`Interceptor`]: code that goes around each call.
+//! * [`codec`]: messages to bytes and back, and message compression.
+//! * [`credentials`]: certificates and TLS settings.
+//!
+//! # How it works
 //! ```text
 //! up:    socket → server::connection → carom_wire (frames, streams, messages, calls) → server::router → handler
 //! down:  the same modules in reverse
@@ -7,13 +63,9 @@
 //! client call:    call → interceptors → picker → subchannel → client::connection
 //! ```
 //!
-//! * [`server`]: services and methods, the server that runs them, its shutdown.
-//! * [`Request`], [`Response`], [`Streaming`], [`Status`], [`MetadataMap`]: what both sides handle.
-//! * [`codec`]: messages to bytes and back, and message compression.
-//! * [`credentials`]: certificates and TLS settings.
-//!
 //! A connection is one task: it reads all there is, runs the handlers of unary calls in place and writes their answers
-//! together. Nothing on that path takes a lock, sends over a channel or starts a task.
+//! together. On that path nothing goes over a channel and no task is started; the one lock is that of the connection's
+//! mailbox, once a turn and uncontended, however many calls the turn serves.
 //!
 //! # Features
 //! `client`, `server`, `tls` (rustls), `gzip` (the `gzip` and `deflate` message encodings) and `buffa` (the codec of

@@ -59,6 +59,20 @@ impl<C: Codec, S: MessageSource> DecodedSource<C::Decode> for Decoding<C, S> {
 ///
 /// The stream ends with `None` (or `Ok(None)`) when the peer sent its last message and the call went well so far; else
 /// with one error.
+///
+/// ```no_run
+/// # use bytes::Bytes;
+/// # use carom::codec::BytesCodec;
+/// # use carom::{Channel, Request, Status};
+/// # async fn follow(channel: Channel) -> Result<(), Status> {
+/// let request = Request::new(Bytes::from("orders"));
+/// let mut events = channel.server_streaming("/shop.Feed/Follow", BytesCodec, request).await?.into_inner();
+/// while let Some(event) = events.message().await? {
+///     println!("{} bytes", event.len());
+/// }
+/// let trailers = events.trailers().await?;
+/// # Ok(()) }
+/// ```
 pub struct Streaming<T> {
     source: Box<dyn DecodedSource<T>>,
     ended: bool,

@@ -28,6 +28,32 @@ use crate::request::Request;
 ///
 /// Clones are the same channel and cost next to nothing. A channel connects when the first call needs it; when its
 /// connection is lost it is IDLE until the next. Dropping the last clone closes it once its calls are done.
+///
+/// ```no_run
+/// # use bytes::Bytes;
+/// # #[cfg(feature = "tls")]
+/// # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+/// use std::time::Duration;
+///
+/// use carom::codec::BytesCodec;
+/// use carom::credentials::ClientTlsConfig;
+/// use carom::{Channel, Code, Request};
+///
+/// let channel = Channel::builder("dns:///orders.example:443")
+///     .tls(ClientTlsConfig::new().with_native_roots())
+///     .timeout(Duration::from_secs(2))
+///     .connect()
+///     .await?;
+/// // A generated client would be `OrdersClient::new(channel.clone())`.
+/// let mut request = Request::new(Bytes::from("order 17"));
+/// request.set_wait_for_ready(true);
+/// match channel.unary("/shop.Orders/Find", BytesCodec, request).await {
+///     Ok(response) => println!("{} bytes", response.get_ref().len()),
+///     Err(status) if status.code() == Code::NotFound => println!("no such order"),
+///     Err(status) => return Err(status.into()),
+/// }
+/// # Ok(()) }
+/// ```
 #[derive(Clone)]
 pub struct Channel {
     inner: Arc<Inner>,
@@ -112,6 +138,22 @@ impl Channel {
     }
 
     /// Starts a call with its one message, half-closed: all of a unary request in one hand-over.
+    ///
+    /// ```no_run
+    /// # use bytes::Bytes;
+    /// # use carom::{CallOptions, Channel, MetadataMap};
+    /// # async fn run(channel: Channel) {
+    /// let call = channel.start_unary(
+    ///     "/shop.Orders/Find",
+    ///     CallOptions::default(),
+    ///     MetadataMap::new(),
+    ///     Bytes::from("order 17"),
+    /// );
+    /// // Any executor will do, or a loop that blocks: the call needs none of the caller's.
+    /// let outcome = std::future::poll_fn(|cx| call.poll_unary(cx)).await;
+    /// println!("{}: {:?}", outcome.status, outcome.message);
+    /// # }
+    /// ```
     pub fn start_unary(
         &self,
         method: impl Into<Bytes>,

@@ -28,6 +28,30 @@ pub use self::prost::ProstCodec;
 const SHARE_FROM: usize = 16 * 1024;
 
 /// Bytes in, messages out, and back. Cheap to clone; one is cloned for each call.
+///
+/// ```
+/// use bytes::{Bytes, BytesMut};
+/// use carom::{Codec, Status};
+///
+/// /// Messages that are plain text.
+/// #[derive(Clone)]
+/// struct Text;
+///
+/// impl Codec for Text {
+///     type Encode = String;
+///     type Decode = String;
+///     const SUBTYPE: &'static str = "text";
+///
+///     fn encode(&self, message: &String, out: &mut BytesMut) -> Result<(), Status> {
+///         out.extend_from_slice(message.as_bytes());
+///         Ok(())
+///     }
+///
+///     fn decode(&self, message: Bytes) -> Result<String, Status> {
+///         String::from_utf8(message.into()).map_err(|_| Status::internal("the message is not UTF-8"))
+///     }
+/// }
+/// ```
 pub trait Codec: Clone + Send + Sync + 'static {
     /// What this side sends.
     type Encode: Send + 'static;

@@ -1,4 +1,18 @@
 //! Who this side is and whom it trusts: certificates, keys and TLS settings.
+//!
+//! Mutual TLS, at a client that trusts the authority of its own company:
+//! ```no_run
+//! # #[cfg(all(feature = "client", feature = "tls"))]
+//! # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+//! use carom::Channel;
+//! use carom::credentials::{Certificate, ClientTlsConfig, Identity};
+//!
+//! let tls = ClientTlsConfig::new()
+//!     .ca_certificate(Certificate::from_pem(std::fs::read("ca.pem")?))
+//!     .identity(Identity::from_pem(std::fs::read("client.pem")?, std::fs::read("client.key")?));
+//! let channel = Channel::builder("orders.internal:443").tls(tls).connect().await?;
+//! # Ok(()) }
+//! ```
 
 pub(crate) mod call;
 #[cfg(all(feature = "client", feature = "tls"))]

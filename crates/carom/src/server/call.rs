@@ -25,6 +25,34 @@ use crate::transport::ConnectionInfo;
 use crate::wakers::Waiters;
 
 /// Takes calls of methods that no service has. It answers them from wherever it likes.
+///
+/// ```
+/// use std::thread;
+///
+/// use carom::MetadataMap;
+/// use carom::server::{DetachedHandler, IncomingCall, RequestMode, Server};
+///
+/// /// Answers each unary call with its own message, from a thread.
+/// struct Echo;
+///
+/// impl DetachedHandler for Echo {
+///     fn request_mode(&self, _path: &str) -> RequestMode {
+///         RequestMode::Unary
+///     }
+///
+///     fn call(&self, mut call: IncomingCall) {
+///         thread::spawn(move || match call.receiver.try_message() {
+///             Ok(message) => {
+///                 let message = message.unwrap_or_default();
+///                 call.responder.finish_unary(None, message, MetadataMap::new());
+///             }
+///             Err(status) => call.responder.finish(status, MetadataMap::new()),
+///         });
+///     }
+/// }
+///
+/// let builder = Server::builder().fallback(Echo);
+/// ```
 pub trait DetachedHandler: Send + Sync + 'static {
     /// Takes a call. Runs in the task of the connection: it must only hand the call over, never wait or compute.
     fn call(&self, call: IncomingCall);

@@ -232,7 +232,7 @@ impl Server {
 
     /// Serves a client at the other end of a byte stream that the program brought along: one in the same process, or
     /// behind a tunnel. There is no TLS on it. `peer` is what handlers are told of the client. The connection counts
-    /// among the server's, but not against [`Builder::max_connections`], since nobody knocked. `false`: the server has
+    /// among the server's, but not against [`Builder::max_connections`]: the program has let it in by itself. `false`: the server has
     /// been stopped.
     pub fn serve_connection(&self, stream: impl ByteStream, peer: PeerAddr) -> bool {
         accept::serve_stream(&self.shared, Box::new(stream), peer)
@@ -251,6 +251,15 @@ impl Server {
     /// Stops the server. It takes no more connections, tells its clients to go elsewhere (GOAWAY), and lets the calls
     /// that run go on. When `grace` is over, those that still run end with UNAVAILABLE and their handlers are cancelled;
     /// `None` waits for all of them, zero for none. May be called again; the shortest grace counts.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use carom::server::Server;
+    /// # async fn stop(server: Server) {
+    /// server.shutdown(Some(Duration::from_secs(30)));
+    /// server.terminated().await;
+    /// # }
+    /// ```
     pub fn shutdown(&self, grace: Option<Duration>) {
         let first = !std::mem::replace(&mut self.shared.lock().stopping, true);
         if first {

@@ -1,5 +1,24 @@
 //! Servers: services and methods, what takes their calls, and how it starts and stops.
 //!
+//! A server over TLS that ends with its process's signal, after the calls that run:
+//! ```no_run
+//! # #[cfg(feature = "tls")]
+//! # async fn run(greeter: impl carom::server::Service) -> Result<(), Box<dyn std::error::Error>> {
+//! use carom::credentials::{Identity, ServerTlsConfig};
+//! use carom::server::Server;
+//!
+//! let identity = Identity::from_pem(std::fs::read("server.pem")?, std::fs::read("server.key")?);
+//! let addr: std::net::SocketAddr = "[::]:50051".parse()?;
+//! let interrupted = async { tokio::signal::ctrl_c().await.expect("a signal handler") };
+//! Server::builder()
+//!     .add_service(greeter)
+//!     .tls(ServerTlsConfig::new(identity))
+//!     .bind(addr)
+//!     .serve_with_shutdown(interrupted)
+//!     .await?;
+//! # Ok(()) }
+//! ```
+//!
 //! * [`Server::builder`] puts a server together; [`Server`] is the handle of one that runs.
 //! * [`Service`] and [`Method`] are what generated code gives; they can be written by hand just as well.
 //! * [`Interceptor`](crate::Interceptor) sees each call before its handler.

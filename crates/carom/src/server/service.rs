@@ -79,6 +79,21 @@ impl Method {
     /// One request, a stream of responses.
     ///
     /// The stream is polled only while the client takes what it gives. Its first error ends the call.
+    ///
+    /// ```
+    /// use bytes::Bytes;
+    /// use carom::codec::BytesCodec;
+    /// use carom::server::Method;
+    /// use carom::{Request, Response, Status};
+    /// use futures_util::stream;
+    ///
+    /// let lines = Method::server_streaming("Lines", BytesCodec, |request: Request<Bytes>| async move {
+    ///     let text = String::from_utf8(request.into_inner().to_vec())
+    ///         .map_err(|_| Status::invalid_argument("the text is not UTF-8"))?;
+    ///     let lines: Vec<_> = text.lines().map(|line| Ok(Bytes::from(line.to_owned()))).collect();
+    ///     Ok(Response::new(stream::iter(lines)))
+    /// });
+    /// ```
     pub fn server_streaming<C, F, Fut, S>(name: impl Into<Cow<'static, str>>, codec: C, handler: F) -> Self
     where
         C: Codec,
@@ -114,6 +129,19 @@ impl Method {
     }
 
     /// Streams both ways, independent of each other.
+    ///
+    /// ```
+    /// use bytes::Bytes;
+    /// use carom::codec::BytesCodec;
+    /// use carom::server::Method;
+    /// use carom::{Request, Response, Streaming};
+    /// use futures_util::StreamExt;
+    ///
+    /// // Each message goes back as it comes; an error of the requests ends the responses too.
+    /// let echo = Method::bidi_streaming("Echo", BytesCodec, |request: Request<Streaming<Bytes>>| async move {
+    ///     Ok(Response::new(request.into_inner().map(|message| message)))
+    /// });
+    /// ```
     pub fn bidi_streaming<C, F, Fut, S>(name: impl Into<Cow<'static, str>>, codec: C, handler: F) -> Self
     where
         C: Codec,
