@@ -135,7 +135,7 @@ impl Control {
             }
         };
         tokio::select! {
-            // No coin is thrown: what comes in the same order is seen in the same order. None of the first three can come so
+            // Always in the same order, so that a seed replays a run exactly. None of the first three can come so
             // often that the last is not reached.
             biased;
             Some(news) = self.news.recv() => Wake::Attempt(news),

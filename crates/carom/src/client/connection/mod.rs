@@ -227,7 +227,7 @@ impl<R: FnMut(ConnectionEvent)> Driver<R> {
                 }
             }
         }
-        // A server that turns connections away says so in the same breath as its SETTINGS. Such a connection never was
+        // A server that turns connections away says so together with its SETTINGS. Such a connection never was
         // ready: the attempt failed, for a reason that is known, and the next one has to wait.
         if announce && matches!(self.life, Life::Ready) {
             (self.report)(ConnectionEvent::Ready(Arc::clone(&self.shared)));

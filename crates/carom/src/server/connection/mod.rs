@@ -133,7 +133,8 @@ impl ServerConnection {
             if self.phase != Phase::Open {
                 return self.finish(cx, now);
             }
-            // What came while a handler kept this task from looking has been read by now, so that a client that was in time is not taken for one that was late.
+            // What came while a handler kept this task from looking has been read by now, so that a client that was in time
+            // is not taken for one that was late.
             let due = self.next_timeout().is_some_and(|at| at <= now);
             if due {
                 self.run_timers(now)?;
