@@ -21,7 +21,8 @@ pub enum Stage {
 /// The failure of a connection: the stage it was in, what went wrong in words, and the error below, where there is one.
 ///
 /// A channel's statuses carry it as their [`source`](Error::source). The error below is an [`io::Error`], an error of
-/// rustls, or a [`ConnectionError`](carom_wire::conn::ConnectionError) of the HTTP/2 engine:
+/// rustls, or a [`ConnectionError`](super::ConnectionError) of the HTTP/2 engine, which also says what a GOAWAY of the
+/// server's said:
 ///
 /// ```
 /// use std::error::Error;

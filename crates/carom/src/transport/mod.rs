@@ -15,6 +15,9 @@ pub(crate) mod pump;
 pub(crate) mod tls;
 
 #[cfg(feature = "client")]
+pub use carom_wire::conn::{Blame, ConnectionError};
+pub use carom_wire::frame::ErrorCode;
+
 pub use address::Address;
 #[cfg(feature = "client")]
 pub use connect::{Connect, Connecting};

@@ -39,7 +39,7 @@ use budget::Budget;
 use ping_policy::PingPolice;
 use probe::BandwidthProbe;
 use receive::KnownHeads;
-use shutdown::Drain;
+use shutdown::{Drain, PeerGoAway};
 use timers::{Timer, Timers};
 
 /// Which end of the connection this is.
@@ -119,8 +119,8 @@ pub struct Connection {
     assembly: Option<HeaderAssembly>,
     known_heads: KnownHeads,
     drain: Drain,
-    /// The last stream that the peer's GOAWAY lets live.
-    peer_goaway: Option<u32>,
+    /// The peer's last GOAWAY.
+    peer_goaway: Option<Box<PeerGoAway>>,
     timers: Timers,
     last_received: Instant,
     /// Since when no stream is open; `None` while one is, or until the next look at the clock.

@@ -3,6 +3,8 @@
 
 use std::time::Instant;
 
+use bytes::Bytes;
+
 use super::{Blame, Connection, ConnectionError, Event, ResetBy, Side, State, Timer};
 use crate::frame::{self, ErrorCode, MAX_STREAM_ID};
 
@@ -26,6 +28,26 @@ pub(super) enum Drain {
 impl Drain {
     pub(super) fn refuses_streams(self) -> bool {
         self != Self::Running
+    }
+}
+
+/// What a GOAWAY of the peer's said.
+pub(super) struct PeerGoAway {
+    /// The last stream that it lets live.
+    last: u32,
+    code: ErrorCode,
+    debug: Bytes,
+}
+
+impl PeerGoAway {
+    /// Longer words are cut: they go into the status of each call that the connection had.
+    const MAX_DEBUG: usize = 512;
+
+    /// The connection's end, by the peer's own account.
+    fn error(&self) -> ConnectionError {
+        let debug = &self.debug[..self.debug.len().min(Self::MAX_DEBUG)];
+        let reason = if debug.is_empty() { "GOAWAY".into() } else { debug.escape_ascii().to_string().into() };
+        ConnectionError { blame: Blame::PeerSays, code: self.code, reason }
     }
 }
 
@@ -97,8 +119,10 @@ impl Connection {
             _ if self.streams.len() > 0 => "the peer closed the connection with calls open",
             _ => return self.end(None),
         };
-        let error =
-            ConnectionError { blame: Blame::Network, code: ErrorCode::NO_ERROR, reason: reason.into() };
+        let error = match &self.peer_goaway {
+            Some(goaway) if goaway.code != ErrorCode::NO_ERROR => goaway.error(),
+            _ => ConnectionError { blame: Blame::Network, code: ErrorCode::NO_ERROR, reason: reason.into() },
+        };
         self.end(Some(error));
     }
 
@@ -143,13 +167,14 @@ impl Connection {
         code: ErrorCode,
         debug: &[u8],
     ) -> Result<Event, ConnectionError> {
-        if self.peer_goaway.is_some_and(|before| last > before) {
+        if self.peer_goaway.as_ref().is_some_and(|before| last > before.last) {
             return Err(ConnectionError::peer(
                 ErrorCode::PROTOCOL_ERROR,
                 "a GOAWAY with a higher last stream than the one before (RFC 9113 §6.8)",
             ));
         }
-        self.peer_goaway = Some(last);
+        let debug = Bytes::copy_from_slice(debug);
+        self.peer_goaway = Some(Box::new(PeerGoAway { last, code, debug: debug.clone() }));
         if self.side == Side::Client {
             let unprocessed: Vec<_> = self.streams.keys().filter(|key| key.id.0 > last).collect();
             for key in unprocessed {
@@ -158,7 +183,6 @@ impl Connection {
             }
         }
         self.close_if_drained();
-        let debug = bytes::Bytes::copy_from_slice(debug);
         Ok(Event::GoAway { last: crate::stream::StreamId(last), code, debug })
     }
 

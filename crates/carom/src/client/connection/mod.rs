@@ -342,6 +342,10 @@ impl<R: FnMut(ConnectionEvent)> Driver<R> {
         // Bytes that are no HTTP/2 say themselves what they look like.
         let unexplained = error.as_ref().is_none_or(|error| error.blame != Blame::NotHttp2);
         let mut cause = match (self.broken.take(), error) {
+            // The server's own words say more than that its socket is gone.
+            (_, Some(error)) if error.blame == Blame::PeerSays => {
+                TransportError::new(self.life.stage(), error.to_string()).with_source(error)
+            }
             (Some(error), _) => TransportError::from_io(self.life.stage(), error),
             (None, Some(error)) => {
                 TransportError::new(self.life.stage(), error.to_string()).with_source(error)
