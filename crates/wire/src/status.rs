@@ -29,6 +29,14 @@ struct Inner {
     message: String,
     details: Bytes,
     metadata: MetadataMap,
+    /// Few statuses have any of it.
+    local: Option<Box<Local>>,
+}
+
+/// What this side knows beside what is sent.
+#[derive(Clone, Default)]
+struct Local {
+    initial_metadata: MetadataMap,
     source: Option<Arc<dyn Error + Send + Sync + 'static>>,
 }
 
@@ -106,7 +114,7 @@ impl Status {
         details: Bytes,
         metadata: MetadataMap,
     ) -> Self {
-        Self(Box::new(Inner { code, message: message.into(), details, metadata, source: None }))
+        Self(Box::new(Inner { code, message: message.into(), details, metadata, local: None }))
     }
 
     /// The code.
@@ -139,9 +147,22 @@ impl Status {
         &mut self.0.metadata
     }
 
+    /// The initial metadata of a failed call, as far as the server sent some before it failed. A call that succeeds has them
+    /// in its response; a stream that fails later gave them when it began.
+    pub fn initial_metadata(&self) -> &MetadataMap {
+        static NONE: MetadataMap = MetadataMap::new();
+        self.0.local.as_ref().map_or(&NONE, |local| &local.initial_metadata)
+    }
+
+    /// Notes the initial metadata of the call that ended so. They are not sent.
+    pub fn set_initial_metadata(&mut self, metadata: MetadataMap) -> &mut Self {
+        self.0.local.get_or_insert_default().initial_metadata = metadata;
+        self
+    }
+
     /// Says what caused this status. It stays on this side of the wire.
     pub fn set_source(&mut self, source: Arc<dyn Error + Send + Sync + 'static>) -> &mut Self {
-        self.0.source = Some(source);
+        self.0.local.get_or_insert_default().source = Some(source);
         self
     }
 
@@ -214,7 +235,7 @@ impl Status {
 
 impl fmt::Debug for Status {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Inner { code, message, details, metadata, source } = &*self.0;
+        let Inner { code, message, details, metadata, .. } = &*self.0;
         let mut out = f.debug_struct("Status");
         out.field("code", code).field("message", message);
         if !details.is_empty() {
@@ -223,8 +244,11 @@ impl fmt::Debug for Status {
         if !metadata.is_empty() {
             out.field("metadata", metadata);
         }
-        if let Some(source) = source {
-            out.field("source", source);
+        if !self.initial_metadata().is_empty() {
+            out.field("initial_metadata", self.initial_metadata());
+        }
+        if let Some(source) = self.source() {
+            out.field("source", &source);
         }
         out.finish()
     }
@@ -238,7 +262,8 @@ impl fmt::Display for Status {
 
 impl Error for Status {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
-        self.0.source.as_deref().map(|source| source as &(dyn Error + 'static))
+        let source = self.0.local.as_ref()?.source.as_deref()?;
+        Some(source as &(dyn Error + 'static))
     }
 }
 

@@ -12,6 +12,7 @@ use smallvec::SmallVec;
 
 use super::call::{Limits, RawCall, encode_framed, inflate};
 use super::channel::Channel;
+use super::guarded;
 use crate::client::connection::slot::{Batch, CallSlot, SenderState};
 use crate::codec::{Codec, CompressionSwitch, append_message};
 use crate::interceptor::Observers;
@@ -137,7 +138,8 @@ impl Channel {
         let path = Bytes::from_static(method.as_bytes());
         let call = self.start(path, options, metadata, Some(observers), |_| Ok((SmallVec::new(), false)));
         let slot = Arc::clone(&call.slot);
-        self.shared().runtime.spawn(send_all(slot, call.limits.clone(), switch, codec.clone(), stream));
+        let sending = send_all(Arc::clone(&slot), call.limits.clone(), switch, codec.clone(), stream);
+        guarded::spawn(&self.shared().runtime, slot, "the stream of requests", sending);
         call
     }
 }
@@ -218,7 +220,13 @@ async fn unary_response<C: Codec>(call: &RawCall, codec: &C) -> Result<Response<
             response.message_compressed = outcome.compressed;
             Ok(response)
         }
-        None => Err(outcome.status),
+        None => {
+            let mut status = outcome.status;
+            if !outcome.initial_metadata.is_empty() {
+                status.set_initial_metadata(outcome.initial_metadata);
+            }
+            Err(status)
+        }
     }
 }
 
