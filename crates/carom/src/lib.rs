@@ -84,6 +84,7 @@ pub mod credentials;
 mod deadlines;
 mod extensions;
 mod interceptor;
+mod panics;
 mod request;
 mod response;
 #[cfg(feature = "server")]

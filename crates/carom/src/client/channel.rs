@@ -11,6 +11,7 @@ use super::builder::ChannelBuilder;
 use super::call::{Limits, RawCall, frame};
 use super::connectivity::{ConnectivityState, StateWatch};
 use super::error::ConnectError;
+use super::guarded;
 use super::limits::{LateLimits, Requested};
 use super::shared::{Selected, Shared, channel_closed, end_call};
 use crate::call_options::{CallOptions, Compression};
@@ -242,31 +243,37 @@ impl Channel {
             let reason = "call credentials go only over a secure channel; this one has no TLS";
             return end_call(&call, Status::unauthenticated(reason));
         }
-        shared.runtime.clone().spawn(async move {
-            let preparing = async {
-                if to_intercept {
-                    let request = Request::from_parts(call.metadata(), Extensions::default(), ());
-                    let start =
-                        shared.interceptors.run(CallStart::new(call.spec.path.clone(), request)).await?;
-                    let (request, observers) = start.into_parts();
-                    call.intercepted(request.into_parts().0, observers);
+        let guarded_call = Arc::clone(&call);
+        guarded::spawn(
+            &shared.runtime.clone(),
+            guarded_call,
+            "an interceptor or call credentials",
+            async move {
+                let preparing = async {
+                    if to_intercept {
+                        let request = Request::from_parts(call.metadata(), Extensions::default(), ());
+                        let start =
+                            shared.interceptors.run(CallStart::new(call.spec.path.clone(), request)).await?;
+                        let (request, observers) = start.into_parts();
+                        call.intercepted(request.into_parts().0, observers);
+                    }
+                    let made = credentials_metadata(&shared, &call, &credentials).await;
+                    call.add_metadata(&made.map_err(control_plane_status)?);
+                    Ok(())
+                };
+                let prepared = match call.spec.deadline() {
+                    None => preparing.await,
+                    Some(at) => match tokio::time::timeout_at(at.into(), preparing).await {
+                        Ok(prepared) => prepared,
+                        Err(_) => Err(deadline_exceeded()),
+                    },
+                };
+                match prepared {
+                    Ok(()) => shared.place(Attempt::first(call)),
+                    Err(status) => end_call(&call, status),
                 }
-                let made = credentials_metadata(&shared, &call, &credentials).await;
-                call.add_metadata(&made.map_err(control_plane_status)?);
-                Ok(())
-            };
-            let prepared = match call.spec.deadline() {
-                None => preparing.await,
-                Some(at) => match tokio::time::timeout_at(at.into(), preparing).await {
-                    Ok(prepared) => prepared,
-                    Err(_) => Err(deadline_exceeded()),
-                },
-            };
-            match prepared {
-                Ok(()) => shared.place(Attempt::first(call)),
-                Err(status) => end_call(&call, status),
-            }
-        });
+            },
+        );
     }
 
     pub(super) fn has_interceptors(&self) -> bool {

@@ -314,10 +314,14 @@ impl Control {
 }
 
 impl Drop for Control {
-    /// The task ended, by closing or with its runtime: nobody waits for it for ever.
+    /// The task ended, by closing, by a panic or with its runtime: nobody waits for it for ever.
     fn drop(&mut self) {
         if *self.shared.state.borrow() != ConnectivityState::Shutdown {
-            let status = Status::unavailable("the runtime of the channel was shut down");
+            let status = if std::thread::panicking() {
+                Status::internal("the channel was given up: a resolver or a load-balancing policy panicked")
+            } else {
+                Status::unavailable("the runtime of the channel was shut down")
+            };
             self.shut_down(&status, &Close::AtOnce(status.clone()));
         }
     }

@@ -17,6 +17,7 @@ pub(crate) mod connection;
 mod connectivity;
 mod control;
 mod error;
+mod guarded;
 pub(crate) mod limits;
 mod methods;
 pub mod resolver;

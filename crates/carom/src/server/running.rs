@@ -2,7 +2,6 @@
 //! that.
 
 use std::future::Future;
-use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -17,6 +16,7 @@ use tokio::sync::mpsc;
 use super::call::MessageReceiver;
 use super::lifecycle::Admission;
 use crate::codec::{Codec, CompressionEncoding, CompressionSwitch, Encodings, append_message};
+use crate::panics;
 use crate::request::{Request, RequestContext};
 use crate::response::{Answer, Response};
 use crate::streaming::Streaming;
@@ -354,19 +354,7 @@ pub(crate) fn panicked() -> Status {
 
 /// Runs code of the user's for a call. `None`: it panicked, which is logged; the connection and its other calls go on.
 pub(crate) fn guard<R>(head: &RequestHead, run: impl FnOnce() -> R) -> Option<R> {
-    match std::panic::catch_unwind(AssertUnwindSafe(run)) {
-        Ok(result) => Some(result),
-        Err(panic) => {
-            let message = panic
-                .downcast_ref::<&str>()
-                .copied()
-                .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
-                .unwrap_or("(no message)");
-            let method = head.path_str();
-            tracing::error!(method, panic = message, "a handler panicked");
-            // What it carries may panic again when it is dropped.
-            std::mem::forget(panic);
-            None
-        }
-    }
+    panics::catch(run)
+        .inspect_err(|panicked| tracing::error!(method = head.path_str(), %panicked, "a handler panicked"))
+        .ok()
 }

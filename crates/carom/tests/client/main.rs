@@ -3,6 +3,7 @@
 mod balancing;
 mod calls;
 mod connecting;
+mod ends;
 mod keepalive;
 mod scripted;
 mod service_config;

@@ -17,7 +17,7 @@ use tokio::task::JoinHandle;
 use crate::support::{Peer, bytes, framed, listen, soon};
 
 /// Header fields as they stand here.
-struct Raw(&'static [(&'static str, &'static str)]);
+pub(crate) struct Raw(pub(crate) &'static [(&'static str, &'static str)]);
 
 impl Fields for Raw {
     fn encode(&self, w: &mut dyn FieldWriter) {
