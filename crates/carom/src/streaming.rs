@@ -12,7 +12,7 @@ use futures_core::Stream;
 use crate::codec::Codec;
 
 /// Where received messages come from: one side of one call.
-pub(crate) trait MessageSource: Send + 'static {
+pub(crate) trait MessageSource: Send + Sync + 'static {
     /// The next message, decompressed; `None` after the last one. An error ends the stream.
     fn poll_message(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Bytes>, Status>>;
 
@@ -26,7 +26,7 @@ pub(crate) trait MessageSource: Send + 'static {
 }
 
 /// A source together with the codec that its messages are decoded by.
-trait DecodedSource<T>: Send {
+trait DecodedSource<T>: Send + Sync {
     fn poll_decoded(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<T>, Status>>;
     fn message_compressed(&self) -> bool;
     fn take_trailers(&mut self) -> Option<MetadataMap>;

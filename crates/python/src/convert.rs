@@ -58,7 +58,17 @@ pub(crate) fn metadata(pairs: Option<&Bound<'_, PyAny>>) -> PyResult<(MetadataMa
             details = Some(value);
             continue;
         }
-        map.append(&key, value).map_err(|error| InvalidMetadata::new_err(error.to_string()))?;
+        // Any case is one key in Rust; grpcio refuses what is not lower case, and sends nothing of what is reserved.
+        if let Some(byte) = key.bytes().find(u8::is_ascii_uppercase) {
+            let byte = char::from(byte);
+            return Err(InvalidMetadata::new_err(format!(
+                "metadata key {key:?}: '{byte}' is not lower case"
+            )));
+        }
+        match map.append(&key, value) {
+            Err(error) if !error.is_reserved() => return Err(InvalidMetadata::new_err(error.to_string())),
+            Ok(()) | Err(_) => {}
+        }
     }
     Ok((map, details))
 }

@@ -25,7 +25,8 @@ pub(crate) const BASE64: GeneralPurpose = GeneralPurpose::new(
 
 /// An ordered multimap of metadata.
 ///
-/// Keys are lower case, of `[0-9a-z_.-]`. The values of keys that end in `-bin` are any bytes, and are held as
+/// Keys are of `[0-9a-z_.-]`. They are given in any case, here and to look something up, and are lower case in the map and on
+/// the wire. Those that belong to HTTP or to gRPC itself ([`is_reserved`]) are refused. The values of keys that end in `-bin` are any bytes, and are held as
 /// the application sees them: base64 exists on the wire only. Other values are printable ASCII when they are
 /// set here; a peer may send other bytes that HTTP allows, and they are kept.
 ///
@@ -68,17 +69,17 @@ impl MetadataMap {
     /// A key or a value that may not be sent; the map is left as it was.
     pub fn insert(&mut self, key: &str, value: impl Into<MetadataValue>) -> Result<(), InvalidMetadata> {
         let value = value.into();
-        validate(key, &value)?;
-        match self.entries.iter().position(|(known, _)| known == key) {
+        let key = validate(key, &value)?;
+        match self.entries.iter().position(|(known, _)| *known == key) {
             Some(first) => {
                 self.entries[first].1 = value;
                 let mut position = 0;
                 self.entries.retain(|(known, _)| {
                     position += 1;
-                    position <= first + 1 || known != key
+                    position <= first + 1 || *known != key
                 });
             }
-            None => self.entries.push((Bytes::copy_from_slice(key.as_bytes()), value)),
+            None => self.entries.push((key, value)),
         }
         Ok(())
     }
@@ -90,19 +91,19 @@ impl MetadataMap {
     /// A key or a value that may not be sent; the map is left as it was.
     pub fn append(&mut self, key: &str, value: impl Into<MetadataValue>) -> Result<(), InvalidMetadata> {
         let value = value.into();
-        validate(key, &value)?;
-        self.entries.push((Bytes::copy_from_slice(key.as_bytes()), value));
+        let key = validate(key, &value)?;
+        self.entries.push((key, value));
         Ok(())
     }
 
     /// The first value of `key`.
     pub fn get(&self, key: &str) -> Option<&MetadataValue> {
-        self.entries.iter().find(|(known, _)| known == key).map(|(_, value)| value)
+        self.entries.iter().find(|(known, _)| is_key(known, key)).map(|(_, value)| value)
     }
 
     /// All values of `key`, in order.
     pub fn get_all<'a>(&'a self, key: &'a str) -> impl Iterator<Item = &'a MetadataValue> {
-        self.entries.iter().filter(move |(known, _)| known == key).map(|(_, value)| value)
+        self.entries.iter().filter(move |(known, _)| is_key(known, key)).map(|(_, value)| value)
     }
 
     /// Whether `key` has a value.
@@ -112,15 +113,15 @@ impl MetadataMap {
 
     /// Removes all values of `key` and returns the first.
     pub fn remove(&mut self, key: &str) -> Option<MetadataValue> {
-        let first = self.entries.iter().position(|(known, _)| known == key)?;
+        let first = self.entries.iter().position(|(known, _)| is_key(known, key))?;
         let (_, value) = self.entries.remove(first);
-        self.entries.retain(|(known, _)| known != key);
+        self.entries.retain(|(known, _)| !is_key(known, key));
         Some(value)
     }
 
     /// The pairs in order.
-    pub fn iter(&self) -> impl ExactSizeIterator<Item = (&str, &MetadataValue)> {
-        self.entries.iter().map(|(key, value)| (key_str(key), value))
+    pub fn iter(&self) -> Iter<'_> {
+        self.into_iter()
     }
 
     /// Adds all pairs of `other` behind those of this map.
@@ -158,11 +159,10 @@ impl MetadataMap {
         }
     }
 
-    /// Writes the pairs as fields, `-bin` values in base64. Reserved names are passed over: they belong to the
-    /// engine.
+    /// Writes the pairs as fields, `-bin` values in base64.
     pub fn encode(&self, w: &mut dyn FieldWriter) {
         let mut text: SmallVec<[u8; 256]> = SmallVec::new();
-        for (key, value) in self.sent() {
+        for (key, value) in &self.entries {
             if is_binary(key) {
                 let bytes = value.as_bytes();
                 text.resize(base64_len(bytes.len()), 0);
@@ -178,7 +178,7 @@ impl MetadataMap {
     /// What the fields that [`encode`](Self::encode) writes add to the size of the header list: name + value +
     /// 32 each, after base64.
     pub fn header_list_size(&self) -> usize {
-        let size = |(key, value): (&Bytes, &MetadataValue)| {
+        let size = |(key, value): &(Bytes, MetadataValue)| {
             let sent = if is_binary(key) {
                 base64_len(value.as_bytes().len())
             } else {
@@ -186,18 +186,46 @@ impl MetadataMap {
             };
             key.len() + sent + FIELD_OVERHEAD
         };
-        self.sent().map(size).sum()
-    }
-
-    fn sent(&self) -> impl Iterator<Item = (&Bytes, &MetadataValue)> {
-        self.entries.iter().filter(|(key, _)| !is_reserved(key)).map(|(key, value)| (key, value))
+        self.entries.iter().map(size).sum()
     }
 }
+
+impl<'a> IntoIterator for &'a MetadataMap {
+    type Item = (&'a str, &'a MetadataValue);
+    type IntoIter = Iter<'a>;
+
+    fn into_iter(self) -> Iter<'a> {
+        Iter(self.entries.iter())
+    }
+}
+
+/// The pairs of a [`MetadataMap`], in order.
+#[derive(Clone, Debug)]
+pub struct Iter<'a>(std::slice::Iter<'a, (Bytes, MetadataValue)>);
+
+impl<'a> Iterator for Iter<'a> {
+    type Item = (&'a str, &'a MetadataValue);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.0.next().map(|(key, value)| (key_str(key), value))
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        self.0.size_hint()
+    }
+}
+
+impl ExactSizeIterator for Iter<'_> {}
 
 impl fmt::Debug for MetadataMap {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_map().entries(self.iter()).finish()
     }
+}
+
+/// Whether a key of the map is the one that was asked for.
+fn is_key(known: &Bytes, key: &str) -> bool {
+    known.eq_ignore_ascii_case(key.as_bytes())
 }
 
 fn key_str(key: &Bytes) -> &str {
@@ -245,6 +273,7 @@ pub struct InvalidMetadata {
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Reason {
     EmptyKey,
+    Reserved,
     Key { position: usize, byte: u8 },
     Value { position: usize, byte: u8 },
 }
@@ -255,12 +284,17 @@ impl InvalidMetadata {
         &self.key
     }
 
-    /// Where the first byte at fault is, in the key or in the value; `None` for an empty key.
+    /// Where the first byte at fault is, in the key or in the value; `None` for an empty key and for one that is reserved.
     pub fn position(&self) -> Option<usize> {
         match self.reason {
-            Reason::EmptyKey => None,
+            Reason::EmptyKey | Reason::Reserved => None,
             Reason::Key { position, .. } | Reason::Value { position, .. } => Some(position),
         }
+    }
+
+    /// Whether the key belongs to HTTP or to gRPC itself ([`is_reserved`]).
+    pub fn is_reserved(&self) -> bool {
+        self.reason == Reason::Reserved
     }
 }
 
@@ -269,6 +303,11 @@ impl fmt::Display for InvalidMetadata {
         let Self { key, reason } = self;
         match reason {
             Reason::EmptyKey => f.write_str("metadata key is empty"),
+            Reason::Reserved => write!(
+                f,
+                "metadata key {key:?} belongs to HTTP or to gRPC itself: timeouts, encodings, status details and the \
+                 like are set by methods of their own"
+            ),
             Reason::Key { position, byte } => {
                 let byte = byte.escape_ascii();
                 write!(f, "metadata key {key:?}: '{byte}' at position {position} is not one of [0-9a-z_.-]")
@@ -285,18 +324,25 @@ impl fmt::Display for InvalidMetadata {
 
 impl std::error::Error for InvalidMetadata {}
 
-fn validate(key: &str, value: &MetadataValue) -> Result<(), InvalidMetadata> {
-    let reason = if key.is_empty() {
+/// The key as it is kept.
+fn validate(key: &str, value: &MetadataValue) -> Result<Bytes, InvalidMetadata> {
+    let lower = match key.bytes().any(|byte| byte.is_ascii_uppercase()) {
+        true => Bytes::from(key.to_ascii_lowercase()),
+        false => Bytes::copy_from_slice(key.as_bytes()),
+    };
+    let reason = if lower.is_empty() {
         Reason::EmptyKey
-    } else if let Some((position, byte)) = invalid_key_byte(key.as_bytes()) {
+    } else if let Some((position, byte)) = invalid_key_byte(&lower) {
         Reason::Key { position, byte }
-    } else if is_binary(key.as_bytes()) {
-        return Ok(());
+    } else if is_reserved(&lower) {
+        Reason::Reserved
+    } else if is_binary(&lower) {
+        return Ok(lower);
     } else {
         let invalid = |byte: &u8| !matches!(byte, 0x20..=0x7e);
         match value.as_bytes().iter().position(invalid) {
             Some(position) => Reason::Value { position, byte: value.as_bytes()[position] },
-            None => return Ok(()),
+            None => return Ok(lower),
         }
     };
     Err(InvalidMetadata { key: key.to_owned(), reason })

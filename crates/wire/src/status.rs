@@ -8,7 +8,7 @@ use base64::Engine;
 use bytes::Bytes;
 
 use crate::fields::{FieldWriter, HeaderBlock, Indexing};
-use crate::metadata::{BASE64, MetadataMap};
+use crate::metadata::{BASE64, InvalidMetadata, MetadataMap};
 
 mod code;
 mod percent;
@@ -230,6 +230,15 @@ impl Status {
             w.field(b"grpc-status-details-bin", BASE64.encode(details).as_bytes(), Indexing::Without);
         }
         metadata.encode(w);
+    }
+}
+
+/// INTERNAL, with the words of the error: a program that set metadata which cannot be sent is at fault itself.
+impl From<InvalidMetadata> for Status {
+    fn from(error: InvalidMetadata) -> Self {
+        let mut status = Self::internal(error.to_string());
+        status.set_source(Arc::new(error));
+        status
     }
 }
 

@@ -387,3 +387,14 @@ async fn subtypes_are_sent_and_checked() {
     let raw = soon(channel.unary("/test.Subtypes/Unquoted", BytesCodec, bytes("x"))).await;
     assert_eq!(raw.unwrap().into_inner(), "x");
 }
+
+/// `self.authorize(&request).await?` at the top of a handler needs that.
+#[test]
+fn requests_and_streams_are_send_and_sync() {
+    fn all<T: Send + Sync>() {}
+    all::<carom::Streaming<Bytes>>();
+    all::<Request<carom::Streaming<Bytes>>>();
+    all::<Response<carom::Streaming<Bytes>>>();
+    all::<Channel>();
+    all::<Status>();
+}

@@ -1,5 +1,6 @@
+use std::convert::Infallible;
 use std::fmt;
-use std::str::Utf8Error;
+use std::str::{FromStr, Utf8Error};
 
 use bytes::Bytes;
 
@@ -109,6 +110,15 @@ impl From<Bytes> for MetadataValue {
 impl From<&Self> for MetadataValue {
     fn from(value: &Self) -> Self {
         value.clone()
+    }
+}
+
+/// Any text; whether it may be sent is for the map to say, which knows the key.
+impl FromStr for MetadataValue {
+    type Err = Infallible;
+
+    fn from_str(value: &str) -> Result<Self, Infallible> {
+        Ok(Self::from(value))
     }
 }
 
