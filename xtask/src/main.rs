@@ -34,8 +34,8 @@ usage: cargo xtask COMMAND
            --peers LIST  only these peers (carom, grpc-go, grpcio, ...)
            --cases LIST  only these cases
            --short       what the test command runs: Carom, grpcio, h2spec
-  python   builds the wheel, optimised, and installs it into .venv
-           --dev         the quick build instead, into .cache/venv-dev, which `test` uses
+  python   builds the wheels of carom and of its stand-ins, optimised, into dist and installs them into .venv
+           --dev         the quick build instead, into .cache/wheels-dev and .cache/venv-dev, which `test` uses
   protoc   builds carom-protoc, optimised, as one program that needs no shared library, and says where it is
   instructions
            counts what a call costs the engine, under callgrind, and compares with what is written down

@@ -1,4 +1,4 @@
-//! Python environments and the wheel.
+//! Python environments and the wheels.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -27,7 +27,7 @@ impl Options {
     }
 }
 
-/// Which build of the wheel.
+/// Which build of the wheels.
 #[derive(Clone, Copy)]
 pub(crate) enum Build {
     /// The profile that is shipped, in `.venv`.
@@ -48,6 +48,14 @@ impl Build {
         match self {
             Self::Optimised => project::root().join(".venv"),
             Self::Quick => project::cache().join("venv-dev"),
+        }
+    }
+
+    /// Where its wheels are put.
+    fn wheels(self) -> PathBuf {
+        match self {
+            Self::Optimised => project::root().join("dist"),
+            Self::Quick => project::cache().join("wheels-dev"),
         }
     }
 }
@@ -101,6 +109,13 @@ impl Environment {
         command
     }
 
+    /// Its pip, ready for arguments.
+    fn pip(&self, command: &str) -> Command {
+        let mut pip = self.python();
+        pip.args(["-m", "pip", command, "--quiet", "--disable-pip-version-check"]);
+        pip
+    }
+
     /// A program that a package brought.
     pub(crate) fn script(&self, name: &str) -> PathBuf {
         self.folder().join("bin").join(name)
@@ -118,9 +133,7 @@ impl Environment {
             return Ok(());
         }
         note(&format!("pip install {}", packages.join(" ")));
-        let mut pip = self.python();
-        pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--upgrade"]);
-        process::quietly(pip.args(packages), PIP_LIMIT)?;
+        process::quietly(self.pip("install").arg("--upgrade").args(packages), PIP_LIMIT)?;
         fs::write(&stamp, wanted).map_err(|error| format!("cannot write {}: {error}", stamp.display()))
     }
 }
@@ -149,70 +162,85 @@ pub(crate) fn tools() -> Result<Environment, String> {
     Environment::ensure(&project::cache().join("venv-tools"))
 }
 
-/// Builds the wheel and installs it; an environment that has this wheel already stays as it is.
+/// Builds the wheels and installs them; an environment that has these wheels already stays as it is.
 pub(crate) fn install_carom(build: Build) -> Result<Environment, String> {
-    step(&format!("Wheel of crates/python, profile {}", build.profile()));
+    step(&format!("Wheels of crates/python, profile {}", build.profile()));
     let manifest = project::root().join("crates/python/Cargo.toml");
     if !manifest.exists() {
         return Err("there is no crates/python in this checkout: nothing to build a wheel from".to_owned());
     }
-    let wheel = build_wheel(build, &manifest)?;
+    let wheels = build_wheels(build, &manifest)?;
     step(&format!("Environment with Carom: {}", build.environment().display()));
     let environment = Environment::ensure(&build.environment())?;
     environment.ensure_packages("runtime", &["protobuf"])?;
-    let installed = environment.folder().join("installed.whl");
-    let name = wheel.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-    if same_bytes(&wheel, &installed) {
-        note(&format!("{name} is installed already"));
+    let installed = environment.folder().join("installed-wheels");
+    let names = wheels.iter().map(|wheel| file_name(wheel)).collect::<Vec<_>>().join(" ");
+    if same_files(&wheels, &installed)? {
+        note(&format!("{names} are installed already"));
         return Ok(environment);
     }
-    note(&format!("pip install {name}"));
-    let mut pip = environment.python();
-    pip.args([
-        "-m",
-        "pip",
-        "install",
-        "--quiet",
-        "--disable-pip-version-check",
-        "--force-reinstall",
-        "--no-deps",
-    ]);
-    process::quietly(pip.arg(&wheel), PIP_LIMIT)?;
-    fs::copy(&wheel, &installed)
-        .map_err(|error| format!("cannot copy {} to {}: {error}", wheel.display(), installed.display()))?;
+    note(&format!("pip install {names}"));
+    // First out with all that there is: pip would remove an older distribution's files after it has written those of another.
+    let mut pip = environment.pip("uninstall");
+    process::quietly(pip.arg("--yes").args(wheels.iter().map(|wheel| distribution(wheel))), PIP_LIMIT)?;
+    let mut pip = environment.pip("install");
+    process::quietly(pip.arg("--no-deps").args(&wheels), PIP_LIMIT)?;
+    project::fresh_folder(&installed)?;
+    for wheel in &wheels {
+        let copy = installed.join(file_name(wheel));
+        fs::copy(wheel, &copy)
+            .map_err(|error| format!("cannot copy {} to {}: {error}", wheel.display(), copy.display()))?;
+    }
     Ok(environment)
 }
 
-fn build_wheel(build: Build, manifest: &Path) -> Result<PathBuf, String> {
+/// Builds the engine's wheel and the stand-ins that belong to it.
+fn build_wheels(build: Build, manifest: &Path) -> Result<Vec<PathBuf>, String> {
     let tools = tools()?;
     tools.ensure_packages("maturin", &["maturin>=1.16,<2"])?;
-    let out = project::cache().join(format!("wheels-{}", build.profile()));
+    let out = build.wheels();
     project::fresh_folder(&out)?;
     let mut maturin = Command::new(tools.script("maturin"));
     maturin
-        .args([
-            "build",
-            "--quiet",
-            "--interpreter",
-            "python3",
-            "--profile",
-            build.profile(),
-            "--manifest-path",
-        ])
+        .args(["build", "--quiet", "--interpreter", "python3"])
+        .args(["--profile", build.profile(), "--manifest-path"])
         .arg(manifest)
         .arg("--out")
         .arg(&out)
         // Fixed, so that the same content makes the same wheel and is not installed twice.
         .env("SOURCE_DATE_EPOCH", "1735689600");
     process::show(&mut maturin, BUILD_LIMIT)?;
-    let wheels: Vec<PathBuf> = project::files_below(&out)?
-        .into_iter()
-        .filter(|path| path.extension().is_some_and(|extension| extension == "whl"))
-        .collect();
-    match wheels.as_slice() {
-        [wheel] => Ok(wheel.clone()),
-        _ => Err(format!("maturin left {} wheels in {}, not one", wheels.len(), out.display())),
+    let [carom] = wheels_in(&out)?.try_into().map_err(|wheels: Vec<_>| {
+        format!("maturin left {} wheels in {}, not one", wheels.len(), out.display())
+    })?;
+    let mut stand_ins = tools.python();
+    stand_ins.arg(project::root().join("crates/python/stand-ins/build.py")).arg(carom).arg(&out);
+    process::quietly(&mut stand_ins, Duration::from_secs(60))?;
+    wheels_in(&out)
+}
+
+fn wheels_in(folder: &Path) -> Result<Vec<PathBuf>, String> {
+    let mut files = project::files_below(folder)?;
+    files.retain(|path| path.extension().is_some_and(|extension| extension == "whl"));
+    Ok(files)
+}
+
+/// Whether a folder holds copies of these files and nothing else.
+fn same_files(files: &[PathBuf], folder: &Path) -> Result<bool, String> {
+    if !folder.exists() {
+        return Ok(false);
     }
+    let same = |file: &PathBuf| same_bytes(file, &folder.join(file_name(file)));
+    Ok(project::files_below(folder)?.len() == files.len() && files.iter().all(same))
+}
+
+fn file_name(path: &Path) -> String {
+    path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
+}
+
+/// The name of the distribution in a wheel, which its file's name begins with.
+fn distribution(wheel: &Path) -> String {
+    file_name(wheel).split('-').next().unwrap_or_default().replace('_', "-")
 }
 
 fn same_bytes(one: &Path, other: &Path) -> bool {

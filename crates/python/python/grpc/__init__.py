@@ -7,7 +7,7 @@ import atexit
 import logging
 import os
 
-from grpc import _carom
+from carom import _carom
 from grpc import _utilities
 from grpc._credentials import (
     CallCredentials,
