@@ -7,6 +7,9 @@ import atexit
 import logging
 import os
 
+# First: whatever else is imported might be grpcio's.
+from grpc import _installation  # noqa: F401
+
 from carom import _carom
 from grpc import _utilities
 from grpc._credentials import (
