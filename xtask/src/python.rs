@@ -12,18 +12,27 @@ const PIP_LIMIT: Duration = Duration::from_secs(600);
 /// A cold build with link-time optimisation on two cores.
 const BUILD_LIMIT: Duration = Duration::from_secs(1800);
 
+/// All tries of installing.
+const TRIES_LIMIT: Duration = Duration::from_secs(1200);
+
 /// The options of `cargo xtask python`.
 pub(crate) struct Options {
     build: Build,
+    /// Whether installing is tried.
+    tries: bool,
 }
 
 impl Options {
     pub(crate) fn parse(words: &[String]) -> Result<Self, String> {
-        match words {
-            [] => Ok(Self { build: Build::Optimised }),
-            [word] if word == "--dev" => Ok(Self { build: Build::Quick }),
-            _ => Err(format!("python takes nothing but --dev, not {}", words.join(" "))),
+        let mut options = Self { build: Build::Optimised, tries: false };
+        for word in words {
+            match word.as_str() {
+                "--dev" => options.build = Build::Quick,
+                "--try" => options.tries = true,
+                _ => return Err(format!("python takes nothing but --dev and --try, not {word}")),
+            }
         }
+        Ok(options)
     }
 }
 
@@ -63,6 +72,9 @@ impl Build {
 /// `cargo xtask python`.
 pub(crate) fn run(options: Options) -> Result<(), String> {
     let environment = install_carom(options.build)?;
+    if options.tries {
+        note(&try_installing(options.build, Tries::All)?);
+    }
     step("Done");
     note(&format!("{} has `import grpc` answered by Carom", process::typed(&environment.python())));
     Ok(())
@@ -160,6 +172,32 @@ pub(crate) fn old_protobufs() -> Result<Vec<String>, String> {
 /// An environment for tools that are written in Python.
 pub(crate) fn tools() -> Result<Environment, String> {
     Environment::ensure(&project::cache().join("venv-tools"))
+}
+
+/// How much of installing is tried.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Tries {
+    /// What takes less than a minute.
+    Short,
+    All,
+}
+
+/// Tries the wheels that were built in fresh environments, with pip and other installers.
+pub(crate) fn try_installing(build: Build, tries: Tries) -> Result<String, String> {
+    step("Installing in fresh environments");
+    let tools = tools()?;
+    tools.ensure_packages("installers", &["pytest", "pytest-timeout", "uv"])?;
+    let mut pytest = tools.python();
+    pytest.args(["-m", "pytest", "-q", "--timeout=300", "-p", "no:cacheprovider"]);
+    if tries == Tries::Short {
+        pytest.args(["-m", "not long"]);
+    }
+    pytest.arg(project::root().join("crates/python/stand-ins/tests"));
+    pytest.env("CAROM_WHEELS", build.wheels()).env("CAROM_UV", tools.script("uv"));
+    note(&process::typed(&pytest));
+    let finished = process::capture(&mut pytest, TRIES_LIMIT)?;
+    let last = finished.stdout.lines().last().unwrap_or_default().trim_matches([' ', '=']).to_owned();
+    finished.successful("pytest").map(|_| last)
 }
 
 /// Builds the wheels and installs them; an environment that has these wheels already stays as it is.
