@@ -189,9 +189,15 @@ pub(crate) fn try_installing(build: Build, tries: Tries) -> Result<String, Strin
     tools.ensure_packages("installers", &["pytest", "pytest-timeout", "uv"])?;
     let mut pytest = tools.python();
     pytest.args(["-m", "pytest", "-q", "--timeout=300", "-p", "no:cacheprovider"]);
-    if tries == Tries::Short {
-        pytest.args(["-m", "not long"]);
-    }
+    match tries {
+        Tries::Short => pytest.args(["-m", "not long"]),
+        Tries::All => {
+            // Poetry asks for exact releases of much else.
+            let poetry = Environment::ensure(&project::cache().join("venv-poetry"))?;
+            poetry.ensure_packages("poetry", &["poetry"])?;
+            pytest.env("CAROM_POETRY", poetry.script("poetry"))
+        }
+    };
     pytest.arg(project::root().join("crates/python/stand-ins/tests"));
     pytest.env("CAROM_WHEELS", build.wheels()).env("CAROM_UV", tools.script("uv"));
     note(&process::typed(&pytest));

@@ -1,6 +1,7 @@
 """What the tests of installing share: fresh environments, and the wheels that `cargo xtask python` made.
 
-CAROM_WHEELS is the folder of the wheels, CAROM_UV the program uv; `cargo xtask test --only install` sets both.
+CAROM_WHEELS is the folder of the wheels, CAROM_UV the program uv and CAROM_POETRY that of Poetry, which only tests marked as
+long need. `cargo xtask python --try` sets all three.
 """
 
 import os
