@@ -1,5 +1,6 @@
 //! Python environments and the wheels.
 
+use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -12,6 +13,9 @@ const PIP_LIMIT: Duration = Duration::from_secs(600);
 /// A cold build with link-time optimisation on two cores.
 const BUILD_LIMIT: Duration = Duration::from_secs(1800);
 
+/// The oldest systems that wheels are shipped for, those with glibc 2.17, by maturin's name for them and by auditwheel's.
+const MANYLINUX: &str = "manylinux2014";
+const AUDITED: &str = "manylinux_2_17";
 /// All tries of installing.
 const TRIES_LIMIT: Duration = Duration::from_secs(1200);
 
@@ -32,12 +36,15 @@ impl Options {
                 _ => return Err(format!("python takes nothing but --dev and --try, not {word}")),
             }
         }
+        if options.tries && options.build == Build::Quick {
+            return Err("--try is for the wheels that are shipped, not for those of --dev".to_owned());
+        }
         Ok(options)
     }
 }
 
 /// Which build of the wheels.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Build {
     /// The profile that is shipped, in `.venv`.
     Optimised,
@@ -133,6 +140,13 @@ impl Environment {
         self.folder().join("bin").join(name)
     }
 
+    /// The search path with its programs first.
+    fn path(&self) -> Result<OsString, String> {
+        let inherited = std::env::var_os("PATH").unwrap_or_default();
+        let folders = std::iter::once(self.folder().join("bin")).chain(std::env::split_paths(&inherited));
+        std::env::join_paths(folders).map_err(|error| format!("PATH: {error}"))
+    }
+
     fn folder(&self) -> &Path {
         self.interpreter.parent().and_then(Path::parent).unwrap_or(Path::new("."))
     }
@@ -192,6 +206,8 @@ pub(crate) fn try_installing(build: Build, tries: Tries) -> Result<String, Strin
     match tries {
         Tries::Short => pytest.args(["-m", "not long"]),
         Tries::All => {
+            // Where a build from source leaves what the next one can use.
+            pytest.env("CARGO_TARGET_DIR", project::cache().join("target-sdist"));
             // Poetry asks for exact releases of much else.
             let poetry = Environment::ensure(&project::cache().join("venv-poetry"))?;
             poetry.ensure_packages("poetry", &["poetry"])?;
@@ -238,29 +254,53 @@ pub(crate) fn install_carom(build: Build) -> Result<Environment, String> {
     Ok(environment)
 }
 
-/// Builds the engine's wheel and the stand-ins that belong to it.
+/// Builds the engine's wheel and the stand-ins that belong to it; beside those that are shipped, the source distribution.
 fn build_wheels(build: Build, manifest: &Path) -> Result<Vec<PathBuf>, String> {
     let tools = tools()?;
     tools.ensure_packages("maturin", &["maturin>=1.16,<2"])?;
     let out = build.wheels();
     project::fresh_folder(&out)?;
-    let mut maturin = Command::new(tools.script("maturin"));
-    maturin
-        .args(["build", "--quiet", "--interpreter", "python3"])
-        .args(["--profile", build.profile(), "--manifest-path"])
-        .arg(manifest)
-        .arg("--out")
-        .arg(&out)
+    let maturin = |command: &str, options: &[&str]| -> Result<(), String> {
+        let mut maturin = Command::new(tools.script("maturin"));
+        maturin.arg(command).args(options).arg("--manifest-path").arg(manifest).arg("--out").arg(&out);
+        // maturin looks for zig in the first Python of the path.
+        maturin.env("PATH", tools.path()?);
         // Fixed, so that the same content makes the same wheel and is not installed twice.
-        .env("SOURCE_DATE_EPOCH", "1735689600");
-    process::show(&mut maturin, BUILD_LIMIT)?;
+        maturin.env("SOURCE_DATE_EPOCH", "1735689600");
+        process::show(&mut maturin, BUILD_LIMIT)
+    };
+    let mut options = vec!["--quiet", "--interpreter", "python3", "--profile", build.profile()];
+    let for_old_systems = build == Build::Optimised && cfg!(all(target_os = "linux", target_env = "gnu"));
+    if for_old_systems {
+        tools.ensure_packages("manylinux", &["ziglang", "auditwheel"])?;
+        options.extend(["--zig", "--compatibility", MANYLINUX]);
+    }
+    maturin("build", &options)?;
     let [carom] = wheels_in(&out)?.try_into().map_err(|wheels: Vec<_>| {
         format!("maturin left {} wheels in {}, not one", wheels.len(), out.display())
     })?;
+    if for_old_systems {
+        audit(&tools, &carom)?;
+    }
+    if build == Build::Optimised {
+        maturin("sdist", &[])?;
+    }
     let mut stand_ins = tools.python();
     stand_ins.arg(project::root().join("crates/python/stand-ins/build.py")).arg(carom).arg(&out);
     process::quietly(&mut stand_ins, Duration::from_secs(60))?;
     wheels_in(&out)
+}
+
+/// Whether the wheel keeps to what its name says, by a tool that is not the one that made it.
+fn audit(tools: &Environment, wheel: &Path) -> Result<(), String> {
+    let mut auditwheel = Command::new(tools.script("auditwheel"));
+    let said = process::quietly(auditwheel.arg("show").arg(wheel), Duration::from_secs(60))?;
+    let tag = format!("platform tag:\n\"{AUDITED}_{}\".", std::env::consts::ARCH);
+    if said.contains(&tag) {
+        note(&format!("auditwheel finds it consistent with {AUDITED}"));
+        return Ok(());
+    }
+    Err(format!("the wheel is not what {MANYLINUX} allows:\n{said}"))
 }
 
 fn wheels_in(folder: &Path) -> Result<Vec<PathBuf>, String> {

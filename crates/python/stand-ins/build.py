@@ -24,7 +24,7 @@ import zipfile
 
 CRATE = pathlib.Path(__file__).resolve().parent.parent
 SOURCES = CRATE / "python"
-LICENCES = [CRATE.parent.parent / name for name in ("LICENSE-APACHE", "LICENSE-MIT")]
+LICENCES = [CRATE / name for name in ("LICENSE-APACHE", "LICENSE-MIT")]
 
 # The same content makes the same wheel, whenever it is built.
 TIMESTAMP = (2025, 1, 1, 0, 0, 0)

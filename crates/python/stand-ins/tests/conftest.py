@@ -62,7 +62,7 @@ class Environment:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            timeout=300,
+            timeout=options.pop("timeout", 300),
             env=variables | options.pop("variables", {}),
             **options,
         )
