@@ -232,7 +232,7 @@ pub(crate) fn install_carom(build: Build) -> Result<Environment, String> {
     let wheels = build_wheels(build, &manifest)?;
     step(&format!("Environment with Carom: {}", build.environment().display()));
     let environment = Environment::ensure(&build.environment())?;
-    environment.ensure_packages("runtime", &["protobuf"])?;
+    environment.ensure_packages("runtime", &["protobuf", "googleapis-common-protos"])?;
     let installed = environment.folder().join("installed-wheels");
     let names = wheels.iter().map(|wheel| file_name(wheel)).collect::<Vec<_>>().join(" ");
     if same_files(&wheels, &installed)? {

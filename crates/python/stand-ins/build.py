@@ -4,13 +4,13 @@
 
 CAROM_WHEEL is the wheel of the engine that they are for; the stand-ins are written into FOLDER.
 
-A package lies in the distribution that has its name at grpcio's, and not in `carom`, because installers know files by the
-distribution that owns them. When Carom takes grpcio's place, or grpcio takes Carom's, `grpc/` changes hands as in an upgrade.
-Were it a part of `carom`, both would own `grpc/__init__.py`, and pip, which installs what is required before what requires
-it, would write Carom's files first and then remove them with the old grpcio.
+A package lies in the distribution that has its name at grpcio's, and not in `carom`, because installers know files by
+the distribution that owns them. When Carom takes grpcio's place, or grpcio takes Carom's, `grpc/` changes hands as in an
+upgrade. Were it a part of `carom`, both would own `grpc/__init__.py`, and pip, which installs what is required before
+what requires it, would write Carom's files first and then remove them with the old grpcio.
 
-There is no stand-in whose package Carom does not have: a `grpcio-status` without `grpc_status` would break programs. PyPI's
-own `grpcio-status` runs over Carom, and what it requires, the stand-in `grpcio` is.
+There is no stand-in whose package Carom does not have: a `grpcio-testing` without `grpc_testing` would break programs.
+PyPI's own `grpcio-testing` runs over Carom, and what it requires, the stand-in `grpcio` is.
 """
 
 import base64
@@ -32,7 +32,10 @@ TIMESTAMP = (2025, 1, 1, 0, 0, 0)
 
 @dataclasses.dataclass(frozen=True)
 class StandIn:
-    """A distribution. `{carom}` and `{version}` in its requirements are the versions of the engine and of the stand-ins."""
+    """A distribution.
+
+    Its requirements may name versions: `{carom}` of the engine, `{version}` of the stand-ins, `{api}` of grpcio.
+    """
 
     name: str
     package: str
@@ -40,6 +43,9 @@ class StandIn:
     extras: "dict[str, str]" = dataclasses.field(default_factory=dict)
     scripts: "dict[str, str]" = dataclasses.field(default_factory=dict)
 
+
+# Generated modules ask for the runtime of the protoc that they are compatible with; it needs Python 3.10.
+PROTOBUF = ("protobuf>=7.35.1,<8; python_version >= '3.10'", "protobuf>=6.31; python_version < '3.10'")
 
 STAND_INS = [
     StandIn(
@@ -51,20 +57,21 @@ STAND_INS = [
     StandIn(
         "grpcio-tools",
         package="grpc_tools",
-        requirements=(
-            "carom=={carom}",
-            "grpcio=={version}",
-            # Generated modules ask for the runtime of the protoc that they are compatible with; it needs Python 3.10.
-            "protobuf>=7.35.1,<8; python_version >= '3.10'",
-            "protobuf>=6.31; python_version < '3.10'",
-        ),
+        requirements=("carom=={carom}", "grpcio=={version}", *PROTOBUF),
         scripts={"python-grpc-tools-protoc": "grpc_tools.protoc:entrypoint"},
+    ),
+    StandIn(
+        "grpcio-status",
+        package="grpc_status",
+        # It needs no more than grpc's public API, and thus outlives an upgrade of the others.
+        requirements=("grpcio>={api}", "googleapis-common-protos>=1.5.5"),
     ),
 ]
 
 DESCRIPTION = """\
 This is not {name} but Carom in its place: the package `{package}` with the API of {name} {api}, on the engine of the
-distribution `carom`. It has the name so that whatever requires {name} is satisfied, and so that only one of the two is installed.
+distribution `carom`. It has the name so that whatever requires {name} is satisfied, and so that only one of the two is
+installed.
 """
 
 
@@ -72,13 +79,13 @@ def main(carom_wheel, folder):
     """Writes all stand-ins for that wheel."""
     carom = metadata_of(carom_wheel)
     api = re.search(r'__version__ = "(.+)"', (SOURCES / "grpc/_grpcio_metadata.py").read_text()).group(1)
-    versions = {"carom": carom["Version"], "version": f"{api}+carom.{carom['Version']}"}
+    versions = {"api": api, "carom": carom["Version"], "version": f"{api}+carom.{carom['Version']}"}
     required = {requirement.replace(" ", "") for requirement in carom.get_all("Requires-Dist", [])}
     wanted = {f"{stand_in.name}=={versions['version']}" for stand_in in STAND_INS}
-    if required != wanted:
-        sys.exit(f"{carom_wheel} requires {sorted(required)}, not {sorted(wanted)}: mend pyproject.toml")
+    if not required or not required <= wanted:
+        sys.exit(f"{carom_wheel} requires {sorted(required)}, which are not of {sorted(wanted)}: mend pyproject.toml")
     for stand_in in STAND_INS:
-        write(stand_in, api, versions, pathlib.Path(folder))
+        write(stand_in, versions, pathlib.Path(folder))
 
 
 def metadata_of(wheel):
@@ -88,7 +95,7 @@ def metadata_of(wheel):
         return email.message_from_bytes(archive.read(name))
 
 
-def write(stand_in, api, versions, folder):
+def write(stand_in, versions, folder):
     """Writes the wheel of one stand-in."""
     stem = f"{stand_in.name.replace('-', '_')}-{versions['version']}"
     info = f"{stem}.dist-info"
@@ -99,7 +106,7 @@ def write(stand_in, api, versions, folder):
     )
     files = {path.relative_to(SOURCES).as_posix(): path.read_bytes() for path in sources}
     files.update((f"{info}/licenses/{path.name}", path.read_bytes()) for path in LICENCES)
-    files[f"{info}/METADATA"] = metadata(stand_in, api, versions)
+    files[f"{info}/METADATA"] = metadata(stand_in, versions)
     files[f"{info}/WHEEL"] = b"Wheel-Version: 1.0\nGenerator: carom\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
     if stand_in.scripts:
         lines = [f"{name} = {function}\n" for name, function in stand_in.scripts.items()]
@@ -114,7 +121,7 @@ def write(stand_in, api, versions, folder):
             archive.writestr(entry, content)
 
 
-def metadata(stand_in, api, versions):
+def metadata(stand_in, versions):
     """The METADATA of a stand-in."""
     lines = [
         "Metadata-Version: 2.4",
@@ -130,7 +137,7 @@ def metadata(stand_in, api, versions):
         lines.append(f"Provides-Extra: {extra}")
         lines.append(f"Requires-Dist: {requirement.format(**versions)}; extra == '{extra}'")
     lines.append("Description-Content-Type: text/markdown")
-    description = DESCRIPTION.format(name=stand_in.name, package=stand_in.package, api=api)
+    description = DESCRIPTION.format(name=stand_in.name, package=stand_in.package, **versions)
     return "\n".join([*lines, "", description]).encode()
 
 

@@ -1,7 +1,7 @@
 """What the tests of installing share: fresh environments, and the wheels that `cargo xtask python` made.
 
-CAROM_WHEELS is the folder of the wheels, CAROM_UV the program uv and CAROM_POETRY that of Poetry, which only tests marked as
-long need. `cargo xtask python --try` sets all three.
+CAROM_WHEELS is the folder of the wheels, CAROM_UV the program uv and CAROM_POETRY that of Poetry, which only tests marked
+as long need. `cargo xtask python --try` sets all three.
 """
 
 import os
@@ -119,6 +119,17 @@ def older(tmp_path):
 
 
 OLDER = "0.0.9"
+
+
+def write_empty_wheel(folder, name, version, *requirements):
+    """A wheel without modules."""
+    info = f"{name}-{version}.dist-info"
+    lines = ["Metadata-Version: 2.1", f"Name: {name}", f"Version: {version}"]
+    lines += [f"Requires-Dist: {requirement}" for requirement in requirements]
+    with zipfile.ZipFile(folder / f"{name}-{version}-py3-none-any.whl", "w") as wheel:
+        wheel.writestr(f"{info}/METADATA", "\n".join([*lines, ""]))
+        wheel.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        wheel.writestr(f"{info}/RECORD", "".join(f"{info}/{file},,\n" for file in ("METADATA", "WHEEL", "RECORD")))
 
 
 def _rewrite(wheel, target):

@@ -11,7 +11,7 @@ from conftest import ENGINE_VERSION, WHEELS
 ROOT = pathlib.Path(__file__).resolve().parents[4]
 
 
-@pytest.mark.parametrize("name", ["carom", "grpcio", "grpcio_tools"])
+@pytest.mark.parametrize("name", ["carom", "grpcio", "grpcio_tools", "grpcio_status"])
 def test_licences_are_inside(name):
     (wheel,) = WHEELS.glob(f"{name}-*.whl")
     with zipfile.ZipFile(wheel) as archive:
@@ -35,7 +35,12 @@ def test_wheels_share_no_path():
             for path in archive.namelist():
                 owners.setdefault(path, []).append(wheel.name)
     assert {path: names for path, names in owners.items() if len(names) > 1} == {}
-    assert {path.split("/")[0] for path in owners if ".dist-info" not in path} == {"carom", "grpc", "grpc_tools"}
+    assert {path.split("/")[0] for path in owners if ".dist-info" not in path} == {
+        "carom",
+        "grpc",
+        "grpc_tools",
+        "grpc_status",
+    }
 
 
 @pytest.mark.long

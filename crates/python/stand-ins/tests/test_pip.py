@@ -1,10 +1,9 @@
 """Carom beside pip, in every order."""
 
 import shlex
-import zipfile
 
 import pytest
-from conftest import ENGINE_VERSION, OLDER, STAND_INS, VERSION, WHEELS
+from conftest import ENGINE_VERSION, OLDER, STAND_INS, VERSION, WHEELS, write_empty_wheel
 
 
 def test_what_requires_grpcio_keeps_carom(environment):
@@ -25,8 +24,18 @@ print(get_dependency_conflicts(GrpcInstrumentorServer().instrumentation_dependen
 
 @pytest.mark.long
 def test_a_requirement_alone_brings_carom(environment):
-    environment.pip("install", "--find-links", WHEELS, "grpcio-status")
+    environment.pip("install", "--find-links", WHEELS, "grpcio-reflection")
     environment.assert_carom()
+    environment.run(environment.python, "-c", "from grpc_reflection.v1alpha import reflection")
+
+
+@pytest.mark.long
+def test_status_stands_in_for_grpcio_status(environment):
+    environment.pip("install", "grpcio-status")
+    theirs = {path for path in environment.files() if "/grpc_status/" in path}
+    environment.pip("install", "--find-links", WHEELS, "carom", f"grpcio-status=={VERSION}")
+    environment.assert_carom()
+    assert {path for path in environment.files() if "/grpc_status/" in path} == theirs
     environment.run(environment.python, "-c", "from grpc_status import rpc_status")
 
 
@@ -76,8 +85,8 @@ def test_constraints_hold_off_a_newer_grpcio(environment, tmp_path):
     write_empty_wheel(tmp_path, "grpcio", "1.999.0")
     (tmp_path / "constraints.txt").write_text("".join(f"{name}=={VERSION}\n" for name in STAND_INS))
     links = ["--find-links", WHEELS, "--find-links", tmp_path]
-    assert "grpcio-1.999.0" in environment.pip("install", "--dry-run", *links, "grpcio-status").splitlines()[-1]
-    environment.pip("install", *links, "--constraint", tmp_path / "constraints.txt", "grpcio-status")
+    assert "grpcio-1.999.0" in environment.pip("install", "--dry-run", *links, "grpcio-reflection").splitlines()[-1]
+    environment.pip("install", *links, "--constraint", tmp_path / "constraints.txt", "grpcio-reflection")
     environment.assert_carom()
 
 
@@ -110,15 +119,6 @@ def test_an_engine_of_another_release_is_refused(environment, older):
     assert f"is that of carom {OLDER}, but the engine is carom {ENGINE_VERSION}" in said
     obey(environment, said)
     environment.assert_carom()
-
-
-def write_empty_wheel(folder, name, version):
-    """A wheel without modules."""
-    info = f"{name}-{version}.dist-info"
-    with zipfile.ZipFile(folder / f"{name}-{version}-py3-none-any.whl", "w") as wheel:
-        wheel.writestr(f"{info}/METADATA", f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n")
-        wheel.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
-        wheel.writestr(f"{info}/RECORD", "".join(f"{info}/{file},,\n" for file in ("METADATA", "WHEEL", "RECORD")))
 
 
 def obey(environment, said):

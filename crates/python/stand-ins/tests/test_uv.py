@@ -1,6 +1,6 @@
 """Carom beside uv."""
 
-from conftest import OLDER, STAND_INS, WHEELS
+from conftest import OLDER, STAND_INS, VERSION, WHEELS, write_empty_wheel
 
 
 def test_after_grpcio_and_away_again(environment):
@@ -25,3 +25,13 @@ def test_upgrade(environment, older):
     environment.uv_pip("install", "--upgrade", "--find-links", WHEELS, "carom")
     environment.assert_carom()
     assert not (environment.site / "grpc/gone.py").exists()
+
+
+def test_an_override_is_stronger_than_a_requirement(environment, tmp_path):
+    write_empty_wheel(tmp_path, "old_fashioned", "1.0", "grpcio<1.70")
+    (tmp_path / "overrides.txt").write_text("".join(f"{name}=={VERSION}\n" for name in STAND_INS))
+    wanted = ["--find-links", WHEELS, "--find-links", tmp_path, "carom", "old-fashioned"]
+    assert "grpcio<1.70" in environment.uv_pip("install", *wanted, exit_code=1)
+    environment.uv_pip("install", "--override", tmp_path / "overrides.txt", *wanted)
+    # pip does not know of the override, and says so in its check.
+    assert environment.engine() == "carom"
