@@ -38,7 +38,7 @@ with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
     assert channel.unary_unary("/test.Echo/Echo")(b"here", timeout=20) == b"here"
 server.stop(0).wait()
 ours, theirs = "carom._carom" in sys.modules, hasattr(cygrpc, "CompletionQueue")
-print({(True, False): "carom", (False, True): "grpcio"}.get((ours, theirs), "a mixture"))
+print("engine:", {(True, False): "carom", (False, True): "grpcio"}.get((ours, theirs), "a mixture"))
 """
 
 
@@ -77,7 +77,8 @@ class Environment:
 
     def engine(self):
         """Whose engine makes calls here: carom or grpcio."""
-        return self.run(self.python, "-c", CALL).strip()
+        # grpcio may have words of its own to say.
+        return re.search("^engine: (.+)$", self.run(self.python, "-c", CALL), re.MULTILINE)[1]
 
     def version(self, distribution):
         program = f"import importlib.metadata as m; print(m.version({distribution!r}))"

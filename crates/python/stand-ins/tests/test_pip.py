@@ -51,6 +51,7 @@ def test_after_grpcio_and_away_again(environment, pip, wanted):
     before = {path for path in environment.files() if "grpc" not in path and "carom" not in path}
     environment.pip("uninstall", "--yes", "carom", *STAND_INS)
     assert environment.files() == before
+    assert not {"carom", "grpc", "grpc_tools"} & {folder.name for folder in environment.site.iterdir()}
 
 
 @pytest.mark.long

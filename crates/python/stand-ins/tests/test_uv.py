@@ -11,6 +11,7 @@ def test_after_grpcio_and_away_again(environment):
     before = {path for path in environment.files() if "grpc" not in path and "carom" not in path}
     environment.uv_pip("uninstall", "carom", *STAND_INS)
     assert environment.files() == before
+    assert not {"carom", "grpc", "grpc_tools"} & {folder.name for folder in environment.site.iterdir()}
 
 
 def test_what_requires_grpcio_keeps_carom(environment):
