@@ -113,14 +113,14 @@ impl Demo {
     }
 }
 
-/// The environment has Carom under the name grpc, and no grpcio.
+/// The environment has Carom under the names grpc and grpcio.
 fn only_carom(environment: &Environment) -> Result<String, String> {
     let program = "import importlib.metadata as m\n\
-                   names = {d.metadata['Name'].lower() for d in m.distributions()}\n\
-                   assert not names & {'grpcio', 'grpcio-tools'}, names\n\
+                   grpcio, tools = m.version('grpcio'), m.version('grpcio-tools')\n\
+                   assert grpcio == tools and grpcio.endswith('+carom.' + m.version('carom')), (grpcio, tools)\n\
                    import grpc, grpc.aio, grpc_tools.protoc\n\
                    assert grpc.__name__ == 'grpc'\n\
-                   print('carom', m.version('carom'), 'answers `import grpc`; grpcio is not installed')";
+                   print('carom', m.version('carom'), 'answers `import grpc`; grpcio is', grpcio)";
     let mut python = environment.python();
     process::quietly(python.args(["-c", program]), Duration::from_secs(60)).map(|said| said.trim().to_owned())
 }

@@ -27,15 +27,17 @@ usage: cargo xtask COMMAND
   demo     runs programs written for grpcio, and their Rust twins, on Carom and prints what came back
            --only LIST   only these parts (numbers by commas: 1 AddNumber, 2 Greeter, 3 RouteGuide, 4 aio,
                          5 UserRecommend, 6 Rust, 7 grpcio crosswise, 8 bad input)
-  test     format, clippy, docs, dependency rules, Rust tests, Python tests, interop, fuzz smoke
+  test     format, clippy, docs, dependency rules, Rust tests, Python tests, installing, interop,
+           fuzz smoke
            --only LIST   only these steps (names by commas, as the summary shows them)
   interop  the official gRPC interop cases with each peer, h2spec, misbehaving servers, proxies in between
            --only LIST   only these of cases, h2spec, negative, proxies
            --peers LIST  only these peers (carom, grpc-go, grpcio, ...)
            --cases LIST  only these cases
            --short       what the test command runs: Carom, grpcio, h2spec
-  python   builds the wheel, optimised, and installs it into .venv
-           --dev         the quick build instead, into .cache/venv-dev, which `test` uses
+  python   builds the wheels of carom and of its stand-ins, optimised, into dist and installs them into .venv
+           --dev         the quick build instead, into .cache/wheels-dev and .cache/venv-dev, which `test` uses
+           --try         afterwards installs, replaces and removes them in fresh environments, with every installer
   protoc   builds carom-protoc, optimised, as one program that needs no shared library, and says where it is
   instructions
            counts what a call costs the engine, under callgrind, and compares with what is written down

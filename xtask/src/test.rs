@@ -8,7 +8,7 @@ use crate::conformance::Suite;
 use crate::console::{self, Counts, Outcome, Row, note, quote};
 use crate::process::{quietly, show};
 use crate::project::cargo;
-use crate::python::{self, Build, Environment};
+use crate::python::{self, Build, Environment, Tries};
 use crate::{
     codegen_corpora, fuzz, instructions, interop, official, process, project, protoc_compare, rules,
 };
@@ -22,7 +22,7 @@ const PYTEST_LIMIT: Duration = Duration::from_secs(900);
 type Step = fn(&mut State) -> Result<String, String>;
 
 /// The steps in their order: cheap ones first, so that a slip shows early.
-const STEPS: [(&str, Step); 14] = [
+const STEPS: [(&str, Step); 15] = [
     ("format", format),
     ("locks", locks),
     ("rules", |_| rules::check()),
@@ -30,6 +30,7 @@ const STEPS: [(&str, Step); 14] = [
     ("docs", docs),
     ("rust", rust_tests),
     ("python", python_tests),
+    ("install", installing),
     ("protoc-compare", |_| protoc_compare::short()),
     ("codegen-corpora", |_| codegen_corpora::sample()),
     ("conformance", conformance),
@@ -232,6 +233,12 @@ fn python_tests(state: &mut State) -> Result<String, String> {
         return Err(format!("pytest ended with {}", finished.status));
     }
     Ok(finished.stdout.lines().last().unwrap_or_default().trim_matches([' ', '=']).to_owned())
+}
+
+/// The wheels in fresh environments, with what is quick.
+fn installing(state: &mut State) -> Result<String, String> {
+    state.carom()?;
+    python::try_installing(Build::Quick, Tries::Short)
 }
 
 fn crosswise(state: &mut State) -> Result<String, String> {

@@ -1,4 +1,4 @@
-//! The extension module `grpc._carom` under Carom's Python packages.
+//! The extension module `carom._carom` under Carom's Python packages.
 //!
 //! ```text
 //! grpc          synchronous API: server::SyncServer (queue → executor), client::Call (threads wait without the lock)
@@ -27,6 +27,7 @@ use pyo3::prelude::*;
 fn _carom(module: &Bound<'_, PyModule>) -> PyResult<()> {
     log::start();
     signal::note_main_thread();
+    module.add("VERSION", env!("CARGO_PKG_VERSION"))?;
     module.add("InvalidMetadata", module.py().get_type::<convert::InvalidMetadata>())?;
     module.add_class::<client::Channel>()?;
     module.add_class::<client::Call>()?;

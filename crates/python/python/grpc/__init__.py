@@ -7,7 +7,10 @@ import atexit
 import logging
 import os
 
-from grpc import _carom
+# First: whatever else is imported might be grpcio's.
+from grpc import _installation  # noqa: F401
+
+from carom import _carom
 from grpc import _utilities
 from grpc._credentials import (
     CallCredentials,

@@ -8,7 +8,7 @@ import logging
 import threading
 import time
 
-from grpc import _carom
+from carom import _carom
 from grpc import _credentials
 from grpc import _interfaces
 from grpc._enums import CONNECTIVITY_STATES, ChannelConnectivity, StatusCode, status_code

@@ -10,7 +10,7 @@ import functools
 import logging
 import threading
 
-from grpc import _carom
+from carom import _carom
 from grpc import _credentials
 from grpc import _interfaces
 from grpc._utilities import DictionaryGenericHandler, fully_qualified_method

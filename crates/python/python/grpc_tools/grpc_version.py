@@ -1,3 +1,3 @@
 """The version of grpcio-tools whose interface this package has."""
 
-VERSION = "1.85.1"
+VERSION = "1.85.3"

@@ -13,7 +13,7 @@ import sys
 import tempfile
 import threading
 
-from grpc import _carom
+from carom import _carom
 
 _PROTO_MODULE_SUFFIX = "_pb2"
 _SERVICE_MODULE_SUFFIX = "_pb2_grpc"

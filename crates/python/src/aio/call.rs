@@ -16,7 +16,7 @@ use crate::client::core::{CallCore, End};
 use crate::convert;
 
 /// A call under way or ended.
-#[pyclass(frozen, module = "grpc._carom")]
+#[pyclass(frozen, module = "carom._carom")]
 pub(crate) struct AioCall {
     core: CallCore,
     queue: Py<LoopQueue>,

@@ -59,7 +59,7 @@ impl Shared {
 }
 
 /// The completion queue of one event loop.
-#[pyclass(frozen, module = "grpc._carom")]
+#[pyclass(frozen, module = "carom._carom")]
 pub(crate) struct LoopQueue {
     shared: Arc<Shared>,
     create_future: Py<PyAny>,

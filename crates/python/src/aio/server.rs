@@ -20,7 +20,7 @@ use crate::server::listen::{self, TlsFiles};
 use crate::signal::detached;
 
 /// A server whose handlers run in an event loop.
-#[pyclass(frozen, module = "grpc._carom")]
+#[pyclass(frozen, module = "carom._carom")]
 pub(crate) struct AioServer {
     inner: Inner,
     intake: Arc<IntakeState>,

@@ -15,7 +15,7 @@ use crate::convert;
 use crate::server::facts::Facts;
 
 /// A call to be answered.
-#[pyclass(frozen, module = "grpc._carom")]
+#[pyclass(frozen, module = "carom._carom")]
 pub(crate) struct AioServerCall {
     facts: Facts,
     stream: Streams,

@@ -15,7 +15,7 @@ use crate::convert;
 use crate::signal::{Signal, block_on, block_on_shared};
 
 /// A call under way or ended.
-#[pyclass(frozen, module = "grpc._carom")]
+#[pyclass(frozen, module = "carom._carom")]
 pub(crate) struct Call {
     shared: Arc<SharedCall>,
     waker: Waker,

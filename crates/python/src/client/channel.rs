@@ -26,7 +26,7 @@ use crate::signal::block_on;
 
 /// A channel to a target. What is wrong with the target or the credentials is the status of every call, as programs
 /// for grpcio expect.
-#[pyclass(frozen, module = "grpc._carom")]
+#[pyclass(frozen, module = "carom._carom")]
 pub(crate) struct Channel {
     inner: Result<Inner, Status>,
     runtime: Handle,

@@ -16,7 +16,7 @@ use super::queue::Queue;
 use crate::convert;
 
 /// A call as its handler sees it (`grpc.ServicerContext`).
-#[pyclass(frozen, module = "grpc._carom")]
+#[pyclass(frozen, module = "carom._carom")]
 pub(crate) struct ServicerContext {
     facts: Facts,
     responder: Responder,

@@ -18,7 +18,7 @@ use crate::runtime;
 use crate::signal::detached;
 
 /// A server whose handlers run in an executor.
-#[pyclass(frozen, module = "grpc._carom")]
+#[pyclass(frozen, module = "carom._carom")]
 pub(crate) struct SyncServer {
     inner: Inner,
     queue: Arc<Queue>,

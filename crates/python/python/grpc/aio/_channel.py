@@ -2,7 +2,7 @@
 
 import asyncio
 
-from grpc import _carom
+from carom import _carom
 from grpc import _credentials
 from grpc._channel import _INSECURE_FOR_CALL_CREDENTIALS
 from grpc._enums import CONNECTIVITY_STATES, ChannelConnectivity, StatusCode

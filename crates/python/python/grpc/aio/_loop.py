@@ -2,7 +2,7 @@
 
 import asyncio
 
-from grpc import _carom
+from carom import _carom
 
 # By loop: a closed loop's entry goes when the next loop's comes.
 _QUEUES = {}

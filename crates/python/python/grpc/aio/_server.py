@@ -9,7 +9,7 @@ import concurrent.futures
 import inspect
 import logging
 
-from grpc import _carom
+from carom import _carom
 from grpc import _credentials
 from grpc import _interfaces
 from grpc._enums import StatusCode

@@ -1,0 +1,1 @@
+"""Errors with details: google.rpc.Status messages in the trailing metadata of calls."""
