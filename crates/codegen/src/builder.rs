@@ -167,7 +167,8 @@ impl Builder {
 impl Builder {
     /// Takes a package, or a single type, from elsewhere instead of generating it: `.my.common` from
     /// `::my_common::protos`, `.my.common.Money` from `::money::Money`. The path is absolute, or starts with `crate`.
-    /// Types of `google.protobuf` are taken from the crate `buffa-types` (`prost-types`) unless this says otherwise.
+    /// Services of a package that is taken from elsewhere are generated all the same, over its messages, if their file was
+    /// named to be compiled. Types of `google.protobuf` are taken from the crate `buffa-types` (`prost-types`) unless this says otherwise.
     /// ```no_run
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// carom_codegen::configure()
@@ -348,18 +349,22 @@ impl Builder {
             }
         }
         show_warnings(&compiled.warnings);
-        self.compile_descriptor_set(&compiled.set)
+        self.generate(&compiled.set, Some(&compiled.asked))
     }
 
-    /// Generates the code of files that are compiled already: of all in the set but those that
+    /// Generates the code of files that are compiled already: of all in the set, but only the services of those that
     /// [`extern_path`](Self::extern_path) covers. The set must hold their imports, as `--include_imports` of protoc
     /// gives them; comments are carried over if it holds source information.
     ///
     /// # Errors
     /// The set cannot be made code of, or a file cannot be written.
     pub fn compile_descriptor_set(&self, set: &FileDescriptorSet) -> Result<(), Error> {
+        self.generate(set, None)
+    }
+
+    fn generate(&self, set: &FileDescriptorSet, asked: Option<&[String]>) -> Result<(), Error> {
         let out_dir = self.output_directory()?;
-        let Generated { packages, warnings } = generate(&set.file, &self.messages, &self.sides)?;
+        let Generated { packages, warnings } = generate(&set.file, asked, &self.messages, &self.sides)?;
         show_warnings(&warnings);
         fs::create_dir_all(&out_dir).map_err(|source| Error::Io { path: out_dir.clone(), source })?;
         for package in &packages {

@@ -14,7 +14,9 @@ use crate::error::Error;
 pub(crate) struct Compiled {
     /// The files and all that they import, imports first, with source information.
     pub(crate) set: FileDescriptorSet,
-    /// Those of them that lie on disk; the others came with the compiler.
+    /// The names of those that were asked for, as imports would use them.
+    pub(crate) asked: Vec<String>,
+    /// The files that lie on disk; the others came with the compiler.
     pub(crate) sources: Vec<PathBuf>,
     pub(crate) warnings: Vec<String>,
 }
@@ -37,7 +39,7 @@ pub(crate) fn compile(files: &[PathBuf], includes: &[PathBuf]) -> Result<Compile
         })?;
     let sources = compilation.files().filter_map(|file| loader.disk_path(file.name())).collect();
     let warnings = compilation.warnings().iter().map(ToString::to_string).collect();
-    Ok(Compiled { set, sources, warnings })
+    Ok(Compiled { set, asked: names, sources, warnings })
 }
 
 /// The name that imports use for a file.

@@ -97,22 +97,30 @@ pub(crate) struct MessageOptions {
     pub(crate) prost: crate::prost::Changes,
 }
 
-/// Generates the packages of all files that no external path stands for. `files` holds every import as well.
+/// Generates the packages of all files that no external path stands for, and the services of those that one does, where
+/// they were `asked` for by name (`None`: all were). `files` holds every import as well.
 pub(crate) fn generate(
     files: &[FileDescriptorProto],
+    asked: Option<&[String]>,
     options: &MessageOptions,
     sides: &Sides,
 ) -> Result<Generated, Error> {
     let config = &options.config;
     let mut by_package: BTreeMap<&str, Vec<&FileDescriptorProto>> = BTreeMap::new();
+    let mut wanted = Vec::new();
     for file in files {
         let package = file.package.as_deref().unwrap_or_default();
-        if !is_external(package, config) {
-            by_package.entry(package).or_default().push(file);
+        let name = file.name.clone().unwrap_or_default();
+        let external = is_external(package, config);
+        if external && !(declares_services(file) && asked.is_none_or(|asked| asked.contains(&name))) {
+            continue;
+        }
+        by_package.entry(package).or_default().push(file);
+        // prost says what the messages of services are called in the same run.
+        if !external || options.kind != Messages::Buffa {
+            wanted.push(name);
         }
     }
-    let wanted: Vec<String> =
-        by_package.values().flatten().map(|file| file.name.clone().unwrap_or_default()).collect();
     let generated: Vec<&FileDescriptorProto> = by_package.values().flatten().copied().collect();
     let slips = unmatched(files, &generated, options, sides);
     let messages::Generated { packages: mut messages, mut warnings, types } = match options.kind {
@@ -132,6 +140,12 @@ pub(crate) fn generate(
         packages.push(Package { name: name.to_owned(), modules, source, descriptors });
     }
     Ok(Generated { packages, warnings })
+}
+
+/// Whether services of a file may be generated though its messages lie elsewhere. Google's own APIs are no services of the
+/// program's.
+fn declares_services(file: &FileDescriptorProto) -> bool {
+    !file.service.is_empty() && !covers(".google.protobuf", file.package.as_deref().unwrap_or_default())
 }
 
 /// Whether the package's types are taken from elsewhere. `google.protobuf` is buffa-types' (and buffa-descriptor's).

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use carom_codegen::{Error, configure};
+use carom_codegen::{Error, Messages, configure};
 use tempfile::TempDir;
 
 const PROTOS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/protos");
@@ -166,5 +166,43 @@ fn files_of_the_editions_are_compiled() {
         assert!(code.contains("pub count: i32"), "{code}");
         assert!(code.contains("pub note: ::core::option::Option<"), "{code}");
         assert!(code.contains("pub trait S"), "{code}");
+    }
+}
+
+/// Messages in a crate of their own, services in those that serve and call: the layout of a larger workspace.
+#[test]
+fn services_over_messages_of_another_crate() {
+    let sources = directory();
+    let write =
+        |name: &str, text: &str| fs::write(sources.path().join(name), text).expect("it can be written");
+    write(
+        "shop.proto",
+        "syntax = \"proto3\"; package shop.v1; import \"stock.proto\"; message Order {}
+         service Orders { rpc Find(Order) returns (stock.Item); }",
+    );
+    write(
+        "stock.proto",
+        "syntax = \"proto3\"; package stock; message Item {}
+         service Stock { rpc Count(Item) returns (Item); }",
+    );
+    let kinds = [
+        Messages::Buffa,
+        #[cfg(feature = "prost")]
+        Messages::Prost,
+    ];
+    for kind in kinds {
+        let out = directory();
+        let builder = configure().out_dir(out.path()).emit_rerun_if_changed(false).messages(kind);
+        builder
+            .extern_path("shop.v1", "::protos::shop")
+            .extern_path("stock", "::protos::stock")
+            .compile_protos(&["shop.proto"], &[sources.path()])
+            .expect("it compiles");
+        let code = fs::read_to_string(out.path().join("shop.v1.rs")).expect("there are services");
+        assert!(code.contains("pub struct OrdersClient") && code.contains("pub trait Orders"), "{code}");
+        assert!(code.contains("::protos::shop::Order") && code.contains("::protos::stock::Item"), "{code}");
+        assert!(!code.contains("pub struct Order "), "the message is another crate's");
+        // A file that is only imported is another crate's business altogether.
+        assert!(!out.path().join("stock.rs").exists());
     }
 }
