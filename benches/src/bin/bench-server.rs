@@ -66,16 +66,14 @@ impl Bench for Streams {
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let address = std::net::SocketAddr::from(([127, 0, 0, 1], arg(1, 50051)));
     carom_bench::runtime(arg(2, 1)).block_on(async move {
-        let mut server = Server::builder()
-            .add_service(GreeterServer::new(Hello))
-            .add_service(BenchServer::new(Streams))
-            .bind(address);
+        let mut server =
+            Server::builder().add_service(GreeterServer::new(Hello)).add_service(BenchServer::new(Streams));
         if let (Some(chain), Some(key)) = (std::env::args().nth(3), std::env::args().nth(4)) {
             let identity = Identity::from_pem(std::fs::read(chain)?, std::fs::read(key)?);
             server = server.tls(ServerTlsConfig::new(identity));
         }
         // In a task, so that a worker does the work and not the thread that waits here.
-        tokio::spawn(server.serve()).await??;
+        tokio::spawn(server.serve(address)).await??;
         Ok(())
     })
 }

@@ -62,6 +62,6 @@ fn main() -> Result<(), Box<dyn Error>> {
     } else {
         tokio::runtime::Builder::new_multi_thread().worker_threads(threads).enable_all().build()?
     };
-    runtime.block_on(Server::builder().add_service(Greeter).bind(addr).serve())?;
+    runtime.block_on(Server::builder().add_service(Greeter).serve(addr))?;
     Ok(())
 }

@@ -308,6 +308,11 @@ impl<T> IntoRequest<T> for Request<T> {
 }
 
 /// What can be handed to a method that takes a stream of messages: the stream, or a [`Request`] around it.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a stream of messages",
+    label = "not a stream, nor a `Request` around one",
+    note = "what iterates becomes a stream by `futures_util::stream::iter(...)`, a channel by `tokio_stream::wrappers`"
+)]
 pub trait IntoStreamingRequest {
     /// The stream.
     type Stream: Stream<Item = Self::Message> + Send + 'static;

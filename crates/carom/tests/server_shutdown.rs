@@ -151,12 +151,12 @@ async fn idle_and_silent_connections_do_not_hold_up_the_end() {
 #[tokio::test]
 async fn a_taken_port_is_told_by_name() {
     let (_server, addr) = serve(vec![echo()]);
-    let error = soon(Server::builder().bind(addr).serve()).await.unwrap_err();
+    let error = soon(Server::builder().serve(addr)).await.unwrap_err();
     assert!(error.is_address_in_use());
     let text = error.to_string();
     assert!(text.contains(&addr.to_string()) && text.contains("address already in use"), "{text}");
 
-    let error = soon(Server::builder().serve()).await.unwrap_err();
+    let error = soon(Server::builder().run()).await.unwrap_err();
     assert!(error.to_string().contains("no address"), "{error}");
 }
 
@@ -198,8 +198,8 @@ async fn listeners_are_added_and_their_port_is_free_in_the_end() {
 async fn a_signal_stops_the_server_and_a_drop_too() {
     let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let (stop, stopped) = oneshot::channel::<()>();
-    let builder = Server::builder().add_service(TestService(vec![echo()])).bind(free).reuse_port(true);
-    let serving = tokio::spawn(builder.serve_with_shutdown(async {
+    let builder = Server::builder().add_service(TestService(vec![echo()])).reuse_port(true);
+    let serving = tokio::spawn(builder.serve_with_shutdown(free, async {
         let _ = stopped.await;
     }));
     let mut client = soon(async {
@@ -216,7 +216,7 @@ async fn a_signal_stops_the_server_and_a_drop_too() {
     assert_eq!(client.close().await, None);
     soon(serving).await.unwrap().unwrap();
 
-    let serving = tokio::spawn(Server::builder().add_service(TestService(vec![stuck()])).bind(free).serve());
+    let serving = tokio::spawn(Server::builder().add_service(TestService(vec![stuck()])).serve(free));
     let mut client = soon(async {
         loop {
             if let Ok(io) = TcpStream::connect(free).await {
@@ -231,4 +231,31 @@ async fn a_signal_stops_the_server_and_a_drop_too() {
     client.pump().await;
     serving.abort();
     assert_eq!(client.reply(key).await.status.code(), Code::Unavailable);
+}
+
+/// One stream that never ends does not keep a server that was told how long it may.
+#[tokio::test]
+async fn a_grace_bounds_how_long_calls_keep_the_server() {
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let (stop, stopped) = oneshot::channel::<()>();
+    let builder = Server::builder().add_service(TestService(vec![stuck()]));
+    let builder = builder.shutdown_grace(Some(Duration::from_millis(20)));
+    let serving = tokio::spawn(builder.serve_with_shutdown(free, async {
+        let _ = stopped.await;
+    }));
+    let mut client = soon(async {
+        loop {
+            if let Ok(io) = TcpStream::connect(free).await {
+                break Client::over(io);
+            }
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    let key = client.open("Stuck", Head::default());
+    client.send(key, b"", true);
+    client.pump().await;
+    stop.send(()).unwrap();
+    assert_eq!(client.reply(key).await.status.code(), Code::Unavailable);
+    soon(serving).await.unwrap().unwrap();
 }

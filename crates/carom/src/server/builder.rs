@@ -1,6 +1,7 @@
 //! Setting a server up.
 
 use std::future::Future;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -41,7 +42,7 @@ pub(crate) struct Settings {
 /// use carom::server::Server;
 ///
 /// let addr: std::net::SocketAddr = "[::]:50051".parse()?;
-/// Server::builder().add_service(greeter).bind(addr).serve().await?;
+/// Server::builder().add_service(greeter).serve(addr).await?;
 /// # Ok(()) }
 /// ```
 #[must_use]
@@ -52,6 +53,7 @@ pub struct Builder {
     #[cfg(feature = "tls")]
     tls: Option<ServerTlsConfig>,
     reuse_port: bool,
+    shutdown_grace: Option<Duration>,
     /// The first thing that was wrong; told when the server starts.
     error: Option<ServeError>,
 }
@@ -83,6 +85,7 @@ impl Builder {
             #[cfg(feature = "tls")]
             tls: None,
             reuse_port: false,
+            shutdown_grace: None,
             error: None,
         }
     }
@@ -254,26 +257,56 @@ impl Builder {
         self
     }
 
-    /// Runs the server, in the current tokio runtime, until it is dropped or fails to start.
+    /// How long calls may go on once [`run_with_shutdown`](Self::run_with_shutdown) was told to stop; those that still run
+    /// then end with UNAVAILABLE. Default `None`: as long as they take, so that one open stream keeps the server.
+    pub fn shutdown_grace(mut self, grace: Option<Duration>) -> Self {
+        self.shutdown_grace = grace;
+        self
+    }
+
+    /// Serves at `addr` until the server fails to start or the future is dropped: [`bind`](Self::bind) and
+    /// [`run`](Self::run) in one.
+    ///
+    /// # Errors
+    /// As [`run`](Self::run).
+    pub async fn serve(self, addr: SocketAddr) -> Result<(), ServeError> {
+        self.bind(addr).run().await
+    }
+
+    /// As [`serve`](Self::serve), until `signal` resolves: see [`run_with_shutdown`](Self::run_with_shutdown).
+    ///
+    /// # Errors
+    /// As [`run`](Self::run).
+    pub async fn serve_with_shutdown(
+        self,
+        addr: SocketAddr,
+        signal: impl Future<Output = ()>,
+    ) -> Result<(), ServeError> {
+        self.bind(addr).run_with_shutdown(signal).await
+    }
+
+    /// Runs the server at the addresses it was [bound](Self::bind) to, in the current tokio runtime, until it fails to start
+    /// or the future is dropped.
     ///
     /// # Errors
     /// No address was given, or one is taken or not usable; credentials are not usable; two services have one method.
-    pub async fn serve(self) -> Result<(), ServeError> {
-        self.serve_with_shutdown(std::future::pending()).await
+    pub async fn run(self) -> Result<(), ServeError> {
+        self.run_with_shutdown(std::future::pending()).await
     }
 
-    /// As [`serve`](Self::serve), until `signal` resolves: then calls that run are finished, new ones refused, and it
-    /// returns when all is over. Dropping it stops the server at once.
+    /// As [`run`](Self::run), until `signal` resolves: then new calls are refused, those that run may finish within
+    /// [`shutdown_grace`](Self::shutdown_grace), and it returns when all is over. Dropping it stops the server at once.
     ///
     /// # Errors
-    /// As [`serve`](Self::serve).
-    pub async fn serve_with_shutdown(self, signal: impl Future<Output = ()>) -> Result<(), ServeError> {
+    /// As [`run`](Self::run).
+    pub async fn run_with_shutdown(self, signal: impl Future<Output = ()>) -> Result<(), ServeError> {
         if self.listen.is_empty() {
             return Err(ServeError::no_address());
         }
+        let grace = self.shutdown_grace;
         let server = StopOnDrop(self.start(Handle::current())?);
         signal.await;
-        server.0.shutdown(None);
+        server.0.shutdown(grace);
         server.0.terminated().await;
         Ok(())
     }
@@ -282,7 +315,7 @@ impl Builder {
     /// [`Server::add_listener`].
     ///
     /// # Errors
-    /// As [`serve`](Self::serve), but for the missing address.
+    /// As [`run`](Self::run), but for the missing address.
     pub fn start(self, runtime: Handle) -> Result<Server, ServeError> {
         if let Some(error) = self.error {
             return Err(error);

@@ -13,8 +13,8 @@
 //! Server::builder()
 //!     .add_service(greeter)
 //!     .tls(ServerTlsConfig::new(identity))
-//!     .bind(addr)
-//!     .serve_with_shutdown(interrupted)
+//!     .shutdown_grace(Some(std::time::Duration::from_secs(30)))
+//!     .serve_with_shutdown(addr, interrupted)
 //!     .await?;
 //! # Ok(()) }
 //! ```

@@ -15,6 +15,11 @@ use crate::response::Response;
 use crate::streaming::Streaming;
 
 /// A service: a name and its methods. Generated server types implement it.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a service that a server can take",
+    label = "not a `Service`",
+    note = "an implementation of a generated trait is wrapped by the generated server: `GreeterServer::new(MyGreeter)`"
+)]
 pub trait Service: Send + Sync + 'static {
     /// The full name, `package.Service`.
     fn name(&self) -> &str;

@@ -48,7 +48,13 @@ impl Resolvers {
         let scheme = target.split(':').next().unwrap_or_default();
         if target.contains("://") && !scheme.eq_ignore_ascii_case(parsed.scheme()) {
             let known: Vec<_> = self.by_scheme.keys().map(String::as_str).collect();
-            let reason = format!("the scheme `{scheme}` is not known; known are {}", known.join(", "));
+            let known = known.join(", ");
+            let instead = match scheme.to_ascii_lowercase().as_str() {
+                "http" | "grpc" => "; write host:port without a scheme",
+                "https" | "grpcs" => "; write host:port without a scheme, and give the builder tls()",
+                _ => "",
+            };
+            let reason = format!("the scheme `{scheme}` is not known; known are {known}{instead}");
             return Err(InvalidTarget::of_text(target, reason));
         }
         let Some(resolver) = self.get(parsed.scheme()) else {

@@ -92,6 +92,8 @@ fn refusals_say_what_is_wrong() {
         ("", "it is empty"),
         ("local host:1", "the character ' '"),
         ("foo:///bar", "the scheme `foo` is not known"),
+        ("http://localhost:1", "unix-abstract; write host:port without a scheme"),
+        ("https://localhost:1", "write host:port without a scheme, and give the builder tls()"),
         ("localhost:", "the port after `:` is missing"),
         (":50051", "the host is missing"),
         ("dns:///", "the host is missing"),
