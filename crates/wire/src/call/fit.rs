@@ -9,8 +9,8 @@
 //! 3. the trailing metadata;
 //! 4. whatever else of the message is too long.
 //!
-//! An error keeps its code in any case. A successful call whose trailing metadata does not fit is no success: it ends
-//! with RESOURCE_EXHAUSTED, like one whose initial metadata is too large.
+//! An error keeps its code in any case. A successful call whose trailing metadata does not fit counts as failed: it
+//! ends with RESOURCE_EXHAUSTED, like one whose initial metadata is too large.
 
 use bytes::Bytes;
 

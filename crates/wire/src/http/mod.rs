@@ -192,7 +192,7 @@ impl Http {
         each!(self, conn => conn.expect(key, wanted, awaited));
     }
 
-    /// Announces a call's deadline: see [`Connection::set_timeout`].
+    /// Records a call's timeout: see [`Connection::set_timeout`].
     pub fn set_timeout(&mut self, key: StreamKey, timeout: Duration) {
         each!(self, conn => conn.set_timeout(key, timeout));
     }
