@@ -81,7 +81,7 @@ impl Connection {
         assembly.empty += u32::from(fragment.is_empty());
         let without_end = assembly.encoded > Self::MAX_ENCODED.max(kept);
         if without_end || assembly.empty > self.config.connection.max_continuations {
-            return Err(ConnectionError::peer(ErrorCode::ENHANCE_YOUR_CALM, "a header block that does not end"));
+            return Err(ConnectionError::peer(ErrorCode::ENHANCE_YOUR_CALM, "an endless header block"));
         }
         if assembly.continuations > self.config.connection.max_continuations {
             self.count_idle_frame(now)?;
