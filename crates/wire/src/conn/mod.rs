@@ -6,7 +6,7 @@ mod config;
 mod error;
 mod event;
 mod output;
-mod ping_policy;
+mod ping_strikes;
 mod probe;
 mod receive;
 mod resets;
@@ -36,7 +36,7 @@ pub use output::Output;
 
 use blocks::HeaderAssembly;
 use budget::Budget;
-use ping_policy::PingPolice;
+use ping_strikes::PingStrikes;
 use probe::BandwidthProbe;
 use receive::KnownHeads;
 use shutdown::Drain;
@@ -125,7 +125,7 @@ pub struct Connection {
     last_received: Instant,
     /// The time since which no stream is open; `None` while one is, or until the clock is next looked at.
     idle_since: Option<Instant>,
-    pings: PingPolice,
+    ping_strikes: PingStrikes,
     probe: BandwidthProbe,
     resets: Budget,
     idle_frames: Budget,
@@ -199,7 +199,7 @@ impl Connection {
             timers: Timers::default(),
             last_received: now,
             idle_since: None,
-            pings: PingPolice::default(),
+            ping_strikes: PingStrikes::default(),
             probe: BandwidthProbe::new(now),
             resets: Budget::new(config.reset_burst, config.reset_rate, now),
             idle_frames: Budget::new(connection.idle_frame_burst, connection.idle_frame_rate, now),

@@ -171,7 +171,9 @@ impl Connection {
             Frame::Ping { payload, ack: false } => {
                 self.count_idle_frame(now)?;
                 let calls = self.streams.len() > 0;
-                if self.side == Side::Server && !self.pings.permits(&self.config.ping_policy, calls, now) {
+                if self.side == Side::Server
+                    && !self.ping_strikes.permits(&self.config.ping_policy, calls, now)
+                {
                     // The exact text that makes clients ping less often (gRFC A8).
                     return Err(ConnectionError::peer(ErrorCode::ENHANCE_YOUR_CALM, "too_many_pings"));
                 }

@@ -74,7 +74,7 @@ impl Connection {
         stream.send.window.consume(len);
         stream.send.state = SendState::Ended;
         self.send_window.consume(len);
-        self.pings.forgiven = true;
+        self.ping_strikes.forgiven = true;
         self.idle_frames.forgive(Self::USEFUL_FRAME_FORGIVES);
         FrameHead { len: len as u32, kind: kind::DATA, flags: flag::END_STREAM, stream: key.id.0 }
             .encode(&mut self.output.tail);
@@ -174,7 +174,7 @@ impl Connection {
             stream.send.window.consume(len);
             self.send_window.consume(len);
             self.queued -= len;
-            self.pings.forgiven = true;
+            self.ping_strikes.forgiven = true;
             self.idle_frames.forgive(Self::USEFUL_FRAME_FORGIVES);
         }
         if stream.send.held_back && stream.send.queued() <= self.config.connection.max_send_buffer / 2 {
@@ -232,7 +232,7 @@ impl Connection {
 
     /// Writes a header block as HEADERS and, where it is larger than a frame, CONTINUATION (§6.10).
     fn write_block(&mut self, key: StreamKey, fields: &dyn Fields, end_stream: bool) {
-        self.pings.forgiven = true;
+        self.ping_strikes.forgiven = true;
         let out = &mut self.output.tail;
         let start = out.len();
         out.extend_from_slice(&[0; HEAD_LEN]);

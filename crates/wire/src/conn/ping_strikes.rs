@@ -1,4 +1,4 @@
-//! Which pings of a client are too many (gRFC A8, "Server Enforcement").
+//! The count of pings that came too early (gRFC A8, "Server Enforcement").
 
 use std::time::{Duration, Instant};
 
@@ -6,7 +6,7 @@ use super::PingPolicy;
 
 /// The pings of a client that came too early, as counted by the server.
 #[derive(Debug, Default)]
-pub(super) struct PingPolice {
+pub(super) struct PingStrikes {
     last: Option<Instant>,
     strikes: u32,
     /// Whether DATA or HEADERS were sent since the last ping. A client that probes the bandwidth pings after it has
@@ -14,7 +14,7 @@ pub(super) struct PingPolice {
     pub(super) forgiven: bool,
 }
 
-impl PingPolice {
+impl PingStrikes {
     #[cfg(test)]
     pub(super) fn last(&self) -> Option<Instant> {
         self.last
