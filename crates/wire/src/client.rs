@@ -20,7 +20,7 @@ use crate::{
 /// # How to drive it
 ///
 /// 1. **Bytes, time and the connection's end** go through [`http_mut`](Self::http_mut): see
-///    [`Connection`](crate::conn::Connection), "How to drive it".
+///    [`Connection`], "How to drive it".
 /// 2. **Calls**: [`open`](Self::open) one, then reach it through [`call`](Self::call) until its [`Event::End`]: send
 ///    its messages, each with its prefix, and take those of the response after [`Event::Data`]. Or
 ///    [`cancel`](Self::cancel) it.

@@ -20,7 +20,7 @@ use crate::{
 /// # How to drive it
 ///
 /// 1. **Bytes, time and the connection's end** go through [`http_mut`](Self::http_mut): see
-///    [`Connection`](crate::conn::Connection), "How to drive it".
+///    [`Connection`], "How to drive it".
 /// 2. **Events out**: [`next_event`](Self::next_event) until it returns `None`. A request that is not gRPC is answered
 ///    without an event.
 /// 3. **Each [`Event::Request`]** is answered by [`accept`](Self::accept), [`refuse`](Self::refuse) or
