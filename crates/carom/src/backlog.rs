@@ -1,33 +1,33 @@
-//! Messages that wait for their reader.
+//! Received messages that wait for their reader.
 
 use std::collections::VecDeque;
 
 use bytes::BytesMut;
 use carom_wire::message::{Message, PREFIX_LEN};
 
-/// A reader that has taken messages together tells of what it used of them in portions of this many bytes: a quarter of the
+/// A reader that takes messages in batches returns credit for them in portions of this many bytes: a quarter of the
 /// smallest window that leaves room for it.
 pub(crate) const CREDIT_PORTION: usize = 16 * 1024;
 
-/// What a message took of the window.
+/// The flow-control window that a message took up.
 pub(crate) fn size(message: &Message) -> usize {
     PREFIX_LEN + message.payload.len()
 }
 
-/// Messages up to this size lie in the buffer that they were read into, with what came before and after them.
+/// Messages up to this size share the buffer that they were read into with what came before and after them.
 const SLICES: usize = 16 * 1024;
 
 /// Received messages of one call, in order.
 ///
-/// A message is a slice of what the socket gave at once, so a small one that stays holds on to a large buffer; a peer could
-/// make it hold many such buffers by a few bytes each. Messages that are still here when more has been read are therefore
-/// copied, together. A reader who keeps up never causes a copy.
+/// A message is a slice of the buffer filled by one read, so a small one that stays keeps a large buffer alive; a peer
+/// could pin many such buffers with a few bytes each. Messages that are still here when more has been read are
+/// therefore copied, together. A reader who keeps up never causes a copy.
 #[derive(Debug, Default)]
 pub(crate) struct Backlog {
-    /// Most calls have one message: those need no queue.
+    /// The first message: most calls have only one, and need no queue.
     first: Option<Message>,
     more: VecDeque<Message>,
-    /// How many came since [`copy_out`](Self::copy_out). Some of them may have been taken.
+    /// The number of messages received since [`copy_out`](Self::copy_out). Some of them may have been taken.
     recent: usize,
 }
 
@@ -45,7 +45,7 @@ impl Backlog {
         self.first.take().or_else(|| self.more.pop_front())
     }
 
-    /// The message that [`pop`](Self::pop) would give if it is the only one, or was when it came.
+    /// The message that [`pop`](Self::pop) would return, if it is the only one, or was when it came.
     #[cfg(feature = "client")]
     pub(crate) fn first(&self) -> Option<&Message> {
         self.first.as_ref()
@@ -59,7 +59,7 @@ impl Backlog {
         self.first.is_none() && self.more.is_empty()
     }
 
-    /// Moves all there is to `batch`, which is empty.
+    /// Moves all messages to `batch`, which is empty.
     pub(crate) fn take_all(&mut self, batch: &mut VecDeque<Message>) {
         debug_assert!(batch.is_empty(), "what was there before would come after");
         std::mem::swap(&mut self.more, batch);
@@ -68,8 +68,8 @@ impl Backlog {
         }
     }
 
-    /// Gives small messages that came since this was last called, and are still here, an allocation of their own. To be
-    /// called when more has been read.
+    /// Moves small messages received since the last call, and still here, to an allocation of their own. To be called
+    /// when more has been read.
     pub(crate) fn copy_out(&mut self) {
         let older = self.len().saturating_sub(std::mem::take(&mut self.recent));
         let small = |message: &Message| (1..=SLICES).contains(&message.payload.len());

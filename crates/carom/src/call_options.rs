@@ -1,4 +1,4 @@
-//! The options of calls: of one, of those of a generated client, of all of a channel.
+//! Call options: those of one call, of a generated client, or of a channel.
 
 use std::fmt;
 use std::sync::Arc;
@@ -7,8 +7,9 @@ use std::time::{Duration, Instant};
 use crate::codec::{CompressionEncoding, CompressionSwitch};
 use crate::credentials::CallCredentials;
 
-/// The options of a call. A field that is `None` is left to whoever stands below: a request's own options lie over those of
-/// the generated client, these over the channel's, and what none of them says has the default named here.
+/// The options of a call. A field that is `None` falls through to the next layer: a request's own options override
+/// those of the generated client, and those override the channel's; what none of them sets has the default documented
+/// here.
 ///
 /// ```
 /// use std::time::Duration;
@@ -26,38 +27,39 @@ use crate::credentials::CallCredentials;
 #[derive(Clone, Default)]
 #[non_exhaustive]
 pub struct CallOptions {
-    /// How long the call may take from its start, connecting included. Zero ends it at once with DEADLINE_EXCEEDED. Default:
-    /// without end.
+    /// The time that the call may take from its start, connecting included. Zero ends it at once with
+    /// DEADLINE_EXCEEDED. Default: unlimited.
     pub timeout: Option<Duration>,
-    /// When the call is to be over; counts before `timeout`.
+    /// The time by which the call must be over; takes precedence over `timeout`.
     pub deadline: Option<Instant>,
     /// Whether the call waits while the channel cannot connect (`true`), or fails with UNAVAILABLE. Default `false`.
     pub wait_for_ready: Option<bool>,
-    /// What messages are encoded in, as the content type names it: see [`Codec::SUBTYPE`](crate::Codec::SUBTYPE). Default
+    /// The encoding of messages, as the content type names it: see [`Codec::SUBTYPE`](crate::Codec::SUBTYPE). Default
     /// `proto`, or whatever the server understands.
     pub content_subtype: Option<&'static str>,
-    /// How messages are compressed. Default: not at all.
+    /// The compression of messages. Default: none.
     pub compression: Option<Compression>,
     /// The `:authority` of the call. Default: the channel's.
     pub authority: Option<String>,
-    /// The largest message taken, decompressed, in bytes; a larger one ends the call with RESOURCE_EXHAUSTED. Default 4 MiB.
+    /// The largest message accepted, decompressed, in bytes; a larger one ends the call with RESOURCE_EXHAUSTED.
+    /// Default 4 MiB.
     pub max_recv_message_size: Option<usize>,
     /// The largest message sent, in bytes before compression; a larger one ends the call with RESOURCE_EXHAUSTED. Default:
     /// no limit.
     pub max_send_message_size: Option<usize>,
-    /// Proves who calls, by metadata, after what the channel's own call credentials add. Only over secure connections; on
-    /// others the call ends with UNAUTHENTICATED. Default: none.
+    /// The credentials that authenticate the call with metadata, in addition to the channel's own call credentials.
+    /// Only over secure connections; on others the call ends with UNAUTHENTICATED. Default: none.
     pub credentials: Option<Arc<dyn CallCredentials>>,
     /// See [`Request::set_compression_switch`](crate::Request::set_compression_switch).
     pub(crate) compression_switch: Option<CompressionSwitch>,
 }
 
-/// The compression of a call's messages.
+/// How a call's messages are compressed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Compression {
-    /// They go as they are.
+    /// Messages are sent uncompressed.
     Off,
-    /// They are compressed in this encoding.
+    /// Messages are compressed with this encoding.
     Encoding(CompressionEncoding),
 }
 
@@ -85,22 +87,22 @@ impl From<Option<CompressionEncoding>> for Compression {
 }
 
 impl CallOptions {
-    /// These options, changed.
+    /// Returns these options with a change applied.
     #[must_use]
     pub fn with(mut self, change: impl FnOnce(&mut Self)) -> Self {
         change(&mut self);
         self
     }
 
-    /// These options, and for what they leave open those `under` them. `timeout` and `deadline` are one option in this: who
-    /// says either has said when the call ends.
+    /// Returns these options, with those `under` them for what is not set. `timeout` and `deadline` count as one option
+    /// here: setting either determines when the call ends.
     #[must_use]
     pub fn overlay(mut self, under: &Self) -> Self {
         self.lie_over(under);
         self
     }
 
-    /// As [`overlay`](Self::overlay), in place.
+    /// Like [`overlay`](Self::overlay), in place.
     #[inline]
     pub(crate) fn lie_over(&mut self, under: &Self) {
         if self.timeout.is_none() && self.deadline.is_none() {
@@ -111,7 +113,7 @@ impl CallOptions {
         self.compression = self.compression.or(under.compression);
         self.max_recv_message_size = self.max_recv_message_size.or(under.max_recv_message_size);
         self.max_send_message_size = self.max_send_message_size.or(under.max_send_message_size);
-        // Cloned only where they are taken.
+        // Cloned only where they are used.
         if self.authority.is_none() {
             self.authority.clone_from(&under.authority);
         }
@@ -123,7 +125,7 @@ impl CallOptions {
         }
     }
 
-    /// Whether nothing is asked for.
+    /// Whether no option is set.
     #[cfg(feature = "client")]
     fn are_empty(&self) -> bool {
         let Self {
@@ -150,7 +152,7 @@ impl CallOptions {
             && compression_switch.is_none()
     }
 
-    /// Gives a request what it leaves open: what generated clients do with the options of their own.
+    /// Fills in the options that a request does not set, as generated clients do with their own options.
     #[cfg(feature = "client")]
     pub fn apply<T>(&self, mut request: crate::Request<T>) -> crate::Request<T> {
         if !self.are_empty() {

@@ -1,4 +1,4 @@
-//! How a call tells those who work for it that it is over.
+//! Cancellation: telling whoever works on a call that it is over.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -9,7 +9,7 @@ use carom_wire::stream::StreamKey;
 
 use crate::wakers::Waiters;
 
-/// Why a call ended before, or without, the answer of whoever was working on it.
+/// The reason why a call ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Cancelled {
@@ -19,16 +19,16 @@ pub enum Cancelled {
     ByPeer,
     /// The connection was lost.
     ConnectionLost,
-    /// The server was stopped and its grace period is over.
+    /// The server was shut down and its grace period is over.
     ServerShutdown,
     /// The call held memory that the server needed; see
     /// [`Builder::memory_quota`](crate::server::Builder::memory_quota).
     ResourceExhausted,
-    /// Nothing was cancelled: the call was answered in the ordinary way and is complete.
+    /// Nothing was cancelled: the call was answered normally and is complete.
     Finished,
 }
 
-/// Where the end of one call is noted and waited for.
+/// The state of one call's end, with the tasks that wait for it.
 #[derive(Debug, Default)]
 pub(crate) struct CancelCell {
     state: Mutex<CancelState>,
@@ -45,7 +45,7 @@ impl CancelCell {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Notes the end and wakes all who wait; the first reason stays.
+    /// Records the end and wakes everyone who waits; the first reason stays.
     #[cfg(feature = "server")]
     pub(crate) fn set(&self, reason: Cancelled) {
         let waiting = {
@@ -80,15 +80,15 @@ impl CancelCell {
     }
 }
 
-/// Something that knows when calls end: a connection.
+/// A connection, which knows when its calls end.
 pub(crate) trait CancelSource: Send + Sync {
     /// Sets `cell` when the call `key` ends; at once if it has ended already.
     fn watch(&self, key: StreamKey, cell: Arc<CancelCell>);
 }
 
-/// A future that resolves when its call is over, with the reason. May be moved to other tasks and cloned.
+/// A future that resolves to the reason once its call is over. It may be moved to other tasks and cloned.
 ///
-/// A handler that runs in place needs none: it is dropped when its call is cancelled. This is for work that the handler
+/// A handler itself does not need one: it is dropped when its call is cancelled. This is for work that the handler
 /// started elsewhere.
 #[derive(Debug, Clone)]
 pub struct Cancellation {
@@ -96,7 +96,7 @@ pub struct Cancellation {
 }
 
 impl Cancellation {
-    /// Never resolves: for requests that did not come from a connection.
+    /// Creates a future that never resolves, for requests that did not come from a connection.
     pub(crate) fn never() -> Self {
         Self { cell: None }
     }
@@ -105,7 +105,7 @@ impl Cancellation {
         Self { cell: Some(cell) }
     }
 
-    /// Why the call is over; `None` while it goes on.
+    /// The reason why the call is over; `None` while it is running.
     pub fn reason(&self) -> Option<Cancelled> {
         self.cell.as_ref().and_then(|cell| cell.reason())
     }

@@ -1,8 +1,8 @@
-//! The one clock of servers and channels: the runtime's, which stands still in a test that says so.
+//! The one clock of servers and channels: the runtime's, which tests can pause.
 
 use std::time::Instant;
 
-/// What time it is. Outside of tests with a paused runtime it is [`Instant::now`].
+/// The current time. Outside of tests with a paused clock it is [`Instant::now`].
 pub(crate) fn now() -> Instant {
     tokio::time::Instant::now().into_std()
 }

@@ -1,4 +1,4 @@
-//! The deadlines of a connection's calls: one heap, so that one timer serves them all.
+//! The deadlines of a connection's calls: one heap, so that a single timer serves them all.
 
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;
@@ -6,8 +6,8 @@ use std::time::Instant;
 
 use carom_wire::stream::StreamKey;
 
-/// Deadlines in order. Calls that ended leave their entry behind; it is dropped when its time comes or when such
-/// entries outnumber the living.
+/// A queue of deadlines. Calls that ended leave their entry behind; it is dropped when its time comes or when such
+/// entries outnumber the live ones.
 #[derive(Debug, Default)]
 pub(crate) struct Deadlines {
     heap: BinaryHeap<Entry>,
@@ -20,10 +20,10 @@ struct Entry {
 }
 
 impl Deadlines {
-    /// Below this many entries nothing is worth tidying.
+    /// With fewer entries than this, removing stale ones is not worth it.
     const FEW: usize = 64;
 
-    /// Adds a deadline. `is_live` tells which calls still run.
+    /// Adds a deadline. `is_live` says whether a call is still running.
     pub(crate) fn insert(
         &mut self,
         at: Instant,
@@ -42,7 +42,7 @@ impl Deadlines {
         self.heap.peek().map(|entry| entry.at)
     }
 
-    /// A call whose deadline is not after `now`, once each.
+    /// Removes and returns a call whose deadline is not after `now`.
     pub(crate) fn expired(&mut self, now: Instant) -> Option<StreamKey> {
         let due = self.heap.peek().is_some_and(|entry| entry.at <= now);
         due.then(|| self.heap.pop()).flatten().map(|entry| entry.key)

@@ -4,7 +4,7 @@ use std::any::{Any, TypeId};
 use std::collections::HashMap;
 use std::fmt;
 
-/// A map from types to one value each, for what interceptors hand to handlers. Empty maps do not allocate.
+/// A map from types to one value each, for data that interceptors pass to handlers. Empty maps do not allocate.
 #[derive(Default)]
 pub struct Extensions {
     #[expect(
@@ -15,12 +15,12 @@ pub struct Extensions {
 }
 
 impl Extensions {
-    /// An empty map.
+    /// Creates an empty map.
     pub const fn new() -> Self {
         Self { values: None }
     }
 
-    /// Stores `value` and returns the value of the same type that it replaces.
+    /// Inserts `value` and returns the value of the same type that it replaces.
     pub fn insert<T: Send + Sync + 'static>(&mut self, value: T) -> Option<T> {
         self.values
             .get_or_insert_with(Box::default)
@@ -28,22 +28,22 @@ impl Extensions {
             .and_then(|old| old.downcast().ok().map(|old| *old))
     }
 
-    /// The value of type `T`.
+    /// Returns the value of type `T`.
     pub fn get<T: Send + Sync + 'static>(&self) -> Option<&T> {
         self.values.as_ref()?.get(&TypeId::of::<T>())?.downcast_ref()
     }
 
-    /// The value of type `T`, to be changed.
+    /// Returns the value of type `T`, mutably.
     pub fn get_mut<T: Send + Sync + 'static>(&mut self) -> Option<&mut T> {
         self.values.as_mut()?.get_mut(&TypeId::of::<T>())?.downcast_mut()
     }
 
-    /// Takes the value of type `T` out.
+    /// Removes and returns the value of type `T`.
     pub fn remove<T: Send + Sync + 'static>(&mut self) -> Option<T> {
         self.values.as_mut()?.remove(&TypeId::of::<T>())?.downcast().ok().map(|value| *value)
     }
 
-    /// Whether nothing is stored.
+    /// Whether the map is empty.
     pub fn is_empty(&self) -> bool {
         self.values.as_ref().is_none_or(|values| values.is_empty())
     }

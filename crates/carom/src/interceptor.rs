@@ -1,4 +1,4 @@
-//! Code that goes around every call of a server or a channel.
+//! Interceptors: code that wraps every call of a server or a channel.
 
 use std::fmt;
 use std::future::Future;
@@ -17,15 +17,15 @@ use crate::extensions::Extensions;
 use crate::request::Request;
 use crate::transport::PeerAddr;
 
-/// Goes around each call of a server or a channel: before anything of it is sent (channel), or before any of its messages
-/// is taken (server), it lets the call pass, changed as it likes, or ends it by a status; and what it
-/// [observes](CallStart::observe) tells it of each message and of the end.
+/// Code that wraps each call of a server or a channel. Before anything is sent (channel), or before any message is
+/// accepted (server), it lets the call pass, possibly changed, or ends it with a status; an
+/// [observer](CallStart::observe) that it attaches is notified of each message and of the end.
 ///
-/// Several run in the order in which the builder was given them; the first one added is the outermost. Raw calls go through
-/// them as well. They may wait, but must not block: a server's run in the connection's task, a channel's in the caller's
-/// or, for raw calls, in a task of the channel's.
+/// Interceptors run in the order in which they were added to the builder; the first one is the outermost. Raw calls
+/// pass through them as well. They may await, but must not block: a server's run in the connection's task, a channel's
+/// in the caller's or, for raw calls, in a task of the channel.
 ///
-/// A server that looks at a token, and times all calls:
+/// An interceptor for a server that checks a token, and times all calls:
 /// ```
 /// use carom::{CallEnd, CallObserver, CallStart, Interceptor, Status};
 ///
@@ -55,7 +55,7 @@ use crate::transport::PeerAddr;
 /// # async fn is_valid(_token: Option<&[u8]>) -> bool { true }
 /// ```
 ///
-/// Functions are interceptors that do not wait:
+/// Functions are interceptors that do not await:
 /// ```
 /// # use carom::{CallStart, Channel, Status};
 /// let builder = Channel::builder("localhost:50051").intercept(|mut call: CallStart| {
@@ -64,7 +64,7 @@ use crate::transport::PeerAddr;
 /// });
 /// ```
 pub trait Interceptor: Send + Sync + 'static {
-    /// Takes a call that begins.
+    /// Intercepts a call that begins.
     ///
     /// # Errors
     /// The status that the call ends with.
@@ -80,7 +80,7 @@ where
     }
 }
 
-/// A call before its messages: its method, its metadata, from whom it came or what it is to be.
+/// A call before its messages: its method, its metadata, and where it came from or how it is to be made.
 #[derive(Debug)]
 pub struct CallStart {
     path: Bytes,
@@ -98,43 +98,44 @@ impl CallStart {
         std::str::from_utf8(&self.path).unwrap_or_default()
     }
 
-    /// The metadata: what a channel sends, or what came to a server.
+    /// The metadata that a channel sends, or that a server received.
     pub fn metadata(&self) -> &MetadataMap {
         self.request.metadata()
     }
 
-    /// The metadata, to be changed. At a server this copies what came.
+    /// The metadata, mutably. At a server this copies what was received.
     pub fn metadata_mut(&mut self) -> &mut MetadataMap {
         self.request.metadata_mut()
     }
 
-    /// What is handed on within this process, to handlers for one.
+    /// The values passed on within this process, for example to handlers.
     pub fn extensions(&self) -> &Extensions {
         self.request.extensions()
     }
 
-    /// What is handed on within this process, to be changed.
+    /// The values passed on within this process, mutably.
     pub fn extensions_mut(&mut self) -> &mut Extensions {
         self.request.extensions_mut()
     }
 
-    /// The client, at a server.
+    /// The client's address, at a server.
     pub fn remote_addr(&self) -> Option<&PeerAddr> {
         self.request.remote_addr()
     }
 
-    /// All that a request knows beside its message: deadline, connection and certificates at a server; timeout, compression,
+    /// The request without its message: deadline, connection and certificates at a server; timeout, compression,
     /// credentials and the like at a channel.
     pub fn request(&self) -> &Request<()> {
         &self.request
     }
 
-    /// The same, to be changed. A raw call of a channel keeps changes of its metadata alone.
+    /// The request without its message, mutably. A raw call of a channel keeps only changes of its metadata.
     pub fn request_mut(&mut self) -> &mut Request<()> {
         &mut self.request
     }
 
-    /// Has the observer told of the call's messages and of its end. Of several, the one added first is told first.
+    /// Attaches an observer, which is notified of the call's messages and of its end. Several are notified in the order
+    /// in which they were attached.
     pub fn observe(&mut self, observer: impl CallObserver) {
         let list = self
             .observers
@@ -148,35 +149,36 @@ impl CallStart {
     }
 }
 
-/// Is told what becomes of a call, in the task that the call is in: it must not block. "Request" and "response" are the
+/// An observer of one call. Its methods run in the call's task and must not block. "Request" and "response" are the
 /// call's directions, whichever side observes.
 pub trait CallObserver: Send + 'static {
-    /// A message of the request went out (channel) or came (server).
+    /// A request message was sent (channel) or received (server).
     fn request_message(&mut self, message: &MessageInfo) {
         let _ = message;
     }
 
-    /// The response's initial metadata came (channel) or goes out (server). Not for calls that end without.
+    /// The response's initial metadata was received (channel) or is being sent (server). Not called if the call ends
+    /// without any.
     fn response_metadata(&mut self, metadata: &MetadataMap) {
         let _ = metadata;
     }
 
-    /// A message of the response came (channel) or goes out (server).
+    /// A response message was received (channel) or is being sent (server).
     fn response_message(&mut self, message: &MessageInfo) {
         let _ = message;
     }
 
-    /// The call is over. The last that it is told, exactly once.
+    /// The call is over. Called exactly once, last.
     fn end(&mut self, end: &CallEnd<'_>) {
         let _ = end;
     }
 }
 
-/// A message as it is on the wire.
+/// The facts of a message on the wire.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct MessageInfo {
-    /// Bytes, compressed as they are, without the prefix.
+    /// The size in bytes, after compression, without the prefix.
     pub size: usize,
     /// Whether it is compressed.
     pub compressed: bool,
@@ -187,26 +189,26 @@ impl MessageInfo {
         Self { size, compressed }
     }
 
-    /// Of a message that stands behind its prefix.
+    /// Reads the facts of a message from its prefix.
     #[cfg(feature = "server")]
     pub(crate) fn of_framed(framed: &[u8]) -> Self {
         Self { size: framed.len().saturating_sub(PREFIX_LEN), compressed: framed.first() == Some(&1) }
     }
 }
 
-/// How a call ended.
+/// The end of a call.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct CallEnd<'a> {
-    /// Its status, OK included.
+    /// The status, OK included.
     pub status: &'a Status,
-    /// Trailing metadata.
+    /// The trailing metadata.
     pub trailers: &'a MetadataMap,
-    /// Time from when the first observer was added.
+    /// The time since the first observer was attached.
     pub duration: Duration,
 }
 
-/// What observes one call. Most calls have none, and pay for a look at that.
+/// The observers of one call. Most calls have none, and pay only for checking that.
 #[derive(Default)]
 pub(crate) struct Observers(Option<Box<ObserverList>>);
 
@@ -220,7 +222,7 @@ impl Observers {
         self.0.is_none()
     }
 
-    /// Tells all of something.
+    /// Notifies all observers of something.
     #[inline]
     fn tell(&mut self, tell: impl FnMut(&mut dyn CallObserver)) {
         if let Some(list) = &mut self.0 {
@@ -243,7 +245,7 @@ impl Observers {
         self.tell(|observer| observer.response_message(&message));
     }
 
-    /// Tells of the end, and forgets who was told.
+    /// Notifies all observers of the end, and drops them.
     pub(crate) fn end(&mut self, status: &Status, trailers: &MetadataMap) {
         let Some(mut list) = self.0.take() else { return };
         let end =
@@ -253,7 +255,7 @@ impl Observers {
 }
 
 impl ObserverList {
-    /// One that panics is told nothing more: the call goes on without it.
+    /// Removes an observer that panicked: the call goes on without it.
     #[cold]
     fn tell(&mut self, mut tell: impl FnMut(&mut dyn CallObserver)) {
         self.observers.retain_mut(|observer| {
@@ -272,10 +274,10 @@ impl fmt::Debug for Observers {
     }
 }
 
-/// A future of an interceptor, or of several.
+/// The future of one or several interceptors.
 pub(crate) type Intercepting = Pin<Box<dyn Future<Output = Result<CallStart, Status>> + Send>>;
 
-/// An interceptor whose type is forgotten.
+/// A type-erased interceptor.
 pub(crate) trait AnyInterceptor: Send + Sync {
     fn intercept(self: Arc<Self>, call: CallStart) -> Intercepting;
 }
@@ -299,7 +301,7 @@ impl Interceptors {
         self.0.is_empty()
     }
 
-    /// Lets all of them see a call, one after another.
+    /// Passes a call through all of them, one after another.
     pub(crate) fn run(&self, call: CallStart) -> Intercepting {
         if let [only] = &self.0[..] {
             return Arc::clone(only).intercept(call);

@@ -1,4 +1,4 @@
-//! gRPC servers and channels on an HTTP/2 engine of their own.
+//! gRPC servers and channels, built on Carom's own HTTP/2 engine.
 //!
 //! ```
 //! # #[cfg(all(feature = "client", feature = "server"))]
@@ -45,14 +45,14 @@
 //! # program::run();
 //! ```
 //!
-//! Services and clients with messages of their own types come from `.proto` files, by `carom-codegen` in a build script and
-//! [`include_proto!`]; no `protoc` is needed.
+//! Services and clients with typed messages are generated from `.proto` files by `carom-codegen` in a build script, and
+//! included with [`include_proto!`]; no `protoc` is needed.
 //!
-//! * [`server`]: services and methods, the server that runs them, its shutdown.
-//! * [`Channel`]: targets, load balancing, calls; what one call asks for is in its [`Request`] or [`CallOptions`].
-//! * [`Request`], [`Response`], [`Streaming`], [`Status`], [`MetadataMap`]: what both sides handle.
-//! * [`Interceptor`]: code that goes around each call.
-//! * [`codec`]: messages to bytes and back, and message compression.
+//! * [`server`]: services and methods, the server that runs them, and its shutdown.
+//! * [`Channel`]: targets, load balancing and calls; the options of one call are in its [`Request`] or [`CallOptions`].
+//! * [`Request`], [`Response`], [`Streaming`], [`Status`], [`MetadataMap`]: the types that both sides use.
+//! * [`Interceptor`]: code that wraps each call.
+//! * [`codec`]: encoding, decoding and compressing messages.
 //! * [`credentials`]: certificates and TLS settings.
 //!
 //! # How it works
@@ -64,14 +64,14 @@
 //! ```
 //!
 //! A connection is one task: it reads all there is, runs the handlers of unary calls in place and writes their answers
-//! together. On that path nothing goes over a channel and no task is started; the one lock is that of the connection's
-//! mailbox, once a turn and uncontended, however many calls the turn serves.
+//! together. On that path nothing crosses a channel and no task is spawned; the only lock is that of the connection's
+//! mailbox, taken once per turn and uncontended, however many calls the turn serves.
 //!
 //! # Features
 //! `client`, `server`, `tls` (rustls), `gzip` (the `gzip` and `deflate` message encodings) and `buffa` (the codec of
-//! generated code) are on by default; a program that only serves, or only calls, builds in less time without the other.
-//! `zstd` (the `zstd` message encoding, by the C library, which is compiled along) and `prost` (the codec of messages by
-//! prost) are not.
+//! generated code) are on by default; a program that only serves, or only calls, builds faster without the other.
+//! `zstd` (the `zstd` message encoding, which compiles the C library) and `prost` (the codec of prost's messages) are
+//! not.
 
 mod backlog;
 mod call_options;

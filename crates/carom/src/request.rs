@@ -1,4 +1,4 @@
-//! A message on its way to a method, with what travels beside it.
+//! Requests: a message on its way to a method, with its metadata and options.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -17,29 +17,29 @@ use crate::credentials::CallCredentials;
 use crate::extensions::Extensions;
 use crate::transport::{ConnectionInfo, PeerAddr};
 
-/// A message, or a stream of messages, with metadata and the facts of its call.
+/// A request message, or a stream of them, with metadata and the properties of its call.
 ///
-/// A client sets what the call shall be (metadata, timeout, …) before it hands the request to a stub; a server's
-/// handler reads what came and from whom.
+/// A client sets the properties of the call (metadata, timeout, …) before it passes the request to a stub; a server's
+/// handler reads what was received, and from whom.
 #[derive(Debug)]
 pub struct Request<T> {
     message: T,
     context: RequestContext,
 }
 
-/// All of a request but its message, so that the message can change its type.
+/// All of a request except its message, so that the message can change its type.
 #[derive(Default)]
 pub(crate) struct RequestContext {
-    /// What was set here; at a server only once someone asked to change what came.
+    /// The metadata set here; at a server, only once someone asked to change what was received.
     metadata: Option<MetadataMap>,
     extensions: Extensions,
     options: Option<Box<CallOptions>>,
     origin: Option<Origin>,
-    /// Whether the one message that came was compressed.
+    /// Whether the one message received was compressed.
     pub(crate) message_compressed: bool,
 }
 
-/// Where a received request came from.
+/// The origin of a received request.
 #[derive(Clone)]
 pub(crate) struct Origin {
     pub(crate) head: Arc<RequestHead>,
@@ -58,7 +58,7 @@ impl Origin {
 }
 
 impl<T> Request<T> {
-    /// A request without metadata.
+    /// Creates a request without metadata.
     pub fn new(message: T) -> Self {
         Self { message, context: RequestContext::default() }
     }
@@ -68,18 +68,18 @@ impl<T> Request<T> {
         &self.message
     }
 
-    /// The message, to be changed.
+    /// The message, mutably.
     pub fn get_mut(&mut self) -> &mut T {
         &mut self.message
     }
 
-    /// The message alone.
+    /// Returns the message, dropping everything else.
     pub fn into_inner(self) -> T {
         self.message
     }
 
-    /// Metadata, extensions and message. What else the request knew (peer, deadline, options) is given up; keep it with
-    /// [`map`](Self::map).
+    /// Splits the request into metadata, extensions and message. Everything else (peer, deadline, options) is dropped;
+    /// use [`map`](Self::map) to keep it.
     pub fn into_parts(self) -> (MetadataMap, Extensions, T) {
         let metadata = match self.context.metadata {
             Some(metadata) => metadata,
@@ -90,13 +90,13 @@ impl<T> Request<T> {
         (metadata, self.context.extensions, self.message)
     }
 
-    /// Puts together what [`into_parts`](Self::into_parts) took apart.
+    /// Reassembles what [`into_parts`](Self::into_parts) split.
     pub fn from_parts(metadata: MetadataMap, extensions: Extensions, message: T) -> Self {
         let context = RequestContext { metadata: Some(metadata), extensions, ..RequestContext::default() };
         Self { message, context }
     }
 
-    /// The same request with another message.
+    /// Returns the same request with another message.
     pub fn map<U>(self, f: impl FnOnce(T) -> U) -> Request<U> {
         Request { message: f(self.message), context: self.context }
     }
@@ -109,7 +109,7 @@ impl<T> Request<T> {
         Self { message, context }
     }
 
-    /// The metadata: what a client sends, or what came to a server.
+    /// The metadata that a client sends, or that a server received.
     pub fn metadata(&self) -> &MetadataMap {
         static EMPTY: MetadataMap = MetadataMap::new();
         match (&self.context.metadata, &self.context.origin) {
@@ -119,7 +119,7 @@ impl<T> Request<T> {
         }
     }
 
-    /// The metadata, to be changed. At a server this copies what came.
+    /// The metadata, mutably. At a server this copies what was received.
     pub fn metadata_mut(&mut self) -> &mut MetadataMap {
         let origin = &self.context.origin;
         self.context.metadata.get_or_insert_with(|| {
@@ -127,30 +127,30 @@ impl<T> Request<T> {
         })
     }
 
-    /// What interceptors and handlers of this process hand on.
+    /// The values that interceptors and handlers pass on within this process.
     pub fn extensions(&self) -> &Extensions {
         &self.context.extensions
     }
 
-    /// The extensions, to be changed.
+    /// The extensions, mutably.
     pub fn extensions_mut(&mut self) -> &mut Extensions {
         &mut self.context.extensions
     }
 }
 
-/// What a client asks of the call.
+/// The properties that a client sets for the call.
 impl<T> Request<T> {
     pub(crate) fn options_mut(&mut self) -> &mut CallOptions {
         self.context.options.get_or_insert_default()
     }
 
-    /// How long the call may take, from when it is started, connecting included. Default: the channel's, else without
-    /// end. Zero ends the call at once with DEADLINE_EXCEEDED.
+    /// Sets the time that the call may take from its start, connecting included. Default: the channel's, else
+    /// unlimited. Zero ends the call at once with DEADLINE_EXCEEDED.
     pub fn set_timeout(&mut self, timeout: Duration) {
         self.options_mut().timeout = Some(timeout);
     }
 
-    /// The timeout: what was set here, or what the client of a received request asked for (`grpc-timeout`).
+    /// The timeout: the one set here, or the one that the client of a received request sent (`grpc-timeout`).
     pub fn timeout(&self) -> Option<Duration> {
         match (&self.context.options, &self.context.origin) {
             (Some(options), _) if options.timeout.is_some() => options.timeout,
@@ -159,77 +159,78 @@ impl<T> Request<T> {
         }
     }
 
-    /// Whether the call waits while the channel cannot connect (`true`), or fails with UNAVAILABLE. Default: the
+    /// Sets whether the call waits while the channel cannot connect (`true`), or fails with UNAVAILABLE. Default: the
     /// channel's, else `false`.
     pub fn set_wait_for_ready(&mut self, wait: bool) {
         self.options_mut().wait_for_ready = Some(wait);
     }
 
-    /// How the call's messages are compressed, whatever the channel's default is: an encoding, or `None` for not at all.
+    /// Sets how the call's messages are compressed, overriding the channel's default: an encoding, or `None` for no
+    /// compression.
     pub fn set_compression(&mut self, encoding: impl Into<Option<CompressionEncoding>>) {
         self.options_mut().compression = Some(encoding.into().into());
     }
 
-    /// What says for each message of a request stream whether it is compressed. Default: all are, if the call has an
-    /// encoding. One message alone goes by [`set_compression`](Self::set_compression).
+    /// Sets the switch that decides for each message of a request stream whether it is compressed. Default: all are, if
+    /// the call has an encoding. A single message depends only on [`set_compression`](Self::set_compression).
     pub fn set_compression_switch(&mut self, switch: &CompressionSwitch) {
         self.options_mut().compression_switch = Some(switch.clone());
     }
 
-    /// The largest message, decompressed, in bytes, that this call takes; a larger one ends it with
+    /// Sets the largest message that this call accepts, decompressed, in bytes; a larger one ends it with
     /// RESOURCE_EXHAUSTED. Default: the channel's, else 4 MiB.
     pub fn set_max_recv_message_size(&mut self, bytes: usize) {
         self.options_mut().max_recv_message_size = Some(bytes);
     }
 
-    /// The largest message, in bytes before compression, that this call sends; a larger one ends it with
-    /// RESOURCE_EXHAUSTED. Default: the channel's, else without limit.
+    /// Sets the largest message that this call sends, in bytes before compression; a larger one ends it with
+    /// RESOURCE_EXHAUSTED. Default: the channel's, else no limit.
     pub fn set_max_send_message_size(&mut self, bytes: usize) {
         self.options_mut().max_send_message_size = Some(bytes);
     }
 
-    /// What this call proves itself by, beside the channel's own call credentials. Only over secure connections; on
-    /// others the call ends with UNAUTHENTICATED.
+    /// Sets credentials for this call, in addition to the channel's own call credentials. Only over secure connections;
+    /// on others the call ends with UNAUTHENTICATED.
     pub fn set_call_credentials(&mut self, credentials: Arc<dyn CallCredentials>) {
         self.options_mut().credentials = Some(credentials);
     }
 
-    /// The `:authority` of this call in place of the channel's.
+    /// Sets the `:authority` of this call, in place of the channel's.
     pub fn set_authority(&mut self, authority: impl Into<String>) {
         self.options_mut().authority = Some(authority.into());
     }
 }
 
-/// What a server's handler may ask about the call.
+/// The properties of the call that a server's handler can read.
 impl<T> Request<T> {
     /// The address that the call came from; `None` if the request was not received.
     pub fn remote_addr(&self) -> Option<&PeerAddr> {
         self.connection().map(|connection| &connection.peer)
     }
 
-    /// The address of this server that the call came to.
+    /// The address of this server that the call was received at.
     pub fn local_addr(&self) -> Option<&PeerAddr> {
         self.connection().map(|connection| &connection.local)
     }
 
-    /// Whether the request's one message came compressed. Of a stream's messages
-    /// [`Streaming::message_compressed`](crate::Streaming::message_compressed) tells it.
+    /// Whether the request's one message was received compressed. For the messages of a stream, see
+    /// [`Streaming::message_compressed`](crate::Streaming::message_compressed).
     pub fn message_compressed(&self) -> bool {
         self.context.message_compressed
     }
 
-    /// All that is known of the connection.
+    /// The properties of the connection.
     pub fn connection(&self) -> Option<&Arc<ConnectionInfo>> {
         self.context.origin.as_ref().map(|origin| &origin.connection)
     }
 
-    /// The certificate chain that the client proved to hold (mutual TLS), leaf first.
+    /// The certificate chain that the client authenticated with (mutual TLS), leaf first.
     #[cfg(feature = "tls")]
     pub fn peer_certs(&self) -> Option<Arc<Vec<CertificateDer<'static>>>> {
         self.connection()?.peer_certs.clone()
     }
 
-    /// When the call's deadline passes; `None` if the client set none.
+    /// The deadline of the call; `None` if the client set none.
     pub fn deadline(&self) -> Option<Instant> {
         self.context.origin.as_ref()?.deadline
     }
@@ -245,8 +246,8 @@ impl<T> Request<T> {
         std::str::from_utf8(authority).ok()
     }
 
-    /// A future that resolves when the call is over, for work that a handler starts elsewhere. (The handler itself is
-    /// dropped when its call is cancelled.) Never resolves for a request that was not received.
+    /// Returns a future that resolves when the call is over, for work that a handler starts elsewhere. (The handler
+    /// itself is dropped when its call is cancelled.) It never resolves for a request that was not received.
     pub fn cancelled(&self) -> Cancellation {
         self.context.origin.as_ref().map_or_else(Cancellation::never, Origin::cancellation)
     }
@@ -270,7 +271,7 @@ impl RequestContext {
         Self { origin: Some(origin), ..Self::default() }
     }
 
-    /// The metadata to send, and the options, of a client's request.
+    /// The metadata to send and the options of a client's request.
     #[cfg(feature = "client")]
     pub(crate) fn into_outgoing(self) -> (MetadataMap, CallOptions, Extensions) {
         let metadata = self.metadata.unwrap_or_default();
@@ -289,9 +290,9 @@ impl std::fmt::Debug for RequestContext {
     }
 }
 
-/// What can be handed to a method that takes one message: the message, or a [`Request`] around it.
+/// The argument of a method that takes one message: the message, or a [`Request`] around it.
 pub trait IntoRequest<T> {
-    /// Wraps the message if it is bare.
+    /// Wraps the message in a request, unless it is one.
     fn into_request(self) -> Request<T>;
 }
 
@@ -307,7 +308,7 @@ impl<T> IntoRequest<T> for Request<T> {
     }
 }
 
-/// What can be handed to a method that takes a stream of messages: the stream, or a [`Request`] around it.
+/// The argument of a method that takes a stream of messages: the stream, or a [`Request`] around it.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a stream of messages",
     label = "not a stream, nor a `Request` around one",
@@ -316,9 +317,9 @@ impl<T> IntoRequest<T> for Request<T> {
 pub trait IntoStreamingRequest {
     /// The stream.
     type Stream: Stream<Item = Self::Message> + Send + 'static;
-    /// Its messages.
+    /// The type of its messages.
     type Message;
-    /// Wraps the stream if it is bare.
+    /// Wraps the stream in a request, unless it is one.
     fn into_streaming_request(self) -> Request<Self::Stream>;
 }
 

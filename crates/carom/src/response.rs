@@ -1,11 +1,11 @@
-//! A message on its way back, with what travels beside it.
+//! Responses: a message on its way back, with its metadata.
 
 use carom_wire::MetadataMap;
 
 use crate::codec::{CompressionEncoding, CompressionSwitch};
 use crate::extensions::Extensions;
 
-/// A message, or a stream of messages, with initial and trailing metadata.
+/// A response message, or a stream of them, with initial and trailing metadata.
 #[derive(Debug)]
 pub struct Response<T> {
     message: T,
@@ -14,12 +14,12 @@ pub struct Response<T> {
     extensions: Extensions,
     compression: Option<Option<CompressionEncoding>>,
     compression_switch: Option<CompressionSwitch>,
-    /// Whether the one message that came was compressed.
+    /// Whether the one message received was compressed.
     pub(crate) message_compressed: bool,
 }
 
 impl<T> Response<T> {
-    /// A response without metadata.
+    /// Creates a response without metadata.
     pub fn new(message: T) -> Self {
         Self {
             message,
@@ -37,27 +37,27 @@ impl<T> Response<T> {
         &self.message
     }
 
-    /// The message, to be changed.
+    /// The message, mutably.
     pub fn get_mut(&mut self) -> &mut T {
         &mut self.message
     }
 
-    /// The message alone.
+    /// Returns the message, dropping everything else.
     pub fn into_inner(self) -> T {
         self.message
     }
 
-    /// Initial metadata, message and extensions. Trailing metadata is given up.
+    /// Splits the response into initial metadata, message and extensions. Trailing metadata is dropped.
     pub fn into_parts(self) -> (MetadataMap, T, Extensions) {
         (self.metadata, self.message, self.extensions)
     }
 
-    /// Puts together what [`into_parts`](Self::into_parts) took apart.
+    /// Reassembles what [`into_parts`](Self::into_parts) split.
     pub fn from_parts(metadata: MetadataMap, message: T, extensions: Extensions) -> Self {
         Self { metadata, extensions, ..Self::new(message) }
     }
 
-    /// The same response with another message.
+    /// Returns the same response with another message.
     pub fn map<U>(self, f: impl FnOnce(T) -> U) -> Response<U> {
         Response {
             message: f(self.message),
@@ -75,7 +75,7 @@ impl<T> Response<T> {
         &self.metadata
     }
 
-    /// The initial metadata, to be changed.
+    /// The initial metadata, mutably.
     pub fn metadata_mut(&mut self) -> &mut MetadataMap {
         &mut self.metadata
     }
@@ -86,36 +86,36 @@ impl<T> Response<T> {
         &self.trailers
     }
 
-    /// The trailing metadata, to be changed. A server sends it with status OK; with an error it is the error's
-    /// [`metadata`](crate::Status::metadata) that goes out.
+    /// The trailing metadata, mutably. A server sends it with status OK; with an error, it sends the error's
+    /// [`metadata`](crate::Status::metadata) instead.
     pub fn trailers_mut(&mut self) -> &mut MetadataMap {
         &mut self.trailers
     }
 
-    /// Values of this process beside the response.
+    /// The values passed along with the response within this process.
     pub fn extensions(&self) -> &Extensions {
         &self.extensions
     }
 
-    /// The extensions, to be changed.
+    /// The extensions, mutably.
     pub fn extensions_mut(&mut self) -> &mut Extensions {
         &mut self.extensions
     }
 
-    /// How a server compresses this response, whatever its default is: `None` not at all. An encoding that the client
-    /// does not list is never used.
+    /// Sets how a server compresses this response, overriding its default; `None` for no compression. An encoding that
+    /// the client does not list is never used.
     pub fn set_compression(&mut self, encoding: Option<CompressionEncoding>) {
         self.compression = Some(encoding);
     }
 
-    /// What says for each message of a response stream whether it is compressed. Default: all are, if the call has an
-    /// encoding. One message alone goes by [`set_compression`](Self::set_compression).
+    /// Sets the switch that decides for each message of a response stream whether it is compressed. Default: all are,
+    /// if the call has an encoding. A single message depends only on [`set_compression`](Self::set_compression).
     pub fn set_compression_switch(&mut self, switch: &CompressionSwitch) {
         self.compression_switch = Some(switch.clone());
     }
 
-    /// Whether the response's one message came compressed. Of a stream's messages
-    /// [`Streaming::message_compressed`](crate::Streaming::message_compressed) tells it.
+    /// Whether the response's one message was received compressed. For the messages of a stream, see
+    /// [`Streaming::message_compressed`](crate::Streaming::message_compressed).
     pub fn message_compressed(&self) -> bool {
         self.message_compressed
     }

@@ -1,4 +1,4 @@
-//! Messages as they come in.
+//! Streams of received messages.
 
 use std::fmt;
 use std::future::poll_fn;
@@ -11,21 +11,22 @@ use futures_core::Stream;
 
 use crate::codec::Codec;
 
-/// Where received messages come from: one side of one call.
+/// The source of received messages: one side of one call.
 pub(crate) trait MessageSource: Send + Sync + 'static {
-    /// The next message, decompressed; `None` after the last one. An error ends the stream.
+    /// Polls for the next message, decompressed; `None` after the last one. An error ends the stream.
     fn poll_message(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Bytes>, Status>>;
 
-    /// Whether the message that came last was compressed.
+    /// Whether the last message was compressed.
     fn message_compressed(&self) -> bool;
 
-    /// The metadata that came after the last message (only a client's calls have some). Asked only after the end.
+    /// Takes the metadata that came after the last message (only a client's calls have some). Called only after the
+    /// end.
     fn take_trailers(&mut self) -> Option<MetadataMap> {
         None
     }
 }
 
-/// A source together with the codec that its messages are decoded by.
+/// A source together with the codec that decodes its messages.
 trait DecodedSource<T>: Send + Sync {
     fn poll_decoded(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<T>, Status>>;
     fn message_compressed(&self) -> bool;
@@ -54,11 +55,11 @@ impl<C: Codec, S: MessageSource> DecodedSource<C::Decode> for Decoding<C, S> {
     }
 }
 
-/// The messages that the peer sends in one call, in order. Flow control lets the peer go on as they are taken, so a
-/// reader that stops holds the writer back and not this program's memory.
+/// The messages that the peer sends in one call, in order. Flow control lets the peer continue as they are taken, so a
+/// reader that stops makes the writer wait instead of filling this program's memory.
 ///
-/// The stream ends with `None` (or `Ok(None)`) when the peer sent its last message and the call went well so far; else
-/// with one error.
+/// The stream ends with `None` (or `Ok(None)`) when the peer has sent its last message and the call has succeeded so
+/// far, and with one error otherwise.
 ///
 /// ```no_run
 /// # use bytes::Bytes;
@@ -92,18 +93,18 @@ impl<T> Streaming<T> {
         Poll::Ready(next)
     }
 
-    /// The next message; `Ok(None)` after the last one.
+    /// Returns the next message; `Ok(None)` after the last one.
     pub async fn message(&mut self) -> Result<Option<T>, Status> {
         poll_fn(|cx| self.poll_message(cx)).await
     }
 
-    /// Whether the message that was taken last had come compressed; `false` before the first.
+    /// Whether the message last returned was received compressed; `false` before the first.
     pub fn message_compressed(&self) -> bool {
         self.source.message_compressed()
     }
 
-    /// The trailing metadata of a call that ended well. Messages not yet taken are read and dropped first. A server's
-    /// requests have none: `None`.
+    /// Returns the trailing metadata of a successful call. Messages not yet taken are read and dropped first. A
+    /// server's requests have none: `None`.
     pub async fn trailers(&mut self) -> Result<Option<MetadataMap>, Status> {
         while self.message().await?.is_some() {}
         Ok(self.source.take_trailers())

@@ -1,10 +1,10 @@
-//! Who is to be woken. What is replaced or woken runs code of the program's, so that it is given out here, to be dropped or
-//! woken where no lock is held.
+//! Wakers of waiting tasks. Waking or dropping one runs foreign code, so these functions return the wakers, to be woken
+//! or dropped where no lock is held.
 
 use std::collections::VecDeque;
 use std::task::{Context, Waker};
 
-/// Keeps the waker of the task that polls. Returns the one that it replaces.
+/// Stores the waker of the polling task. Returns the one that it replaces.
 #[must_use = "to be dropped when the lock is not held"]
 pub(crate) fn register(waker: &mut Option<Waker>, cx: &Context<'_>) -> Option<Waker> {
     match waker {
@@ -13,18 +13,18 @@ pub(crate) fn register(waker: &mut Option<Waker>, cx: &Context<'_>) -> Option<Wa
     }
 }
 
-/// Tasks that wait for one thing. Nobody says when one gives up waiting, so that of very many the oldest is woken before its
-/// time: it looks again if it is still there.
+/// The tasks that wait for one thing. A task does not report that it has given up waiting, so when there are very many,
+/// the oldest is woken early: it polls again if it still exists.
 #[derive(Debug, Default)]
 pub(crate) struct Waiters {
     wakers: VecDeque<Waker>,
 }
 
 impl Waiters {
-    /// More than wait for one call in any program that was thought of, and 16 KiB.
+    /// More than will wait for one call in any sensible program, and 16 KiB.
     const MOST: usize = 1024;
 
-    /// Adds the task that polls. Returns the waker of one that has to give way.
+    /// Adds the polling task. Returns the waker of one that is evicted for it.
     #[must_use = "to be woken when the lock is not held"]
     pub(crate) fn add(&mut self, cx: &Context<'_>) -> Option<Waker> {
         if self.wakers.iter().any(|waker| waker.will_wake(cx.waker())) {
@@ -35,7 +35,7 @@ impl Waiters {
         oldest
     }
 
-    /// All of them, to be woken when the lock is not held.
+    /// Takes all of them, to be woken when the lock is not held.
     #[cfg(feature = "server")]
     #[must_use = "to be woken when the lock is not held"]
     pub(crate) fn take(&mut self) -> impl Iterator<Item = Waker> + use<> {

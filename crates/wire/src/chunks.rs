@@ -1,11 +1,11 @@
-//! Bytes that wait, in order.
+//! A queue of bytes waiting to be sent.
 
 use std::collections::VecDeque;
 
 use bytes::{Bytes, BytesMut};
 
-/// A queue of bytes: large pieces by reference, small ones copied together. Most calls never have to wait with any, and
-/// one that holds nothing is a pointer.
+/// A queue of bytes: large pieces by reference, small ones copied together. Most calls never have any waiting, and an
+/// empty queue is one pointer.
 #[derive(Debug, Default)]
 pub(crate) struct Chunks {
     waiting: Option<Box<Waiting>>,
@@ -14,7 +14,7 @@ pub(crate) struct Chunks {
 #[derive(Debug, Default)]
 struct Waiting {
     pieces: VecDeque<Bytes>,
-    /// What comes after `pieces`, still growing.
+    /// The bytes after `pieces`, still growing.
     tail: BytesMut,
 }
 

@@ -1,4 +1,4 @@
-//! The client's side of a connection with its calls, without I/O.
+//! The client side of a connection with its calls, without I/O.
 
 use std::time::Instant;
 
@@ -15,22 +15,23 @@ use crate::{
     stream::{Payload, StreamKey},
 };
 
-/// A connection at a client with the calls on it.
+/// The client side of a connection, with the calls on it.
 ///
 /// # How to drive it
 ///
 /// 1. **Bytes, time and the connection's end** go through [`http_mut`](Self::http_mut): see
-///    [`Connection`](crate::conn::Connection), "How to drive it".
-/// 2. **Calls**: [`open`](Self::open) one, then reach it by [`call`](Self::call) until its [`Event::End`]: send its
-///    messages with the prefix of each, take those of the response after [`Event::Data`]. Or [`cancel`](Self::cancel) it.
+///    [`Connection`], "How to drive it".
+/// 2. **Calls**: [`open`](Self::open) one, then reach it through [`call`](Self::call) until its [`Event::End`]: send
+///    its messages, each with its prefix, and take those of the response after [`Event::Data`]. Or
+///    [`cancel`](Self::cancel) it.
 /// 3. **Events out**: [`next_event`](Self::next_event) until it returns `None`. Take all messages after each
-///    [`Event::Data`]: they are gone with the call's end, which may be the next event.
+///    [`Event::Data`]: they are gone once the call ends, which may be the next event.
 pub struct Client {
     http: Http,
-    /// At the places that the transport gave their streams.
+    /// At the indices that the transport gave their streams.
     calls: Vec<Option<Entry>>,
     known: KnownResponses,
-    /// The call whose last bytes were just told of.
+    /// The call whose last bytes were just reported.
     ending: Option<StreamKey>,
 }
 
@@ -44,21 +45,21 @@ struct Entry {
 pub enum Event {
     /// The server speaks HTTP/2: its first SETTINGS are here.
     Ready,
-    /// The head of a call's response came.
+    /// The head of a call's response has arrived.
     Head {
         /// The call.
         key: StreamKey,
-        /// What it says.
+        /// The response head.
         head: ResponseHead,
     },
-    /// Bytes of a call came: take the messages that are whole by [`Call::next_message`].
+    /// Bytes of a call have arrived: take the complete messages with [`Call::next_message`].
     Data {
         /// The call.
         key: StreamKey,
     },
-    /// The call is over; `key` names nothing from here on.
+    /// The call is over; `key` is stale from here on.
     End {
-        /// The call that was.
+        /// The call that ended.
         key: StreamKey,
         /// How it ended.
         end: End,
@@ -70,16 +71,16 @@ pub enum Event {
     },
     /// A call can be opened again, after [`OpenError::AtLimit`].
     StreamsAvailable,
-    /// The server takes no new calls. Those that it did not process end by [`End::Reset`] with `unprocessed`.
+    /// The server accepts no new calls. Those that it did not process end with [`End::Reset`] and `unprocessed`.
     GoAway {
-        /// Why; NO_ERROR for a graceful end.
+        /// The reason; NO_ERROR for a graceful end.
         code: ErrorCode,
-        /// The server's words.
+        /// The server's debug data, as text for humans.
         debug: Bytes,
     },
-    /// Nothing follows. What the output still holds should be written before the socket is closed.
+    /// The connection has ended; no event follows. Write what the output still holds before closing the socket.
     Closed {
-        /// `None`: in good order.
+        /// The error that ended it; `None` after a graceful end.
         error: Option<ConnectionError>,
     },
 }
@@ -87,15 +88,15 @@ pub enum Event {
 /// How a call ended.
 #[derive(Debug)]
 pub enum End {
-    /// By a status: the server's, or this side's own where the response was none.
+    /// With a status: the server's, or one of this side where the response was not gRPC.
     Status(Ended),
-    /// By a reset of its stream.
+    /// With a reset of its stream.
     Reset {
         /// The reset's code.
         code: ErrorCode,
-        /// What the call ends with.
+        /// The status that the call ends with.
         status: Status,
-        /// The server did not look at the call, so that it may be sent again (gRFC A6).
+        /// Whether the server has certainly not processed the call, so that it may be sent again (gRFC A6).
         unprocessed: bool,
     },
     /// The connection is gone; [`Event::Closed`] says why.
@@ -103,12 +104,12 @@ pub enum End {
 }
 
 impl Client {
-    /// A client's side of a new HTTP/2 connection, with its first bytes in the output.
+    /// Creates the client side of a new HTTP/2 connection, with its first bytes in the output.
     pub fn http2(config: Config, now: Instant) -> Self {
         Self::new(Http::Http2(Connection::client(config, now)))
     }
 
-    /// A client's side of a connection that carries calls.
+    /// Creates the client side of a connection that carries calls.
     pub fn new(http: Http) -> Self {
         Self { http, calls: Vec::new(), known: KnownResponses::default(), ending: None }
     }
@@ -123,10 +124,10 @@ impl Client {
         &mut self.http
     }
 
-    /// Begins a call. `max_recv`: the largest message taken, in bytes as they come.
+    /// Begins a call. `max_recv` is the largest message accepted, in bytes as received.
     ///
     /// # Errors
-    /// See [`OpenError`]; nothing was sent then.
+    /// See [`OpenError`]; nothing has been sent then.
     #[inline]
     pub fn open(&mut self, fields: &RequestFields<'_>, max_recv: usize) -> Result<StreamKey, OpenError> {
         let key = self.http.open(fields)?;
@@ -142,21 +143,21 @@ impl Client {
         Ok(key)
     }
 
-    /// A call that has not ended.
+    /// Returns a call that has not ended.
     #[inline]
     pub fn call(&mut self, key: StreamKey) -> Option<Call<'_>> {
         let entry = self.calls.get_mut(key.index())?.as_mut().filter(|entry| entry.key == key)?;
         Some(Call { http: &mut self.http, key, call: &mut entry.call })
     }
 
-    /// Ends a call; no event follows for it.
+    /// Cancels a call; no event follows for it.
     pub fn cancel(&mut self, key: StreamKey) {
         self.forget(key);
         self.http.reset(key, ErrorCode::CANCEL);
     }
 
-    /// Gives back all memory that the connection does not need while it is idle. The next call takes a few microseconds
-    /// more.
+    /// Frees all memory that the connection does not need while it is idle. The next call takes a few microseconds
+    /// longer.
     pub fn hibernate(&mut self) {
         self.http.hibernate();
         self.known = KnownResponses::default();
@@ -165,7 +166,7 @@ impl Client {
         }
     }
 
-    /// The next event, or `None` when more input is needed (or the connection has ended).
+    /// Returns the next event, or `None` when more input is needed (or the connection has ended).
     #[inline]
     pub fn next_event(&mut self, now: Instant) -> Option<Event> {
         if let Some(key) = self.ending.take()
@@ -203,7 +204,7 @@ impl Client {
                     return Some(Event::End { key, end });
                 }
                 conn::Event::Writable { key } => return Some(Event::Writable { key }),
-                // The call's end was told when it was known.
+                // The end of the call was reported when it became known.
                 conn::Event::Finished { .. } => {}
                 conn::Event::Ready => return Some(Event::Ready),
                 conn::Event::StreamsAvailable => return Some(Event::StreamsAvailable),
@@ -220,7 +221,7 @@ impl Client {
             Ok(ClientEvent::Head(head)) => Some(Event::Head { key, head }),
             Ok(ClientEvent::End(end)) => {
                 if entry.call.buffered() > 0 {
-                    // A message that is cut short, or messages that nobody took: whoever asks for them is told.
+                    // A message cut short, or messages that nobody took: whoever asks for them learns of it.
                     entry.call.ends_with(end);
                     self.ending = Some(key);
                     return Some(Event::Data { key });
@@ -250,7 +251,7 @@ impl Client {
     }
 }
 
-/// A call on its connection: to send its messages and to take those of the response.
+/// A handle to a call on its connection, to send its messages and to take those of the response.
 pub struct Call<'a> {
     http: &'a mut Http,
     key: StreamKey,
@@ -258,34 +259,34 @@ pub struct Call<'a> {
 }
 
 impl Call<'_> {
-    /// Sends bytes of messages with their prefixes. `half_close`: nothing follows.
+    /// Sends bytes of messages with their prefixes. With `half_close`, nothing follows.
     #[inline]
     pub fn send<'b>(&mut self, framed: impl Into<Payload<'b>>, half_close: bool) {
         self.http.send_data(self.key, framed, half_close);
     }
 
-    /// Whether as many bytes wait to be sent as may: go on after [`Event::Writable`].
+    /// Whether the send buffer is full: go on after [`Event::Writable`].
     #[inline]
     pub fn is_full(&mut self) -> bool {
         self.http.send_buffered(self.key) >= self.http.max_send_buffer()
     }
 
-    /// The next whole message: see [`ClientCall::next_message`].
+    /// Returns the next complete message: see [`ClientCall::next_message`].
     ///
     /// # Errors
-    /// As there. The call cannot be read further then, and should be [cancelled](Client::cancel).
+    /// The same. Nothing more can be read from the call then, and it should be [cancelled](Client::cancel).
     #[inline]
     pub fn next_message(&mut self) -> Result<Option<Message>, Status> {
         self.call.next_message()
     }
 
-    /// The server may send as many bytes more as were taken.
+    /// Lets the server send as many more bytes as have been taken.
     #[inline]
     pub fn release(&mut self, n: usize) {
         self.http.release(self.key, n);
     }
 
-    /// Asks for what the message being read still lacks, if that is known; `awaited`: see
+    /// Asks for the missing bytes of the message being read, if their number is known; for `awaited` see
     /// [`Connection::expect`](crate::conn::Connection::expect).
     #[inline]
     pub fn expect(&mut self, awaited: bool) {

@@ -9,10 +9,11 @@
 //! Nothing here opens a socket, reads a clock or starts a task: time, bytes and limits are arguments. So the
 //! same engine runs under an async runtime, under a virtual clock in tests, and in a fuzzer.
 //!
-//! * [`server::Server`] and [`client::Client`] are one connection with its calls. Start there.
-//! * [`http`] is what calls need of a transport; [`conn::Connection`] is HTTP/2 (RFC 9113), either side.
+//! * [`server::Server`] and [`client::Client`] are one connection with its calls each. Start there.
+//! * [`http`] is what calls need from a transport; [`conn::Connection`] is HTTP/2 (RFC 9113), either side.
 //! * [`call`] is gRPC over the transport's streams.
-//! * [`fields`], [`hpack`] (RFC 7541), [`frame`], [`stream`] are the layers below; each knows only those before it.
+//! * [`fields`], [`hpack`] (RFC 7541), [`frame`], [`stream`] are the layers below; each knows only those listed before
+//!   it.
 //! * [`message`], [`metadata`], [`status`], [`timeout`] are gRPC's own wire forms.
 
 pub mod call;

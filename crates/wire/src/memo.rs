@@ -1,17 +1,18 @@
-//! What was worked out of a header block lately. Calls on one connection repeat their blocks to the byte, and the decoder
-//! gives the same allocation for the same bytes: what is made of a block need not be made again.
+//! A small cache of what was recently derived from header blocks. Calls on one connection repeat their blocks to the
+//! byte, and the decoder returns the same allocation for the same bytes: nothing needs to be derived from a block
+//! twice.
 
-/// How often an entry that was met again withstands being replaced by one that was not.
+/// How often an entry that has been hit survives the attempt to replace it with a new one.
 const PATIENCE: u8 = 8;
 
-/// The last few results, by what they were made of.
+/// The last few results, keyed by what they were derived from.
 ///
-/// Keys that never come again (a trace id in each head) do not push out those that do: an entry that was met again is
-/// passed over a few times before it goes.
+/// Keys that never recur (a trace id in each head) do not evict those that do: an entry that has been hit is passed
+/// over a few times before it goes.
 #[derive(Debug)]
 pub struct Memo<K, V, const PLACES: usize> {
     entries: Vec<Entry<K, V>>,
-    /// The place to look at when the next entry wants to be kept.
+    /// The slot considered for eviction next, as in the clock algorithm.
     hand: usize,
 }
 
@@ -23,7 +24,7 @@ struct Entry<K, V> {
 }
 
 impl<K, V, const PLACES: usize> Memo<K, V, PLACES> {
-    /// The result that was kept for this key.
+    /// Returns the result kept for this key.
     #[inline]
     pub fn find(&mut self, is_it: impl Fn(&K) -> bool) -> Option<&V> {
         let entry = self.entries.iter_mut().find(|entry| is_it(&entry.key))?;
@@ -31,7 +32,7 @@ impl<K, V, const PLACES: usize> Memo<K, V, PLACES> {
         Some(&entry.value)
     }
 
-    /// Keeps a result, unless those that are kept are worth more.
+    /// Keeps a result, unless those already kept are worth more.
     pub fn keep(&mut self, key: K, value: V) {
         let entry = Entry { key, value, patience: 0 };
         if self.entries.len() < PLACES {

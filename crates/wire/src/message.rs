@@ -1,4 +1,4 @@
-//! Length-prefixed messages in a stream of bytes (gRPC over HTTP/2, "Length-Prefixed-Message").
+//! Length-prefixed messages in a byte stream (gRPC over HTTP/2, "Length-Prefixed-Message").
 
 use std::fmt;
 use std::mem;
@@ -7,17 +7,17 @@ use bytes::{Buf, Bytes, BytesMut};
 
 use crate::chunks::Chunks;
 
-/// The bytes in front of each message: one of flags, four of length.
+/// The length of the prefix in front of each message: one byte of flags, four of length.
 pub const PREFIX_LEN: usize = 5;
 
-/// A chunk up to this size is copied when it has to wait behind others: keeping a reference would hold on to
-/// the whole buffer it was read into.
+/// A chunk up to this size is copied when it has to wait behind others: a reference would keep the whole buffer alive
+/// that it was read into.
 const SMALL_CHUNK: usize = 512;
 
 /// The flag of a frame that holds the trailers of a gRPC-Web response.
 pub(crate) const TRAILERS_FLAG: u8 = 0x80;
 
-/// The prefix of a message of `len` bytes.
+/// Returns the prefix of a message of `len` bytes.
 pub fn prefix(compressed: bool, len: u32) -> [u8; PREFIX_LEN] {
     let [a, b, c, d] = len.to_be_bytes();
     [u8::from(compressed), a, b, c, d]
@@ -26,16 +26,16 @@ pub fn prefix(compressed: bool, len: u32) -> [u8; PREFIX_LEN] {
 /// A message as it was sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Message {
-    /// Whether the payload is compressed, in the way that `grpc-encoding` names.
+    /// Whether the payload is compressed, with the encoding that `grpc-encoding` names.
     pub compressed: bool,
     /// The payload, still compressed.
     pub payload: Bytes,
 }
 
-/// Why a stream of bytes is not one of messages. Nothing can be read from it any more.
+/// The reason why a byte stream cannot be split into messages. Nothing more can be read from it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FramingError {
-    /// The message is longer than this side takes (RESOURCE_EXHAUSTED).
+    /// The message is longer than this side accepts (RESOURCE_EXHAUSTED).
     TooLarge {
         /// The length that the prefix announces.
         len: usize,
@@ -61,17 +61,17 @@ impl fmt::Display for FramingError {
 
 impl std::error::Error for FramingError {}
 
-/// Takes messages out of the DATA of one direction of a stream.
+/// Extracts messages from the DATA of one direction of a stream.
 ///
-/// Memory follows the bytes that came: what a prefix announces is not allocated ahead. A message that lies
-/// inside one chunk comes out as a slice of it.
+/// Memory follows the bytes received: what a prefix announces is not allocated ahead of time. A message contained in
+/// one chunk is returned as a slice of it.
 #[derive(Debug)]
 pub struct Deframer {
     max: usize,
-    /// The bytes that come next, then those after.
+    /// The chunk to be read next; the others follow it.
     front: Bytes,
     rest: Chunks,
-    /// Bytes in the two above.
+    /// The bytes in both of the above.
     queued: usize,
     state: State,
     trailers: Trailers,
@@ -80,12 +80,12 @@ pub struct Deframer {
 /// A frame of [`TRAILERS_FLAG`] among the messages.
 #[derive(Debug, Default)]
 enum Trailers {
-    /// There may be none.
+    /// The body has none.
     #[default]
     Refused,
     /// One may come; nothing follows it.
     Awaited,
-    /// Boxed: few calls have them.
+    /// Boxed, because few calls have them.
     Read(Box<Bytes>),
 }
 
@@ -103,7 +103,7 @@ enum State {
 }
 
 impl Deframer {
-    /// A deframer that refuses messages longer than `max_message_size` bytes.
+    /// Creates a deframer that rejects messages longer than `max_message_size` bytes.
     pub fn new(max_message_size: usize) -> Self {
         Self {
             max: max_message_size,
@@ -115,12 +115,12 @@ impl Deframer {
         }
     }
 
-    /// As [`new`](Self::new), of a body that ends with its trailers.
+    /// Like [`new`](Self::new), for a body that ends with its trailers.
     pub(crate) fn with_trailers(max_message_size: usize) -> Self {
         Self { trailers: Trailers::Awaited, ..Self::new(max_message_size) }
     }
 
-    /// The trailers, once all messages were taken.
+    /// The trailers, once all messages have been taken.
     pub(crate) fn trailers(&self) -> Option<&Bytes> {
         match &self.trailers {
             Trailers::Read(trailers) => Some(trailers),
@@ -146,11 +146,11 @@ impl Deframer {
         }
     }
 
-    /// The next message, `None` if it has not come whole.
+    /// Returns the next message, or `None` if it has not arrived completely.
     ///
     /// # Errors
     ///
-    /// A prefix that cannot be accepted. The error stays: every further call returns it.
+    /// The prefix is not acceptable. The error is permanent: every further call returns it.
     #[allow(clippy::should_implement_trait)] // an iterator would hide that more may come after `None`
     pub fn next(&mut self) -> Result<Option<Message>, FramingError> {
         loop {
@@ -158,7 +158,8 @@ impl Deframer {
                 State::Failed(error) => return Err(*error),
                 State::Prefix => {
                     if self.queued < PREFIX_LEN {
-                        // A few bytes may wait for long, and would hold on to all that was read with them.
+                        // A few bytes may wait for a long time, and would keep everything alive that was read with
+                        // them.
                         self.front = Bytes::copy_from_slice(&self.front);
                         return Ok(None);
                     }
@@ -183,7 +184,7 @@ impl Deframer {
         }
     }
 
-    /// What a whole frame is. `None`: the trailers, which are kept.
+    /// Classifies a complete frame. `None`: it held the trailers, which are kept.
     fn framed(&mut self, flag: u8, payload: Bytes) -> Option<Message> {
         if flag == TRAILERS_FLAG {
             self.trailers = Trailers::Read(Box::new(payload));
@@ -192,7 +193,7 @@ impl Deframer {
         Some(Message { compressed: flag == 1, payload })
     }
 
-    /// Bytes held: of the message being read and of what follows it.
+    /// The bytes held: those of the message being read and of what follows it.
     pub fn buffered(&self) -> usize {
         match &self.state {
             State::Body { read, .. } => self.queued + read.len(),
@@ -200,8 +201,8 @@ impl Deframer {
         }
     }
 
-    /// Bytes of the message being read that have not come yet; 0 if its length is not known yet. Meaningful
-    /// after [`next`](Self::next) returned `None`.
+    /// The bytes of the message being read that have not arrived yet; 0 if its length is not known yet. Meaningful
+    /// after [`next`](Self::next) has returned `None`.
     pub fn wanted(&self) -> usize {
         match &self.state {
             State::Body { len, read, .. } => len.saturating_sub(read.len() + self.queued),
@@ -209,13 +210,12 @@ impl Deframer {
         }
     }
 
-    /// Whether nothing is held. If it is not so at the end of the stream, the last message was cut short
-    /// (INTERNAL).
+    /// Whether nothing is held. If something is at the end of the stream, the last message was cut short (INTERNAL).
     pub fn is_empty(&self) -> bool {
         matches!(self.state, State::Prefix) && self.queued == 0
     }
 
-    /// Takes the prefix off; at least its bytes are queued.
+    /// Takes the prefix off the queue, which holds at least its bytes.
     fn read_prefix(&mut self) -> Result<(u8, usize), FramingError> {
         let mut prefix = [0; PREFIX_LEN];
         if let Some(whole) = self.front.first_chunk() {
@@ -250,13 +250,13 @@ impl Deframer {
         while read.len() < len && self.queued > 0 {
             let missing = len - read.len();
             if read.is_empty() && self.front.len() >= missing {
-                // The prefix came in a chunk of its own, the message lies whole in this one.
+                // The prefix came in a chunk of its own, and the whole message is in this one.
                 let payload = self.take(missing);
                 return Some((flag, payload));
             }
             let taken = missing.min(self.front.len());
             if read.capacity() - read.len() < taken {
-                // All that is here at once, or twice what was, but never past the end of the message.
+                // All that is here at once, or twice what there was, but never past the end of the message.
                 let here = self.queued.max(read.len()).min(missing);
                 read.reserve(here);
             }
@@ -270,7 +270,7 @@ impl Deframer {
         None
     }
 
-    /// Takes bytes that lie in the front chunk.
+    /// Takes bytes that are all in the front chunk.
     fn take(&mut self, len: usize) -> Bytes {
         self.queued -= len;
         if len == self.front.len() {

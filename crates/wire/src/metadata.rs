@@ -1,4 +1,4 @@
-//! Metadata: what applications send along with a call, beside its messages.
+//! Metadata: the key-value pairs that applications send with a call, alongside its messages.
 
 use std::fmt;
 
@@ -14,7 +14,7 @@ mod value;
 
 pub use value::{MetadataValue, ToStrError};
 
-/// Writes without padding, as gRPC wants it; reads with or without, and does not mind stray bits at the end.
+/// Encodes without padding, as gRPC demands; decodes with or without it, and tolerates stray bits at the end.
 pub(crate) const BASE64: GeneralPurpose = GeneralPurpose::new(
     &alphabet::STANDARD,
     GeneralPurposeConfig::new()
@@ -25,29 +25,29 @@ pub(crate) const BASE64: GeneralPurpose = GeneralPurpose::new(
 
 /// An ordered multimap of metadata.
 ///
-/// Keys are of `[0-9a-z_.-]`. They are given in any case, here and to look something up, and are lower case in the map and on
-/// the wire. Those that belong to HTTP or to gRPC itself ([`is_reserved`]) are refused. The values of keys that end in `-bin` are any bytes, and are held as
-/// the application sees them: base64 exists on the wire only. Other values are printable ASCII when they are
-/// set here; a peer may send other bytes that HTTP allows, and they are kept.
+/// Keys are made of `[0-9a-z_.-]`. They may be given in any case, here and to look something up; in the map and on the
+/// wire they are lower case. Keys that belong to HTTP or to gRPC itself ([`is_reserved`]) are refused. The values of keys
+/// that end in `-bin` are arbitrary bytes, held as the application sees them: base64 exists on the wire only. Other
+/// values must be printable ASCII when they are set here; a peer may send other bytes that HTTP allows, and they are kept.
 ///
-/// A few pairs are the rule, so the map is a list.
+/// Most calls have only a few pairs, so the map is a list.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct MetadataMap {
     entries: Vec<(Bytes, MetadataValue)>,
 }
 
 impl MetadataMap {
-    /// An empty map, which allocates nothing.
+    /// Creates an empty map, without allocating.
     pub const fn new() -> Self {
         Self { entries: Vec::new() }
     }
 
-    /// An empty map with room for this many pairs.
+    /// Creates an empty map with room for this many pairs.
     pub fn with_capacity(pairs: usize) -> Self {
         Self { entries: Vec::with_capacity(pairs) }
     }
 
-    /// Whether there is no pair.
+    /// Whether the map has no pairs.
     pub fn is_empty(&self) -> bool {
         self.entries.is_empty()
     }
@@ -62,11 +62,11 @@ impl MetadataMap {
         self.entries.clear();
     }
 
-    /// Makes `value` the only one of `key`.
+    /// Sets `value` as the only value of `key`.
     ///
     /// # Errors
     ///
-    /// A key or a value that may not be sent; the map is left as it was.
+    /// The key or the value may not be sent; the map is left as it was.
     pub fn insert(&mut self, key: &str, value: impl Into<MetadataValue>) -> Result<(), InvalidMetadata> {
         let value = value.into();
         let key = validate(key, &value)?;
@@ -84,11 +84,11 @@ impl MetadataMap {
         Ok(())
     }
 
-    /// Adds a value behind those that `key` has.
+    /// Adds a value after those that `key` already has.
     ///
     /// # Errors
     ///
-    /// A key or a value that may not be sent; the map is left as it was.
+    /// The key or the value may not be sent; the map is left as it was.
     pub fn append(&mut self, key: &str, value: impl Into<MetadataValue>) -> Result<(), InvalidMetadata> {
         let value = value.into();
         let key = validate(key, &value)?;
@@ -96,12 +96,12 @@ impl MetadataMap {
         Ok(())
     }
 
-    /// The first value of `key`.
+    /// Returns the first value of `key`.
     pub fn get(&self, key: &str) -> Option<&MetadataValue> {
         self.entries.iter().find(|(known, _)| is_key(known, key)).map(|(_, value)| value)
     }
 
-    /// All values of `key`, in order.
+    /// Iterates over all values of `key`, in order.
     pub fn get_all<'a>(&'a self, key: &'a str) -> impl Iterator<Item = &'a MetadataValue> {
         self.entries.iter().filter(move |(known, _)| is_key(known, key)).map(|(_, value)| value)
     }
@@ -119,21 +119,21 @@ impl MetadataMap {
         Some(value)
     }
 
-    /// The pairs in order.
+    /// Iterates over the pairs, in order.
     pub fn iter(&self) -> Iter<'_> {
         self.into_iter()
     }
 
-    /// Adds all pairs of `other` behind those of this map.
+    /// Appends all pairs of `other` to this map.
     pub fn merge(&mut self, other: &Self) {
         self.entries.extend_from_slice(&other.entries);
     }
 
-    /// Takes the application's metadata out of a received block.
+    /// Extracts the application's metadata from a received block.
     ///
-    /// Nothing in it is an error of the call. Reserved names (see [`is_reserved`]) are passed over, and so is
-    /// what no application could make sense of: a name outside `[0-9a-z_.-]`, a value with control bytes, a
-    /// `-bin` value that is not base64. Other values are kept raw, without leading and trailing blanks. A `-bin`
+    /// Nothing in the block makes the call fail. Reserved names (see [`is_reserved`]) are skipped, and so is what no
+    /// application could make sense of: a name outside `[0-9a-z_.-]`, a value with control bytes, a
+    /// `-bin` value that is not base64. Other values are kept raw, without leading and trailing whitespace. A `-bin`
     /// field is split at commas before it is decoded: a proxy may have joined several.
     pub fn from_fields(block: &HeaderBlock) -> Self {
         let mut map = Self::new();
@@ -175,7 +175,7 @@ impl MetadataMap {
         }
     }
 
-    /// What the fields that [`encode`](Self::encode) writes add to the size of the header list: name + value +
+    /// The size that the fields written by [`encode`](Self::encode) add to the header list: name + value +
     /// 32 each, after base64.
     pub fn header_list_size(&self) -> usize {
         let size = |(key, value): &(Bytes, MetadataValue)| {
@@ -233,13 +233,13 @@ fn key_str(key: &Bytes) -> &str {
     std::str::from_utf8(key).unwrap_or_default()
 }
 
-/// Whether a key's values are binary.
+/// Whether the values of a key are binary.
 pub fn is_binary(key: &[u8]) -> bool {
     key.ends_with(b"-bin")
 }
 
-/// Whether a field is the protocol's own, and so no metadata of the application: pseudo-header fields, those of
-/// HTTP's message framing, and what gRPC itself sends.
+/// Whether a field belongs to the protocol and is therefore not application metadata: pseudo-header fields, those of
+/// HTTP's message framing, and those that gRPC itself sends.
 ///
 /// The prefix `grpc-` is reserved, but four names with it belong to layers above the engine, which reach them as
 /// metadata: `grpc-trace-bin`, `grpc-tags-bin`, `grpc-retry-pushback-ms` and `grpc-previous-rpc-attempts`
@@ -263,7 +263,7 @@ pub fn is_reserved(name: &[u8]) -> bool {
     }
 }
 
-/// Why a pair may not be sent.
+/// The reason why a pair of metadata may not be sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InvalidMetadata {
     key: String,
@@ -284,7 +284,8 @@ impl InvalidMetadata {
         &self.key
     }
 
-    /// Where the first byte at fault is, in the key or in the value; `None` for an empty key and for one that is reserved.
+    /// The position of the first offending byte, in the key or in the value; `None` for an empty key and for a reserved
+    /// one.
     pub fn position(&self) -> Option<usize> {
         match self.reason {
             Reason::EmptyKey | Reason::Reserved => None,
@@ -353,7 +354,7 @@ fn invalid_key_byte(key: &[u8]) -> Option<(usize, u8)> {
     key.iter().position(|byte| !valid(byte)).map(|position| (position, key[position]))
 }
 
-/// What HTTP allows in a field value (RFC 9110 section 5.5).
+/// Whether HTTP allows a byte in a field value (RFC 9110 section 5.5).
 fn is_field_byte(byte: u8) -> bool {
     matches!(byte, b'\t' | 0x20..=0x7e | 0x80..)
 }

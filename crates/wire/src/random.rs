@@ -1,6 +1,6 @@
-//! Numbers for tests that try many inputs.
+//! Reproducible pseudo-random numbers for tests that try many inputs.
 
-/// A generator of numbers that are the same in every run (xorshift).
+/// A pseudo-random generator that yields the same numbers in every run (xorshift).
 pub(crate) struct Random(u64);
 
 impl Random {

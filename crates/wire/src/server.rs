@@ -1,4 +1,4 @@
-//! The server's side of a connection with its calls, without I/O.
+//! The server side of a connection with its calls, without I/O.
 
 use std::{sync::Arc, time::Instant};
 
@@ -15,25 +15,25 @@ use crate::{
     stream::{Payload, StreamKey},
 };
 
-/// A connection at a server with the calls on it.
+/// The server side of a connection, with the calls on it.
 ///
 /// # How to drive it
 ///
 /// 1. **Bytes, time and the connection's end** go through [`http_mut`](Self::http_mut): see
-///    [`Connection`](crate::conn::Connection), "How to drive it".
-/// 2. **Events out**: [`next_event`](Self::next_event) until it returns `None`. What is no gRPC request is answered and
-///    not told of.
+///    [`Connection`], "How to drive it".
+/// 2. **Events out**: [`next_event`](Self::next_event) until it returns `None`. A request that is not gRPC is answered
+///    without an event.
 /// 3. **Each [`Event::Request`]** is answered by [`accept`](Self::accept), [`refuse`](Self::refuse) or
 ///    [`reset`](Self::reset), at once.
-/// 4. **A call that was accepted** is reached by [`call`](Self::call) until its [`Event::Finished`] or [`Event::Reset`]:
-///    take its messages after [`Event::Data`], and answer it.
+/// 4. **A call that was accepted** is reached through [`call`](Self::call) until its [`Event::Finished`] or
+///    [`Event::Reset`]: take its messages after [`Event::Data`], and answer it.
 pub struct Server {
     http: Http,
-    /// At the places that the transport gave their streams.
+    /// At the indices that the transport gave their streams.
     calls: Vec<Option<Entry>>,
     heads: HeadCache,
     accept_encoding: Option<&'static str>,
-    /// Beside gRPC itself.
+    /// Whether gRPC-Web is spoken alongside gRPC itself.
     grpc_web: bool,
 }
 
@@ -47,18 +47,19 @@ struct Entry {
 pub enum Event {
     /// A call begins.
     Request {
-        /// Names the call from here on. [`StreamKey::index`] is small and dense: driver's own state fits into a table.
+        /// The key of the call from here on. [`StreamKey::index`] is small and dense: a driver can keep its own state
+        /// in a table.
         key: StreamKey,
-        /// What is asked for. Calls that repeat their head share it.
+        /// The request head. Calls that repeat their head share it.
         head: Arc<RequestHead>,
-        /// No message comes.
+        /// Whether the request ends here, without a message.
         end_stream: bool,
     },
-    /// Bytes of a call came, or the end of its messages: take them by [`Call::next_message`].
+    /// Bytes of a call have arrived, or the end of its messages: take them with [`Call::next_message`].
     Data {
         /// The call.
         key: StreamKey,
-        /// How many bytes, which are to be released when they were taken ([`Call::release`]).
+        /// The number of bytes, to be released once they have been taken ([`Call::release`]).
         len: usize,
     },
     /// The call's send buffer has room again, after it was full.
@@ -66,45 +67,45 @@ pub enum Event {
         /// The call.
         key: StreamKey,
     },
-    /// The call ended in good order; `key` names nothing from here on.
+    /// The call ended normally; `key` is stale from here on.
     Finished {
-        /// The call that was.
+        /// The call that ended.
         key: StreamKey,
     },
-    /// The call ended abnormally; `key` names nothing from here on.
+    /// The call ended abnormally; `key` is stale from here on.
     Reset {
-        /// The call that was.
+        /// The call that ended.
         key: StreamKey,
         /// Who ended it.
         by: ResetBy,
     },
-    /// The client takes its leave, in words if something is wrong.
+    /// The client announced its leave with GOAWAY, with debug data if something is wrong.
     GoAway {
-        /// Why; NO_ERROR for a graceful end.
+        /// The reason; NO_ERROR for a graceful end.
         code: ErrorCode,
-        /// The client's words.
+        /// The client's debug data, as text for humans.
         debug: Bytes,
     },
-    /// Nothing follows. What the output still holds should be written before the socket is closed.
+    /// The connection has ended; no event follows. Write what the output still holds before closing the socket.
     Closed {
-        /// `None`: in good order.
+        /// The error that ended it; `None` after a graceful end.
         error: Option<ConnectionError>,
     },
 }
 
 impl Server {
-    /// A server's side of a new HTTP/2 connection, with its first bytes in the output. `accept_encoding`: what responses
-    /// tell clients that requests may be encoded in, comma-separated.
+    /// Creates the server side of a new HTTP/2 connection, with its first bytes in the output. `accept_encoding` is the
+    /// comma-separated list of encodings that responses advertise for requests.
     pub fn http2(config: ServerConfig, accept_encoding: Option<&'static str>, now: Instant) -> Self {
         Self::new(Http::Http2(Connection::server(config, now)), accept_encoding)
     }
 
-    /// A server's side of a connection that carries calls. As [`http2`](Self::http2) otherwise.
+    /// Creates the server side of a connection that carries calls. Otherwise like [`http2`](Self::http2).
     pub fn new(http: Http, accept_encoding: Option<&'static str>) -> Self {
         Self { http, calls: Vec::new(), heads: HeadCache::default(), accept_encoding, grpc_web: false }
     }
 
-    /// Takes calls of this dialect too. gRPC itself is always spoken; requests in another are answered with 415.
+    /// Accepts calls of this dialect too. gRPC itself is always spoken; requests in any other are answered with 415.
     pub fn speak(&mut self, dialect: Dialect) {
         self.grpc_web |= dialect == Dialect::GrpcWeb;
     }
@@ -123,7 +124,7 @@ impl Server {
         &mut self.http
     }
 
-    /// The next event, or `None` when more input is needed (or the connection has ended).
+    /// Returns the next event, or `None` when more input is needed (or the connection has ended).
     #[inline]
     pub fn next_event(&mut self, now: Instant) -> Option<Event> {
         loop {
@@ -136,7 +137,7 @@ impl Server {
                     Err(refusal) => self.http.send_headers(key, &refusal, true),
                 },
                 conn::Event::Data { key, data, end_stream } => {
-                    // What comes for a call that was refused or is answered is of no interest.
+                    // Whatever arrives for a call that was refused or answered is ignored.
                     let Some(entry) = self.entry(key).filter(|entry| !entry.call.is_answered()) else {
                         continue;
                     };
@@ -162,8 +163,8 @@ impl Server {
         }
     }
 
-    /// Takes a call. `max_recv`: the largest message taken, in bytes as they come over the wire; `end_stream`: as the
-    /// request's event said.
+    /// Accepts a call. `max_recv` is the largest message accepted, in bytes on the wire; `end_stream` is that of the
+    /// request's event.
     #[inline]
     pub fn accept(&mut self, key: StreamKey, head: &RequestHead, end_stream: bool, max_recv: usize) {
         if let Some(timeout) = head.timeout {
@@ -181,7 +182,7 @@ impl Server {
         self.calls[index] = Some(Entry { key, call });
     }
 
-    /// Answers a request with an error at once.
+    /// Refuses a request: answers it with an error at once.
     pub fn refuse(&mut self, key: StreamKey, head: &RequestHead, refusal: Refusal) {
         match refusal {
             Refusal::Call(status) => {
@@ -206,15 +207,15 @@ impl Server {
         self.http.reset(key, code);
     }
 
-    /// A call that was accepted and has not ended.
+    /// Returns a call that was accepted and has not ended.
     #[inline]
     pub fn call(&mut self, key: StreamKey) -> Option<Call<'_>> {
         let entry = self.calls.get_mut(key.index())?.as_mut().filter(|entry| entry.key == key)?;
         Some(Call { http: &mut self.http, key, call: &mut entry.call })
     }
 
-    /// Gives back all memory that the connection does not need while it is idle. The next call takes a few microseconds
-    /// more.
+    /// Frees all memory that the connection does not need while it is idle. The next call takes a few microseconds
+    /// longer.
     pub fn hibernate(&mut self) {
         self.http.hibernate();
         self.heads = HeadCache::default();
@@ -229,7 +230,7 @@ impl Server {
     }
 
     #[inline]
-    /// Whether there was such a call.
+    /// Removes a call; returns whether there was one.
     fn forget(&mut self, key: StreamKey) -> bool {
         match self.calls.get_mut(key.index()) {
             Some(slot) if slot.as_ref().is_some_and(|entry| entry.key == key) => {
@@ -241,10 +242,10 @@ impl Server {
     }
 }
 
-/// A call on its connection: to read its messages and to answer it.
+/// A handle to a call on its connection, to read its messages and to answer it.
 ///
-/// What is sent after the end, or a head that is sent twice, is left out: a handler and a deadline may both want to end
-/// the call, and the first one does.
+/// Whatever is sent after the end, or a second head, is ignored: a handler and a deadline may both try to end the call,
+/// and the first one does.
 pub struct Call<'a> {
     http: &'a mut Http,
     key: StreamKey,
@@ -252,32 +253,32 @@ pub struct Call<'a> {
 }
 
 impl Call<'_> {
-    /// The next whole message: see [`ServerCall::next_message`].
+    /// Returns the next complete message: see [`ServerCall::next_message`].
     ///
     /// # Errors
-    /// As there. The call cannot be read further then.
+    /// The same. Nothing more can be read from the call then.
     #[inline]
     pub fn next_message(&mut self) -> Result<Option<Message>, Status> {
         self.call.next_message()
     }
 
-    /// The request has ended and all of its messages were taken.
+    /// Whether the request has ended and all of its messages have been taken.
     pub fn at_end(&self) -> bool {
         self.call.at_end()
     }
 
-    /// The client has ended its half, whether or not messages are left to take.
+    /// Whether the client has ended its half; messages may still be left to take.
     pub fn is_half_closed(&self) -> bool {
         self.call.is_half_closed()
     }
 
-    /// The client may send as many bytes more as were taken.
+    /// Lets the client send as many more bytes as have been taken.
     #[inline]
     pub fn release(&mut self, n: usize) {
         self.http.release(self.key, n);
     }
 
-    /// Asks for what the message being read still lacks; `awaited`: see
+    /// Asks for the missing bytes of the message being read; for `awaited` see
     /// [`Connection::expect`](crate::conn::Connection::expect).
     #[inline]
     pub fn expect(&mut self, awaited: bool) {
@@ -289,7 +290,7 @@ impl Call<'_> {
         self.call.is_head_sent()
     }
 
-    /// What messages with the compressed flag are encoded in: see [`ServerCall::encoding`].
+    /// The encoding of messages with the compressed flag: see [`ServerCall::encoding`].
     pub fn encoding(&self) -> Option<&'static str> {
         self.call.encoding()
     }
@@ -299,12 +300,12 @@ impl Call<'_> {
         self.call.is_answered()
     }
 
-    /// Bytes of the answer that wait for the client.
+    /// The bytes of the answer that wait for the client.
     pub fn send_buffered(&mut self) -> usize {
         self.http.send_buffered(self.key)
     }
 
-    /// Whether as much of the answer waits as may: go on after [`Event::Writable`].
+    /// Whether the send buffer is full: go on after [`Event::Writable`].
     #[inline]
     pub fn is_full(&mut self) -> bool {
         self.http.send_buffered(self.key) >= self.http.max_send_buffer()
@@ -326,7 +327,7 @@ impl Call<'_> {
         self.call.send_status(self.http, self.key, status, trailing);
     }
 
-    /// Head, the one message (with its prefix) and OK in one go.
+    /// Sends the head, the one message (with its prefix) and OK in one go.
     #[inline]
     pub fn send_unary<'b>(
         &mut self,

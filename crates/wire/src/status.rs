@@ -1,4 +1,4 @@
-//! How a call ended.
+//! The status of a call: how it ended.
 
 use std::error::Error;
 use std::fmt;
@@ -17,7 +17,7 @@ pub use code::Code;
 pub(crate) use percent::percent_encoded_len;
 pub use percent::{percent_decode, percent_encode};
 
-/// How a call ended: a code, a message for people, and what else the server sent along.
+/// The outcome of a call: a code, a message for humans, and whatever else the server sent with it.
 ///
 /// One pointer wide, so that a `Result` with it stays small.
 #[derive(Clone)]
@@ -40,7 +40,7 @@ struct Local {
     source: Option<Arc<dyn Error + Send + Sync + 'static>>,
 }
 
-/// One constructor a code.
+/// One constructor per code.
 macro_rules! constructors {
     ($($(#[$doc:meta])* $name:ident => $code:ident,)*) => {
         impl Status {
@@ -59,55 +59,55 @@ constructors! {
     ok => Ok,
     /// The call was cancelled, typically by the caller.
     cancelled => Cancelled,
-    /// An error of which nothing more is known.
+    /// An error about which nothing more is known.
     unknown => Unknown,
-    /// The client sent an argument that is wrong whatever the state of the system.
+    /// The client sent an argument that is invalid regardless of the state of the system.
     invalid_argument => InvalidArgument,
     /// The deadline passed before the call ended.
     deadline_exceeded => DeadlineExceeded,
-    /// What was asked for does not exist.
+    /// The requested entity does not exist.
     not_found => NotFound,
-    /// What was to be created exists.
+    /// The entity to be created already exists.
     already_exists => AlreadyExists,
-    /// The caller may not do this.
+    /// The caller does not have permission to do this.
     permission_denied => PermissionDenied,
-    /// A quota, a limit or memory is used up.
+    /// A quota, a limit or memory is exhausted.
     resource_exhausted => ResourceExhausted,
-    /// The system is not in the state that the call needs.
+    /// The system is not in the state that the call requires.
     failed_precondition => FailedPrecondition,
-    /// The call was given up, typically for a conflict with another.
+    /// The call was aborted, typically because of a conflict with another.
     aborted => Aborted,
     /// The call went past the valid range.
     out_of_range => OutOfRange,
     /// The server does not implement the method.
     unimplemented => Unimplemented,
-    /// Something that must hold does not.
+    /// An invariant of the system is broken.
     internal => Internal,
     /// The service cannot be reached now; a retry may succeed.
     unavailable => Unavailable,
     /// Data is lost or corrupt beyond repair.
     data_loss => DataLoss,
-    /// The caller did not say who it is, or not credibly.
+    /// The caller has no valid authentication credentials.
     unauthenticated => Unauthenticated,
 }
 
 impl Status {
-    /// A status with a code and a message.
+    /// Creates a status with a code and a message.
     pub fn new(code: Code, message: impl Into<String>) -> Self {
         Self::with_details_and_metadata(code, message, Bytes::new(), MetadataMap::new())
     }
 
-    /// With details: by convention a serialized `google.rpc.Status`.
+    /// Creates a status with details: by convention a serialized `google.rpc.Status`.
     pub fn with_details(code: Code, message: impl Into<String>, details: Bytes) -> Self {
         Self::with_details_and_metadata(code, message, details, MetadataMap::new())
     }
 
-    /// With metadata, which is sent in the trailers.
+    /// Creates a status with metadata, which is sent in the trailers.
     pub fn with_metadata(code: Code, message: impl Into<String>, metadata: MetadataMap) -> Self {
         Self::with_details_and_metadata(code, message, Bytes::new(), metadata)
     }
 
-    /// With details and metadata.
+    /// Creates a status with details and metadata.
     pub fn with_details_and_metadata(
         code: Code,
         message: impl Into<String>,
@@ -132,7 +132,7 @@ impl Status {
         &self.0.details
     }
 
-    /// The details, to be shared.
+    /// The details, as a shared buffer.
     pub fn details_bytes(&self) -> &Bytes {
         &self.0.details
     }
@@ -142,35 +142,34 @@ impl Status {
         &self.0.metadata
     }
 
-    /// The trailing metadata, to be changed.
+    /// The trailing metadata, mutably.
     pub fn metadata_mut(&mut self) -> &mut MetadataMap {
         &mut self.0.metadata
     }
 
-    /// The initial metadata of a failed call, as far as the server sent some before it failed. A call that succeeds has them
-    /// in its response; a stream that fails later gave them when it began.
+    /// The initial metadata of a failed call, as far as the server sent any before it failed. A successful call has it in
+    /// its response; a stream that fails later delivered it when it began.
     pub fn initial_metadata(&self) -> &MetadataMap {
         static NONE: MetadataMap = MetadataMap::new();
         self.0.local.as_ref().map_or(&NONE, |local| &local.initial_metadata)
     }
 
-    /// Notes the initial metadata of the call that ended so. They are not sent.
+    /// Sets the initial metadata of the call that ended with this status. It is not sent.
     pub fn set_initial_metadata(&mut self, metadata: MetadataMap) -> &mut Self {
         self.0.local.get_or_insert_default().initial_metadata = metadata;
         self
     }
 
-    /// Says what caused this status. It stays on this side of the wire.
+    /// Sets the cause of this status. It stays on this side of the wire.
     pub fn set_source(&mut self, source: Arc<dyn Error + Send + Sync + 'static>) -> &mut Self {
         self.0.local.get_or_insert_default().source = Some(source);
         self
     }
 
-    /// Reads the status out of trailers (or of a Trailers-Only response); `None` if there is no `grpc-status`.
+    /// Reads the status from trailers (or from a Trailers-Only response); `None` if there is no `grpc-status`.
     ///
-    /// Nothing in them makes this fail: a code that is not known becomes [`Code::Unknown`], a message with
-    /// broken escapes keeps them, details that are not base64 are dropped. A code inside the details is not
-    /// looked at, so `grpc-status` wins.
+    /// This never fails: an unknown code becomes [`Code::Unknown`], a message with broken escapes keeps them, details
+    /// that are not base64 are dropped. A code inside the details is ignored, so `grpc-status` wins.
     pub fn from_trailers(block: &HeaderBlock) -> Option<Self> {
         let code = Code::from_bytes(block.get(b"grpc-status")?);
         let message = block.get(b"grpc-message").map(|text| percent_decode(text)).unwrap_or_default();
@@ -179,7 +178,8 @@ impl Status {
         Some(Self::with_details_and_metadata(code, message, details, MetadataMap::from_fields(block)))
     }
 
-    /// The status of a response without `grpc-status`, by its HTTP status (grpc `http-grpc-status-mapping.md`).
+    /// Returns the status of a response without `grpc-status`, derived from its HTTP status (grpc
+    /// `http-grpc-status-mapping.md`).
     pub fn from_http(http_status: u16) -> Self {
         let code = match http_status {
             400 => Code::Internal,
@@ -196,7 +196,7 @@ impl Status {
         Self::new(code, message)
     }
 
-    /// The status of a call whose stream the peer reset with this HTTP/2 error code (gRPC over HTTP/2,
+    /// Returns the status of a call whose stream the peer reset with this HTTP/2 error code (gRPC over HTTP/2,
     /// "Errors").
     pub fn from_reset(code: u32) -> Self {
         let (name, status) = match code {
@@ -219,7 +219,7 @@ impl Status {
         Self::new(status, format!("the peer reset the stream with {name}"))
     }
 
-    /// Writes the fields that end a call: code, message and details where there are any, and the metadata.
+    /// Writes the fields that end a call: the code, the message and the details where there are any, and the metadata.
     pub fn encode(&self, w: &mut dyn FieldWriter) {
         let Inner { code, message, details, metadata, .. } = &*self.0;
         w.field(b"grpc-status", code.as_str().as_bytes(), Indexing::Incremental);

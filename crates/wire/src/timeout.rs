@@ -3,10 +3,10 @@
 use std::fmt;
 use std::time::Duration;
 
-/// The largest number that eight digits hold.
+/// The largest number of eight digits.
 const MAX_VALUE: u64 = 99_999_999;
 
-/// Below this many seconds a timeout that is rounded up still has eight digits in seconds.
+/// Below this many seconds, a rounded-up timeout still fits into eight digits of seconds.
 const MAX_SECONDS: u64 = 99_900_000;
 
 /// A value for the `grpc-timeout` header.
@@ -17,7 +17,7 @@ pub struct EncodedTimeout {
 }
 
 impl EncodedTimeout {
-    /// The text of the header's value.
+    /// The header's value as text.
     pub fn as_bytes(&self) -> &[u8] {
         &self.text[..usize::from(self.length)]
     }
@@ -33,8 +33,8 @@ impl fmt::Debug for EncodedTimeout {
 ///
 /// The time left of a deadline differs from call to call by microseconds. Rounded, the header repeats, so that
 /// header blocks repeat to the byte and cost next to nothing on both sides; the peer's deadline comes at most
-/// 1 % late, and never before ours. What is too long for the header (eleven thousand years) becomes the longest
-/// that it can say.
+/// 1 % late, and never before ours. A timeout too long for the header (eleven thousand years) becomes the longest that
+/// it can express.
 pub fn encode(timeout: Duration) -> EncodedTimeout {
     let seconds = timeout.as_secs();
     if seconds >= MAX_SECONDS {
@@ -42,7 +42,7 @@ pub fn encode(timeout: Duration) -> EncodedTimeout {
     }
     let nanos = seconds * 1_000_000_000 + u64::from(timeout.subsec_nanos());
     let magnitude = nanos.checked_ilog10().unwrap_or(0);
-    // Three digits, and the power of ten that they count.
+    // Three digits, and the power of ten they are multiplied by.
     let mut power = magnitude.saturating_sub(2);
     let mut digits = nanos.div_ceil(10u64.pow(power));
     while digits >= 10 && digits.is_multiple_of(10) {
@@ -58,7 +58,7 @@ pub fn encode(timeout: Duration) -> EncodedTimeout {
     format(digits * 10u64.pow(power - unit_power), unit)
 }
 
-/// Three years and more.
+/// Encodes a timeout of three years or more.
 fn encode_long(seconds: u64) -> EncodedTimeout {
     let minutes = seconds.div_ceil(60);
     if minutes <= MAX_VALUE {
@@ -68,7 +68,7 @@ fn encode_long(seconds: u64) -> EncodedTimeout {
     }
 }
 
-/// `value` is at most [`MAX_VALUE`].
+/// Writes the digits and the unit; `value` is at most [`MAX_VALUE`].
 fn format(value: u64, unit: u8) -> EncodedTimeout {
     let mut digits = [0; 8];
     let mut rest = value as u32;
@@ -88,7 +88,7 @@ fn format(value: u64, unit: u8) -> EncodedTimeout {
     EncodedTimeout { text, length: count as u8 + 1 }
 }
 
-/// Why a `grpc-timeout` header means nothing.
+/// The reason why a `grpc-timeout` header is invalid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum InvalidTimeout {
     /// There is no digit.
@@ -121,8 +121,8 @@ impl std::error::Error for InvalidTimeout {}
 ///
 /// # Errors
 ///
-/// What is not one to eight ASCII digits and one of `H M S m u n` is refused, never ignored: a call without the
-/// deadline that its client set would run on for nobody.
+/// Anything but one to eight ASCII digits and one of `H M S m u n` is rejected, never ignored: a call without the
+/// deadline that its client set would keep running with nobody waiting for it.
 pub fn parse(text: &[u8]) -> Result<Duration, InvalidTimeout> {
     let Some((&unit, digits)) = text.split_last() else {
         return Err(InvalidTimeout::NoDigits);

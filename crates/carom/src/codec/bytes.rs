@@ -1,11 +1,12 @@
-//! Messages that stay bytes.
+//! Messages as raw bytes.
 
 use bytes::{Bytes, BytesMut};
 use carom_wire::Status;
 
 use super::Codec;
 
-/// Hands messages on as they are, for proxies, tools and whoever decodes elsewhere. Received messages are not copied.
+/// A codec that passes messages through unchanged, for proxies, tools and code that decodes elsewhere. Received
+/// messages are not copied.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct BytesCodec;
 

@@ -1,4 +1,4 @@
-//! Message encodings (`grpc-encoding`): each message is compressed for itself, with a fresh context
+//! Message encodings (`grpc-encoding`): each message is compressed separately, with a fresh context
 //! (`doc/compression.md` of the gRPC specification).
 
 use std::io;
@@ -12,7 +12,7 @@ use bytes::BufMut;
 use bytes::{Bytes, BytesMut};
 use carom_wire::Status;
 
-/// A way to compress messages.
+/// An encoding that compresses messages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum CompressionEncoding {
@@ -28,7 +28,7 @@ pub enum CompressionEncoding {
 }
 
 impl CompressionEncoding {
-    /// All encodings that this build knows, the preferred one first.
+    /// All encodings that this build supports, the preferred one first.
     pub const ALL: &'static [Self] = &[
         #[cfg(feature = "gzip")]
         Self::Gzip,
@@ -38,7 +38,7 @@ impl CompressionEncoding {
         Self::Zstd,
     ];
 
-    /// The name on the wire.
+    /// The name of the encoding on the wire.
     pub const fn as_str(self) -> &'static str {
         match self {
             #[cfg(feature = "gzip")]
@@ -50,13 +50,13 @@ impl CompressionEncoding {
         }
     }
 
-    /// The encoding of that name; `None` for `identity` and for what this build does not know.
+    /// Returns the encoding with this name; `None` for `identity` and for what this build does not support.
     pub fn from_name(name: &[u8]) -> Option<Self> {
         Self::ALL.iter().copied().find(|encoding| encoding.as_str().as_bytes() == name)
     }
 }
 
-/// The value of `grpc-accept-encoding`: what this build can decode.
+/// The value of `grpc-accept-encoding`: the encodings that this build can decode.
 pub(crate) const ACCEPT_ENCODING: &str = match (cfg!(feature = "gzip"), cfg!(feature = "zstd")) {
     (false, false) => "identity",
     (true, false) => "identity,gzip,deflate",
@@ -64,19 +64,20 @@ pub(crate) const ACCEPT_ENCODING: &str = match (cfg!(feature = "gzip"), cfg!(fea
     (true, true) => "identity,gzip,deflate,zstd",
 };
 
-/// Says for each message of a stream whether it is compressed, while the call is under way.
+/// A switch that decides for each message of a stream whether it is compressed, during the call.
 ///
-/// A call names its encoding once, in its head; whether a message uses it is a flag of that message. A switch is handed
+/// A call names its encoding once, in its head; whether a message uses it is a flag of that message. A switch is given
 /// to the call ([`Request::set_compression_switch`](crate::Request::set_compression_switch),
-/// [`Response::set_compression_switch`](crate::Response::set_compression_switch)) and kept by whoever makes the messages:
-/// a message is compressed if the switch is on when the stream yields it. Without an encoding of the call it does nothing.
+/// [`Response::set_compression_switch`](crate::Response::set_compression_switch)) and kept by whoever produces the
+/// messages: a message is compressed if the switch is on when the stream yields it. If the call has no encoding, the
+/// switch does nothing.
 ///
 /// ```
 /// # use carom::{CompressionEncoding, CompressionSwitch, Request};
 /// # use futures_util::{StreamExt, stream};
 /// let switch = CompressionSwitch::new(true);
 /// let setter = switch.clone();
-/// // What is short is not worth the work.
+/// // Short messages are not worth compressing.
 /// let messages = stream::iter(["short".to_owned(), "long".repeat(1000)])
 ///     .inspect(move |message: &String| setter.set(message.len() > 1024));
 /// let mut request = Request::new(messages);
@@ -90,23 +91,23 @@ pub struct CompressionSwitch {
 }
 
 impl CompressionSwitch {
-    /// A switch; its clones are the same switch.
+    /// Creates a switch; its clones are the same switch.
     pub fn new(on: bool) -> Self {
         Self { on: Arc::new(AtomicBool::new(on)) }
     }
 
-    /// Turns it for the messages that come from here on.
+    /// Turns the switch on or off for the messages that follow.
     pub fn set(&self, on: bool) {
         // Messages are encoded by the task that polls the stream; no other memory depends on this.
         self.on.store(on, Ordering::Relaxed);
     }
 
-    /// Whether messages are compressed now.
+    /// Whether messages are currently compressed.
     pub fn is_on(&self) -> bool {
         self.on.load(Ordering::Relaxed)
     }
 
-    /// The encoding for the next message of a call.
+    /// Returns the encoding for the next message of a call.
     pub(crate) fn apply(
         switch: Option<&Self>,
         encoding: Option<CompressionEncoding>,
@@ -122,7 +123,7 @@ pub(crate) struct Encodings(u8);
 
 #[cfg(feature = "server")]
 impl Encodings {
-    /// Reads a list such as `identity, gzip`; unknown names are skipped.
+    /// Parses a list such as `identity, gzip`; unknown names are skipped.
     pub(crate) fn parse(list: &[u8]) -> Self {
         list.split(|byte| *byte == b',')
             .filter_map(|name| CompressionEncoding::from_name(name.trim_ascii()))
@@ -167,7 +168,7 @@ fn deflate(encoding: CompressionEncoding, payload: &[u8], out: &mut BytesMut) ->
         CompressionEncoding::Zstd => {
             let level = zstd::DEFAULT_COMPRESSION_LEVEL;
             let mut encoder = zstd::stream::write::Encoder::new(out.writer(), level)?;
-            // The size stands in the frame's header, and the tables are made no larger than it needs.
+            // The size goes into the frame's header, and the tables are made no larger than it requires.
             encoder.set_pledged_src_size(Some(payload.len() as u64))?;
             encoder.write_all(payload)?;
             encoder.finish().map(drop)
@@ -175,13 +176,13 @@ fn deflate(encoding: CompressionEncoding, payload: &[u8], out: &mut BytesMut) ->
     }
 }
 
-/// The largest window of a zstd frame that is taken, as a power of two: 8 MiB, what RFC 8878 section 3.1.1.1.2 asks
-/// every decoder for. A frame that asks for more memory is refused.
+/// The largest window of a zstd frame that is accepted, as a power of two: 8 MiB, which RFC 8878 section 3.1.1.1.2
+/// recommends that every decoder support. A frame that needs more memory is refused.
 #[cfg(feature = "zstd")]
 const ZSTD_WINDOW_LOG_MAX: u32 = 23;
 
-/// Decompresses one message of at most `max` bytes. The limit holds while inflating: no more than `max` bytes are ever
-/// held, whatever the compressed bytes promise; with zstd one window more.
+/// Decompresses one message of at most `max` bytes. The limit applies during decompression: no more than `max` bytes
+/// are ever held, whatever the compressed bytes promise; with zstd, one window in addition.
 pub(crate) fn decompress(encoding: CompressionEncoding, payload: &[u8], max: usize) -> Result<Bytes, Status> {
     match inflate(encoding, payload, max) {
         Ok(Some(bytes)) => Ok(bytes),
@@ -221,10 +222,11 @@ fn inflate(encoding: CompressionEncoding, payload: &[u8], max: usize) -> io::Res
     }
 }
 
-/// Reads to the end, but no more than `max` bytes: `None` if there are more. Grows with what has really come out.
+/// Reads to the end, but no more than `max` bytes: `None` if there are more. The buffer grows with the bytes actually
+/// produced.
 #[cfg(any(feature = "gzip", feature = "zstd"))]
 fn read_limited(mut reader: impl io::Read, compressed_len: usize, max: usize) -> io::Result<Option<Bytes>> {
-    /// The first guess is this many times the compressed size.
+    /// The first guess of the size is this many times the compressed size.
     const EXPECTED_RATIO: usize = 4;
     let mut out = vec![0; compressed_len.saturating_mul(EXPECTED_RATIO).clamp(64, max.max(64))];
     let mut filled = 0;
@@ -233,7 +235,7 @@ fn read_limited(mut reader: impl io::Read, compressed_len: usize, max: usize) ->
             if filled > max {
                 return Ok(None);
             }
-            // One more than the limit, so that "too large" is told from "exactly as large".
+            // One more than the limit, to tell "too large" from "exactly as large".
             out.resize(out.len().saturating_mul(2).min(max.saturating_add(1)).max(filled + 1), 0);
         }
         match reader.read(&mut out[filled..]) {

@@ -1,4 +1,4 @@
-//! A message behind its prefix, as it goes out on either side.
+//! Framing of messages: each goes out after its prefix, on either side.
 
 use bytes::{BufMut, Bytes, BytesMut};
 use carom_wire::Status;
@@ -6,11 +6,11 @@ use carom_wire::message::{PREFIX_LEN, prefix};
 
 use super::{Codec, CompressionEncoding, compress};
 
-/// Payloads below this are copied behind their prefix: that is cheaper than one more piece to write.
+/// Payloads below this size are copied after their prefix: that is cheaper than one more piece to write.
 const COPY_BELOW: usize = 4096;
 
-/// Encodes a message behind its prefix, behind what `out` holds. `check` sees its size before compression. After an error
-/// `out` ends in part of a message.
+/// Appends a message to `out`: its prefix, then its encoded form. `check` is given its size before compression. After
+/// an error, `out` ends in a partial message.
 pub(crate) fn append_message<C: Codec>(
     codec: &C,
     message: &C::Encode,
@@ -31,8 +31,8 @@ pub(crate) fn append_message<C: Codec>(
     Ok(())
 }
 
-/// Appends a message that is encoded already, behind its prefix. A large one that is not compressed is given back, to be
-/// sent behind `out` as it is. Its size was checked.
+/// Appends a message that is already encoded, after its prefix. A large one that is not compressed is returned, to be
+/// sent after `out` as it is. Its size has been checked.
 pub(crate) fn append_payload(
     payload: Bytes,
     encoding: Option<CompressionEncoding>,
@@ -61,8 +61,8 @@ fn fill_in_prefix(out: &mut BytesMut, start: usize, compressed: bool) {
     out[start..start + PREFIX_LEN].copy_from_slice(&prefix(compressed, len));
 }
 
-/// Sizes were checked to fit into 32 bits; what compression adds to an incompressible message near 4 GiB is the one
-/// exception, and no peer takes such a message.
+/// Converts a length. Sizes have been checked to fit into 32 bits; what compression adds to an incompressible message
+/// near 4 GiB is the one exception, and no peer accepts such a message.
 fn wire_len(len: usize) -> u32 {
     u32::try_from(len).unwrap_or(u32::MAX)
 }

@@ -1,4 +1,4 @@
-//! How messages become bytes and bytes messages. The library knows no protobuf runtime: a method is given a [`Codec`].
+//! Codecs, which encode and decode messages. The library depends on no protobuf runtime: a method is given a [`Codec`].
 
 #[cfg(feature = "buffa")]
 mod buffa;
@@ -23,11 +23,11 @@ pub(crate) use self::framing::{append_message, append_payload};
 pub use self::prost::ProstCodec;
 
 #[cfg(any(feature = "buffa", feature = "prost"))]
-/// Messages from this size on are decoded by reference: `Bytes` fields become slices of what was received. Below it
-/// they are copied out, so that a small field does not keep a whole read buffer alive.
+/// The size from which on messages are decoded by reference: `Bytes` fields become slices of what was received. Smaller
+/// messages are copied out, so that a small field does not keep a whole read buffer alive.
 const SHARE_FROM: usize = 16 * 1024;
 
-/// Bytes in, messages out, and back. Cheap to clone; one is cloned for each call.
+/// An encoder and decoder of messages. Cheap to clone; it is cloned for each call.
 ///
 /// ```
 /// use bytes::{Bytes, BytesMut};
@@ -53,26 +53,26 @@ const SHARE_FROM: usize = 16 * 1024;
 /// }
 /// ```
 pub trait Codec: Clone + Send + Sync + 'static {
-    /// What this side sends.
+    /// The type of the messages that this side sends.
     type Encode: Send + 'static;
-    /// What this side receives.
+    /// The type of the messages that this side receives.
     type Decode: Send + 'static;
 
     /// The content subtype, such as `json`: calls go out as `application/grpc+json`, a server answers requests of another
-    /// subtype with HTTP 415, and a client ends a call whose response names another with INTERNAL. `proto` is the one that
-    /// goes without saying: it is not sent, and requests that name none are taken for it. Empty: the codec reads any, for
-    /// bytes that are handed on as they are; nothing is sent.
+    /// subtype with HTTP 415, and a client ends a call whose response names another with INTERNAL. `proto` is the
+    /// default: it is not sent, and requests that name none are assumed to have it. If empty, the codec reads any
+    /// subtype, for bytes that are passed through; none is sent.
     const SUBTYPE: &'static str;
 
     /// Appends the encoded message to `out`, which may hold bytes already.
     ///
     /// # Errors
-    /// The status that the call ends with, by custom INTERNAL.
+    /// The status that the call ends with, by convention INTERNAL.
     fn encode(&self, message: &Self::Encode, out: &mut BytesMut) -> Result<(), Status>;
 
-    /// Decodes one whole message.
+    /// Decodes one complete message.
     ///
     /// # Errors
-    /// The status that the call ends with, by custom INTERNAL.
+    /// The status that the call ends with, by convention INTERNAL.
     fn decode(&self, message: Bytes) -> Result<Self::Decode, Status>;
 }

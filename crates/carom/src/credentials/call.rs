@@ -1,28 +1,28 @@
-//! What a call proves itself by: metadata that is made for it.
+//! Call credentials: metadata that authenticates a call.
 
 use std::future::Future;
 use std::pin::Pin;
 
 use carom_wire::{MetadataMap, Status};
 
-/// What call credentials get to know of the call.
+/// The facts about a call that call credentials see.
 #[derive(Debug, Clone, Copy)]
 #[non_exhaustive]
 pub struct CallContext<'a> {
-    /// `https://host/package.Service`: what tokens are made out for (their audience).
+    /// `https://host/package.Service`: the audience that tokens are issued for.
     pub service_url: &'a str,
     /// The full method name, `/package.Service/Method`.
     pub method: &'a str,
 }
 
-/// The metadata that credentials made, when it is there.
+/// The future of the metadata that credentials produce.
 pub type MetadataFuture<'a> = Pin<Box<dyn Future<Output = Result<MetadataMap, Status>> + Send + 'a>>;
 
-/// Makes metadata, such as `authorization`, for calls. It is asked for each call, and sent only over connections that
-/// are secure: on others the call ends with UNAUTHENTICATED.
+/// Credentials that authenticate calls with metadata such as `authorization`. The metadata is requested for each call,
+/// and sent only over secure connections: on others the call ends with UNAUTHENTICATED.
 pub trait CallCredentials: Send + Sync + 'static {
-    /// The metadata for a call. An error ends the call with its status; codes that the control plane must not use become
-    /// INTERNAL (gRFC A54).
+    /// Returns the metadata for a call. An error ends the call with its status; codes that the control plane must not
+    /// use become INTERNAL (gRFC A54).
     fn metadata<'a>(&'a self, call: CallContext<'a>) -> MetadataFuture<'a>;
 }
 

@@ -1,4 +1,4 @@
-//! TLS as a client speaks it.
+//! TLS settings of a client.
 
 use std::sync::Arc;
 
@@ -8,9 +8,9 @@ use rustls_pki_types::ServerName;
 
 use super::{ALPN_H2, Certificate, CredentialsError, Identity};
 
-/// Which servers a channel trusts, and how it proves itself to them.
+/// The TLS settings of a channel: which servers it trusts, and how it authenticates to them.
 ///
-/// TLS 1.2 and 1.3; a server that does not agree to `h2` by ALPN is refused. Without
+/// TLS 1.2 and 1.3; a server that does not negotiate `h2` by ALPN is refused. Without
 /// [`ca_certificate`](Self::ca_certificate) the system's roots are trusted.
 #[derive(Debug, Clone, Default)]
 pub struct ClientTlsConfig {
@@ -21,42 +21,43 @@ pub struct ClientTlsConfig {
 }
 
 impl ClientTlsConfig {
-    /// TLS with the roots that the system trusts.
+    /// Creates settings that trust the system's roots.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Trusts what these roots have signed, instead of the system's roots. May be given several times.
+    /// Trusts certificates signed by these roots, instead of the system's. May be called several times.
     #[must_use]
     pub fn ca_certificate(mut self, roots: Certificate) -> Self {
         self.roots.push(roots);
         self
     }
 
-    /// Trusts the system's roots besides those of [`ca_certificate`](Self::ca_certificate). Without these the system's
-    /// are trusted anyway.
+    /// Trusts the system's roots in addition to those of [`ca_certificate`](Self::ca_certificate). Without those, the
+    /// system's are trusted anyway.
     #[must_use]
     pub fn with_native_roots(mut self) -> Self {
         self.native_roots = true;
         self
     }
 
-    /// Mutual TLS: what this side proves itself by where a server asks.
+    /// Sets the identity that this side authenticates with when a server asks (mutual TLS).
     #[must_use]
     pub fn identity(mut self, identity: Identity) -> Self {
         self.identity = Some(identity);
         self
     }
 
-    /// The name that the server's certificate must prove, and that is asked for by SNI, in place of the host of the
-    /// channel's authority.
+    /// Sets the name that the server's certificate must be valid for, and that is sent as SNI, in place of the host of
+    /// the channel's authority.
     #[must_use]
     pub fn domain_name(mut self, name: impl Into<String>) -> Self {
         self.domain_name = Some(name.into());
         self
     }
 
-    /// The settings in rustls' form, for a channel with this authority, and the name that the server must prove.
+    /// Builds the rustls configuration for a channel with this authority, and the name that the server's certificate
+    /// must be valid for.
     pub(crate) fn build(
         &self,
         authority: &str,
@@ -68,7 +69,7 @@ impl ClientTlsConfig {
             CredentialsError::new(NAME, format!("`{name}` is neither a DNS name nor an IP address"))
         })?;
         let roots = Arc::new(self.root_store()?);
-        // Named here and not taken from the process, which may have none or two.
+        // Chosen here rather than taken from the process, which may have none or two.
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let verifier = WebPkiServerVerifier::builder_with_provider(roots, Arc::clone(&provider))
             .build()
@@ -105,7 +106,7 @@ impl ClientTlsConfig {
         }
         if self.native_roots || self.roots.is_empty() {
             let found = rustls_native_certs::load_native_certs();
-            // Systems carry roots that rustls does not take; the others do.
+            // Systems ship roots that rustls does not accept; the others are enough.
             store.add_parsable_certificates(found.certs);
             if store.is_empty() {
                 let why = found.errors.first().map_or_else(String::new, |error| format!(": {error}"));
@@ -117,7 +118,7 @@ impl ClientTlsConfig {
     }
 }
 
-/// The host of `host`, `host:port` and `[v6]:port`.
+/// Returns the host of `host`, `host:port` and `[v6]:port`.
 pub(crate) fn host_of(authority: &str) -> &str {
     if let Some(rest) = authority.strip_prefix('[') {
         return rest.split(']').next().unwrap_or(rest);

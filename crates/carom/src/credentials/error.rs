@@ -1,9 +1,9 @@
-//! What can be wrong with certificates and keys.
+//! Errors in certificates and keys.
 
 use std::error::Error;
 use std::fmt;
 
-/// Certificates or keys that cannot be used. Says which of them, and why.
+/// The error of certificates or keys that cannot be used. It says which, and why.
 #[derive(Debug)]
 pub struct CredentialsError {
     what: &'static str,
@@ -11,7 +11,7 @@ pub struct CredentialsError {
 }
 
 impl CredentialsError {
-    /// `what`: the part of the credentials, such as "certificate chain of the identity".
+    /// Creates an error. `what` is the part of the credentials, such as "certificate chain of the identity".
     #[cfg(feature = "tls")]
     pub(crate) fn new(what: &'static str, problem: impl fmt::Display) -> Self {
         Self { what, problem: problem.to_string() }

@@ -1,6 +1,6 @@
-//! Who this side is and whom it trusts: certificates, keys and TLS settings.
+//! Credentials: certificates, keys and TLS settings, which say who this side is and whom it trusts.
 //!
-//! Mutual TLS, at a client that trusts the authority of its own company:
+//! Mutual TLS, at a client that trusts its company's own certificate authority:
 //! ```no_run
 //! # #[cfg(all(feature = "client", feature = "tls"))]
 //! # async fn run() -> Result<(), Box<dyn std::error::Error>> {

@@ -1,4 +1,4 @@
-//! Certificates and keys as they are kept in files: PEM (RFC 7468).
+//! Certificates and keys in PEM form (RFC 7468).
 
 use std::fmt;
 
@@ -7,24 +7,25 @@ use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 
 use super::CredentialsError;
 
-/// One or more certificates in PEM form: a chain, leaf first, or a bundle of roots. Checked when it is used.
+/// One or more certificates in PEM form: a chain, leaf first, or a bundle of roots. It is parsed on use.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Certificate {
     pem: Vec<u8>,
 }
 
 impl Certificate {
-    /// Takes PEM text: one or several `-----BEGIN CERTIFICATE-----` blocks; other text between them is skipped.
+    /// Creates it from PEM text: one or several `-----BEGIN CERTIFICATE-----` blocks; other text between them is
+    /// skipped.
     pub fn from_pem(pem: impl AsRef<[u8]>) -> Self {
         Self { pem: pem.as_ref().to_vec() }
     }
 
-    /// The text.
+    /// The PEM text.
     pub fn pem(&self) -> &[u8] {
         &self.pem
     }
 
-    /// The certificates, at least one. `what` names them in errors.
+    /// Parses the certificates, at least one. `what` names them in errors.
     pub(crate) fn parse(&self, what: &'static str) -> Result<Vec<CertificateDer<'static>>, CredentialsError> {
         let certificates = CertificateDer::pem_slice_iter(&self.pem)
             .collect::<Result<Vec<_>, _>>()
@@ -45,7 +46,7 @@ impl fmt::Debug for Certificate {
     }
 }
 
-/// What this side proves itself by: a certificate chain and the private key of its leaf.
+/// The identity of this side: a certificate chain and the private key of its leaf.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Identity {
     chain: Certificate,
@@ -53,7 +54,8 @@ pub struct Identity {
 }
 
 impl Identity {
-    /// Takes the chain, leaf first, and the key (PKCS #8, PKCS #1 or SEC 1), both as PEM. Checked when it is used.
+    /// Creates an identity from the chain, leaf first, and the key (PKCS #8, PKCS #1 or SEC 1), both as PEM. They are
+    /// parsed on use.
     pub fn from_pem(chain: impl AsRef<[u8]>, key: impl AsRef<[u8]>) -> Self {
         Self { chain: Certificate::from_pem(chain), key: key.as_ref().to_vec() }
     }

@@ -1,4 +1,4 @@
-//! TLS as a server speaks it.
+//! TLS settings of a server.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use rustls::{RootCertStore, ServerConfig};
 
 use super::{ALPN_H2, Certificate, CredentialsError, Identity};
 
-/// How a server proves itself, and which clients it takes.
+/// The TLS settings of a server: its identity, and which clients it accepts.
 ///
 /// TLS 1.2 and 1.3; a client that does not offer `h2` by ALPN is refused.
 #[derive(Debug, Clone)]
@@ -19,29 +19,29 @@ pub struct ServerTlsConfig {
 }
 
 impl ServerTlsConfig {
-    /// TLS with this identity; clients need none.
+    /// Creates settings with this identity; clients need none.
     pub fn new(identity: Identity) -> Self {
         Self { identity, client_ca_root: None, client_auth_optional: false }
     }
 
-    /// Mutual TLS: asks clients for a certificate that one of these roots has signed, and refuses those without.
+    /// Asks clients for a certificate signed by one of these roots, and refuses those without (mutual TLS).
     pub fn client_ca_root(mut self, roots: Certificate) -> Self {
         self.client_ca_root = Some(roots);
         self
     }
 
-    /// With [`client_ca_root`](Self::client_ca_root): a client may show no certificate; one that it shows must still
-    /// be good. Default `false`.
+    /// With [`client_ca_root`](Self::client_ca_root): accepts clients without a certificate; one that is presented must
+    /// still be valid. Default `false`.
     pub fn client_auth_optional(mut self, optional: bool) -> Self {
         self.client_auth_optional = optional;
         self
     }
 
-    /// The settings in rustls' form.
+    /// Builds the rustls configuration.
     pub(crate) fn build(&self) -> Result<Arc<ServerConfig>, CredentialsError> {
         const IDENTITY: &str = "identity of the server";
         const CLIENT_ROOTS: &str = "root certificates for clients";
-        // Named here and not taken from the process, which may have none or two.
+        // Chosen here rather than taken from the process, which may have none or two.
         let provider: Arc<CryptoProvider> = Arc::new(rustls::crypto::ring::default_provider());
         let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
             .with_safe_default_protocol_versions()

@@ -1,11 +1,11 @@
-//! Where a server listens, as a client sees it.
+//! The address of a server, as a client sees it.
 
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-/// Where one server listens.
+/// The address of one server.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum Address {
@@ -15,7 +15,7 @@ pub enum Address {
     Unix(PathBuf),
     /// A Linux socket in the abstract namespace; the name without its leading zero byte.
     UnixAbstract(Vec<u8>),
-    /// A name that means something to the channel's own connector alone; see
+    /// A name that only the channel's custom connector understands; see
     /// [`ChannelBuilder::connector`](crate::client::ChannelBuilder::connector).
     Named(Arc<str>),
 }

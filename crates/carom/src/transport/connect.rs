@@ -1,4 +1,4 @@
-//! Opening a connection: socket, and TLS where it is wanted.
+//! Opening a connection: the socket, and TLS if it is configured.
 
 use std::future::Future;
 use std::io;
@@ -17,29 +17,30 @@ use super::io::{ByteStream, IoStream, Socket};
 use super::tls::ClientTls;
 use super::{Address, ConnectionInfo, PeerAddr};
 
-/// What all connections of a channel have in common.
+/// The connector of a channel: what all of its connections have in common.
 pub(crate) struct Connector {
     /// `None`: without TLS.
     #[cfg(feature = "tls")]
     pub(crate) tls: Option<ClientTls>,
-    /// How the user named the server, for messages.
+    /// The server's name as the user gave it, for messages.
     pub(crate) target: String,
     http2: Config,
-    /// What keepalive's interval is multiplied with: servers asked for that (gRFC A8).
+    /// The factor on the keepalive interval: it grows when servers complain (gRFC A8).
     ping_factor: AtomicU32,
-    /// The `:authority` of calls that have none of their own.
+    /// The `:authority` of calls that do not set one.
     pub(crate) authority: String,
     pub(crate) user_agent: String,
-    /// Opens byte streams in place of sockets.
+    /// The custom connector, which opens byte streams in place of sockets.
     pub(crate) own: Option<Arc<dyn Connect>>,
 }
 
-/// A byte stream that is being opened.
+/// The future of a byte stream that is being opened.
 pub type Connecting = Pin<Box<dyn Future<Output = io::Result<Box<dyn ByteStream>>> + Send>>;
 
-/// Opens what carries a channel's connections, in place of TCP and Unix sockets. Closures do.
+/// A connector, which opens the byte streams that carry a channel's connections, in place of TCP and Unix sockets.
+/// Closures implement it.
 pub trait Connect: Send + Sync + 'static {
-    /// Opens a stream to `address`. Dropping the future gives up.
+    /// Opens a stream to `address`. Dropping the future abandons the attempt.
     fn connect(&self, address: &Address) -> Connecting;
 }
 
@@ -49,7 +50,7 @@ impl<F: Fn(&Address) -> Connecting + Send + Sync + 'static> Connect for F {
     }
 }
 
-/// Servers count more frequent pings as abuse; clients keep to this (gRFC A8).
+/// The minimum keepalive interval of clients: servers treat more frequent pings as abuse (gRFC A8).
 const MIN_KEEPALIVE_INTERVAL: Duration = Duration::from_secs(10);
 
 impl Connector {
@@ -78,15 +79,15 @@ impl Connector {
         config
     }
 
-    /// A server closed a connection for `too_many_pings`: the next ones ping half as often (gRFC A8).
+    /// Makes the next connections ping half as often, after a server closed one for `too_many_pings` (gRFC A8).
     pub(crate) fn ping_less_often(&self) {
-        /// At this many times the interval it stays: days, for any interval that made a server complain.
+        /// The largest factor: it makes days of any interval that a server complained about.
         const MAX_FACTOR: u32 = 1 << 16;
         let double = |factor: u32| (factor < MAX_FACTOR).then_some(factor * 2);
         let _ = self.ping_factor.fetch_update(Ordering::Relaxed, Ordering::Relaxed, double);
     }
 
-    /// Whether connections are encrypted and the server proved who it is.
+    /// Whether connections are encrypted and the server is authenticated.
     pub(crate) fn is_secure(&self) -> bool {
         #[cfg(feature = "tls")]
         return self.tls.is_some();
@@ -127,7 +128,7 @@ impl Connector {
         Ok((IoStream::Plain(socket), info))
     }
 
-    /// Whether a call may name `authority`: under TLS only what the server's certificate proves (gRFC A81).
+    /// Checks that a call may use `authority`: with TLS, the server's certificate must be valid for it (gRFC A81).
     pub(crate) fn check_authority(&self, authority: &str, info: &ConnectionInfo) -> Result<(), String> {
         #[cfg(feature = "tls")]
         if let Some(tls) = &self.tls
@@ -144,13 +145,13 @@ async fn open_socket(address: &Address) -> io::Result<Socket> {
     match address {
         Address::Tcp(address) => {
             let stream = TcpStream::connect(address).await?;
-            // A request is written whole; Nagle's algorithm would only hold it back for a delayed ACK.
+            // A request is written in one piece; Nagle's algorithm would only delay it until an ACK.
             stream.set_nodelay(true)?;
             Ok(Socket::Tcp(stream))
         }
         Address::Unix(path) => UnixStream::connect(path).await.map(Socket::Unix),
         Address::UnixAbstract(name) => {
-            // The form in which tokio takes abstract names.
+            // The form in which tokio accepts abstract names.
             let path = [b"\0", &name[..]].concat();
             let path = std::ffi::OsString::from_vec(path);
             UnixStream::connect(path).await.map(Socket::Unix)

@@ -4,13 +4,13 @@ use std::fmt;
 use std::io;
 use std::sync::Arc;
 
-/// How far a connection had come when it failed.
+/// The stage that a connection had reached when it failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Stage {
     /// The socket was being opened.
     Connect,
-    /// The TLS handshake was under way.
+    /// The TLS handshake was in progress.
     Tls,
     /// The server's first SETTINGS were awaited (RFC 9113 §3.4).
     Http2,
@@ -18,11 +18,11 @@ pub enum Stage {
     Ready,
 }
 
-/// The failure of a connection: the stage it was in, what went wrong in words, and the error below, where there is one.
+/// The failure of a connection: the stage it was in, a description, and the underlying error, if there is one.
 ///
-/// A channel's statuses carry it as their [`source`](Error::source). The error below is an [`io::Error`], an error of
-/// rustls, or a [`ConnectionError`](super::ConnectionError) of the HTTP/2 engine, which also says what a GOAWAY of the
-/// server's said:
+/// A channel's statuses carry it as their [`source`](Error::source). The underlying error is an [`io::Error`], an error
+/// of rustls, or a [`ConnectionError`](super::ConnectionError) of the HTTP/2 engine, which also tells what the server's
+/// GOAWAY said:
 ///
 /// ```
 /// use std::error::Error;
@@ -49,7 +49,7 @@ impl TransportError {
         Self { stage, message: message.into(), source: None }
     }
 
-    /// Of an error that says enough by itself.
+    /// Creates an error from one that needs no further description.
     pub(crate) fn from_io(stage: Stage, error: io::Error) -> Self {
         Self::new(stage, error.to_string()).with_source(error)
     }
@@ -59,13 +59,13 @@ impl TransportError {
         self
     }
 
-    /// Adds to the words.
+    /// Appends a hint to the description.
     pub(crate) fn with_hint(mut self, hint: &str) -> Self {
         self.message = format!("{}; {hint}", self.message).into();
         self
     }
 
-    /// How far the connection had come.
+    /// The stage that the connection had reached.
     pub fn stage(&self) -> Stage {
         self.stage
     }

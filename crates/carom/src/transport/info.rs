@@ -1,4 +1,4 @@
-//! What is known of a connection: both addresses and, under TLS, who the peer proved to be.
+//! The properties of a connection: both addresses and, with TLS, the identity of the peer.
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -16,12 +16,12 @@ pub enum PeerAddr {
     Tcp(SocketAddr),
     /// A Unix socket; clients usually have no path.
     Unix(Option<PathBuf>),
-    /// A byte stream that the program brought along, by the name that the program gave it.
+    /// A byte stream provided by the program, by the name that the program gave it.
     Named(Arc<str>),
 }
 
 impl PeerAddr {
-    /// The socket address, for TCP.
+    /// The socket address, if it is TCP.
     pub fn socket_addr(&self) -> Option<SocketAddr> {
         match self {
             Self::Tcp(addr) => Some(*addr),
@@ -30,12 +30,13 @@ impl PeerAddr {
     }
 
     /// The address in the form that gRPC programs know from `context.peer()`: `ipv4:127.0.0.1:5000`,
-    /// `ipv6:%5B::1%5D:5000` (brackets percent-encoded) or `unix:/path`; of a stream of the program's, its name.
+    /// `ipv6:%5B::1%5D:5000` (brackets percent-encoded) or `unix:/path`; for a stream provided by the program, its
+    /// name.
     pub fn to_uri(&self) -> String {
         match self {
             Self::Tcp(SocketAddr::V4(addr)) => format!("ipv4:{addr}"),
             Self::Tcp(SocketAddr::V6(addr)) => match addr.ip().to_ipv4_mapped() {
-                // What an IPv4 client of a dual-stack listener looks like to the kernel.
+                // The kernel's form for an IPv4 client of a dual-stack listener.
                 Some(v4) => format!("ipv4:{v4}:{}", addr.port()),
                 None => format!("ipv6:%5B{}%5D:{}", addr.ip(), addr.port()),
             },
@@ -63,23 +64,23 @@ impl From<SocketAddr> for PeerAddr {
     }
 }
 
-/// What all calls of one connection share.
+/// The properties of a connection, shared by all of its calls.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ConnectionInfo {
-    /// The other end.
+    /// The address of the other end.
     pub peer: PeerAddr,
-    /// This end.
+    /// The address of this end.
     pub local: PeerAddr,
-    /// Whether the connection is under TLS.
+    /// Whether the connection uses TLS.
     pub tls: bool,
-    /// The certificate chain that the peer proved to hold, leaf first; `None` without TLS or if it showed none.
+    /// The certificate chain that the peer authenticated with, leaf first; `None` without TLS or if it presented none.
     #[cfg(feature = "tls")]
     pub peer_certs: Option<Arc<Vec<CertificateDer<'static>>>>,
 }
 
 impl ConnectionInfo {
-    /// Facts of a connection without TLS.
+    /// Creates the properties of a connection without TLS.
     pub fn new(peer: PeerAddr, local: PeerAddr) -> Self {
         Self {
             peer,

@@ -1,5 +1,5 @@
-//! The byte stream under a connection: TCP or a Unix socket, plain or under TLS, as one type without dynamic dispatch;
-//! and whatever else a program brings along, behind a pointer.
+//! The byte stream under a connection: TCP or a Unix socket, plain or with TLS, as one type without dynamic dispatch;
+//! and any other stream that a program provides, behind a pointer.
 
 use std::fmt;
 use std::future::Future;
@@ -12,18 +12,18 @@ use tokio::net::{TcpStream, UnixStream};
 
 use crate::transport::PeerAddr;
 
-/// Bytes both ways, in order and without loss: what a connection needs of whatever carries it.
+/// A bidirectional byte stream, ordered and lossless, that can carry a connection.
 ///
-/// Implemented for all that reads and writes, [`tokio::io::DuplexStream`] for one.
+/// Implemented for every type that reads and writes, such as [`tokio::io::DuplexStream`].
 pub trait ByteStream: AsyncRead + AsyncWrite + Send + Unpin + 'static {}
 
 impl<S: AsyncRead + AsyncWrite + Send + Unpin + 'static> ByteStream for S {}
 
-/// What carries a connection.
+/// The socket of a connection.
 pub(crate) enum Socket {
     Tcp(TcpStream),
     Unix(UnixStream),
-    /// Of the program's making.
+    /// A stream provided by the program.
     Own {
         stream: Box<dyn ByteStream>,
         peer: PeerAddr,
@@ -62,7 +62,8 @@ impl Socket {
         }
     }
 
-    /// Ready when a read would not wait. Holds no buffer meanwhile. Of a stream of the program's only reading tells.
+    /// Ready when a read would not wait. Holds no buffer meanwhile. For a stream provided by the program, only reading
+    /// tells.
     pub(crate) fn poll_read_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self {
             Self::Tcp(stream) => stream.poll_read_ready(cx),
@@ -71,7 +72,7 @@ impl Socket {
         }
     }
 
-    /// The TCP socket, if it is one: the only kind whose bytes can be looked at without taking them.
+    /// The TCP socket, if it is one: the only kind whose bytes can be peeked at.
     #[cfg(all(feature = "server", feature = "tls"))]
     pub(crate) fn tcp(&self) -> Option<&TcpStream> {
         match self {
@@ -121,7 +122,7 @@ impl AsyncWrite for Socket {
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self.get_mut() {
-            // What was written is with the kernel already.
+            // What was written is already with the kernel.
             Self::Tcp(_) | Self::Unix(_) => Poll::Ready(Ok(())),
             Self::Own { stream, .. } => Pin::new(stream).poll_flush(cx),
         }
@@ -136,7 +137,7 @@ impl AsyncWrite for Socket {
     }
 }
 
-/// What carries the bytes of a connection.
+/// The byte stream of a connection, plain or with TLS.
 #[derive(Debug)]
 pub(crate) enum IoStream {
     Plain(Socket),
@@ -165,7 +166,7 @@ impl IoStream {
         self.socket().poll_read_ready(cx)
     }
 
-    /// Reads once into the spare capacity of `buf`, which must not be empty. `Ok(0)`: the peer will send no more.
+    /// Reads once into the spare capacity of `buf`, which must not be zero. `Ok(0)`: the peer will send no more.
     pub(crate) fn poll_read_buf(
         &mut self,
         cx: &mut Context<'_>,
@@ -174,17 +175,17 @@ impl IoStream {
         pin!(self.read_buf(buf)).poll(cx)
     }
 
-    /// Writes once from `buf`, gathering up to 64 slices, and advances it by what went out.
+    /// Writes once from `buf`, gathering up to 64 slices, and advances it by what was written.
     pub(crate) fn poll_write_buf(
         &mut self,
         cx: &mut Context<'_>,
         buf: &mut impl bytes::Buf,
     ) -> Poll<io::Result<usize>> {
-        /// What one system call takes at most; far below the kernel's limit of 1024, to keep the array on the stack.
+        /// The most slices per system call; far below the kernel's limit of 1024, to keep the array on the stack.
         const MAX_SLICES: usize = 64;
         let first = buf.chunk();
         if first.len() == buf.remaining() {
-            // The usual case. To write one slice costs the kernel less than to gather it.
+            // The usual case. Writing one slice costs the kernel less than gathering it.
             let written = ready!(Pin::new(self).poll_write(cx, first))?;
             buf.advance(written);
             return Poll::Ready(Ok(written));

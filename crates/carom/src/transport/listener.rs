@@ -1,4 +1,4 @@
-//! Sockets that wait for connections: TCP and Unix.
+//! Listening sockets: TCP and Unix.
 
 use std::fmt;
 use std::io;
@@ -13,13 +13,14 @@ use tokio::net::{TcpListener, UnixListener};
 use crate::transport::PeerAddr;
 use crate::transport::io::Socket;
 
-/// Where a server listens.
+/// The address that a server listens at.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ListenAddr {
-    /// A TCP address; port 0 lets the system pick one. `[::]` takes IPv4 as well as IPv6.
+    /// A TCP address; port 0 lets the system pick one. `[::]` accepts IPv4 as well as IPv6.
     Tcp(SocketAddr),
-    /// A Unix socket at this path. What a dead server left there is removed first; the file goes with the listener.
+    /// A Unix socket at this path. A socket file left there by a dead server is removed first; the file is deleted with
+    /// the listener.
     Unix(PathBuf),
 }
 
@@ -50,13 +51,14 @@ impl fmt::Display for ListenAddr {
     }
 }
 
-/// How a server listens.
+/// The options of a listening socket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ListenOptions {
-    /// SO_REUSEPORT: other sockets, of other processes too, may listen on the same port, and the kernel spreads
-    /// connections over them. Default `false`: a taken port is an error.
+    /// Whether to set SO_REUSEPORT: other sockets, even of other processes, may then listen on the same port, and the
+    /// kernel distributes connections among them. Default `false`: a port in use is an error.
     pub reuse_port: bool,
-    /// How many connections the kernel holds that were not accepted yet. Default 1024; the system may allow fewer.
+    /// The number of connections that the kernel queues until they are accepted. Default 1024; the system may allow
+    /// fewer.
     pub backlog: u32,
 }
 
@@ -66,7 +68,7 @@ impl Default for ListenOptions {
     }
 }
 
-/// A bound socket.
+/// A listening socket.
 #[derive(Debug)]
 pub(crate) enum Listener {
     Tcp(TcpListener),
@@ -89,8 +91,8 @@ impl Listener {
         }
     }
 
-    /// The next connection. Errors of single connections are not reported; those that will not go away by themselves
-    /// at once (no more descriptors, no memory) are waited out, longer each time.
+    /// Accepts the next connection. Errors of single connections are not reported; those that persist (no more
+    /// descriptors, no memory) are waited out, longer each time.
     pub(crate) async fn accept(&self) -> (Socket, PeerAddr) {
         const FIRST_PAUSE: Duration = Duration::from_millis(10);
         const LONGEST_PAUSE: Duration = Duration::from_secs(1);
@@ -126,7 +128,7 @@ impl Listener {
     }
 }
 
-/// Whether an accept error concerns only the connection that was being accepted (accept(2) hands on its network errors).
+/// Whether an accept error concerns only the connection that was being accepted (accept(2) reports its network errors).
 fn is_of_one_connection(error: &io::Error) -> bool {
     use io::ErrorKind as K;
     matches!(
@@ -136,7 +138,7 @@ fn is_of_one_connection(error: &io::Error) -> bool {
             | K::ConnectionRefused
             | K::NotConnected
             | K::Interrupted
-            | K::InvalidInput // what setsockopt says of a connection that is gone already (macOS)
+            | K::InvalidInput // what setsockopt returns for a connection that is already gone (macOS)
             | K::HostUnreachable
             | K::NetworkUnreachable
             | K::TimedOut
@@ -146,13 +148,13 @@ fn is_of_one_connection(error: &io::Error) -> bool {
 
 fn bind_tcp(addr: SocketAddr, options: ListenOptions) -> io::Result<TcpListener> {
     let socket = match tcp_socket(addr) {
-        // A machine without IPv6: the wildcard then means all of IPv4.
+        // On a machine without IPv6 the wildcard means all of IPv4.
         Err(error) if addr.ip() == std::net::Ipv6Addr::UNSPECIFIED && is_no_such_family(&error) => {
             return bind_tcp(SocketAddr::from((Ipv4Addr::UNSPECIFIED, addr.port())), options);
         }
         socket => socket?,
     };
-    // So that a restarted server gets its port back although old connections are in TIME_WAIT.
+    // Lets a restarted server get its port back although old connections are in TIME_WAIT.
     socket.set_reuse_address(true)?;
     if options.reuse_port {
         socket.set_reuse_port(true)?;
@@ -166,7 +168,7 @@ fn bind_tcp(addr: SocketAddr, options: ListenOptions) -> io::Result<TcpListener>
 fn tcp_socket(addr: SocketAddr) -> io::Result<socket2::Socket> {
     let socket = socket2::Socket::new(Domain::for_address(addr), Type::STREAM, Some(Protocol::TCP))?;
     if addr.is_ipv6() {
-        // Dual stack for the wildcard, whatever the system's default is.
+        // Dual stack for the wildcard, whatever the system's default.
         socket.set_only_v6(!addr.ip().is_unspecified())?;
     }
     Ok(socket)
@@ -187,7 +189,7 @@ fn bind_unix(path: &Path, options: ListenOptions) -> io::Result<Listener> {
     Ok(Listener::Unix(UnixListener::from_std(socket.into())?, file))
 }
 
-/// Removes the socket file of a server that no longer runs. Anything else at that path stays, and is an error.
+/// Removes the socket file of a server that is no longer running. Anything else at that path stays, and is an error.
 fn remove_stale(path: &Path) -> io::Result<()> {
     let metadata = match std::fs::symlink_metadata(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
@@ -204,7 +206,8 @@ fn remove_stale(path: &Path) -> io::Result<()> {
     }
 }
 
-/// The file of a Unix socket, removed when the listener goes, unless another server has put its own there meanwhile.
+/// The file of a Unix socket, removed when the listener is dropped, unless another server has put its own there
+/// meanwhile.
 #[derive(Debug)]
 pub(crate) struct SocketFile {
     path: PathBuf,

@@ -1,4 +1,4 @@
-//! Sockets and TLS: what carries a connection, and who is at its other end.
+//! Transports: the sockets and TLS sessions that carry connections, and the addresses of their peers.
 
 #[cfg(feature = "client")]
 mod address;

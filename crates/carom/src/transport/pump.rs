@@ -1,5 +1,5 @@
-//! What moves bytes between a socket and the engine, and wakes the connection's task when something is due: for both
-//! sides.
+//! The pump, which moves bytes between a socket and the engine, and wakes the connection's task when a timer is due;
+//! used by both sides.
 
 use std::future::Future;
 use std::io;
@@ -14,14 +14,14 @@ use tokio::time::Sleep;
 
 use super::io::IoStream;
 
-/// How much a side reads and writes at once.
+/// The amounts that a side reads and writes at once.
 pub(crate) struct Sizes {
-    /// The smallest read buffer, for connections with little to say, and the largest: they grow while reads fill them.
+    /// The smallest read buffer, for quiet connections, and the largest: buffers grow while reads fill them.
     pub(crate) read: (usize, usize),
-    /// With less room than this in a read buffer there is another one.
+    /// A read buffer with less room than this is replaced.
     pub(crate) least_room: usize,
-    /// Bytes that streams may move into the output before it is written, so that control frames need not queue behind
-    /// megabytes.
+    /// The bytes that streams may move into the output before it is written, so that control frames need not queue
+    /// behind megabytes.
     pub(crate) transmit: usize,
 }
 
@@ -30,12 +30,12 @@ pub(crate) struct Pump {
     io: IoStream,
     sizes: &'static Sizes,
     read_size: usize,
-    /// The socket takes no more since then.
+    /// The time since which the socket accepts nothing.
     stalled_since: Option<Instant>,
-    /// What was written is not all on its way yet.
+    /// Whether some of what was written has not been flushed.
     unflushed: bool,
     timer: Option<Pin<Box<Sleep>>>,
-    /// What `timer` is set to, if it has not fired.
+    /// The time that `timer` is set to, if it has not fired.
     timer_at: Option<Instant>,
 }
 
@@ -52,7 +52,7 @@ impl Pump {
         }
     }
 
-    /// Reads what the socket has into the engine, once. How many bytes came: none are the peer's end.
+    /// Reads from the socket into the engine, once. Returns the number of bytes; zero means that the peer has ended.
     pub(crate) fn poll_read(&mut self, cx: &mut Context<'_>, http: &mut Http) -> Poll<io::Result<usize>> {
         ready!(self.io.poll_read_ready(cx))?;
         let input = http.input();
@@ -70,7 +70,7 @@ impl Pump {
         Poll::Ready(Ok(n))
     }
 
-    /// Reads and throws away, once.
+    /// Reads and discards, once.
     #[cfg(feature = "server")]
     pub(crate) fn poll_discard(
         &mut self,
@@ -81,8 +81,8 @@ impl Pump {
         self.io.poll_read_buf(cx, scrap)
     }
 
-    /// Writes what the engine has to say, up to about `budget` bytes. How many went out; whether all of it did, the
-    /// engine's [`wants_transmit`](Http::wants_transmit) and [`is_stalled`](Self::is_stalled) tell.
+    /// Writes the engine's output, up to about `budget` bytes, and returns the number written. Whether that was
+    /// everything, the engine's [`wants_transmit`](Http::wants_transmit) and [`is_stalled`](Self::is_stalled) tell.
     pub(crate) fn write(
         &mut self,
         cx: &mut Context<'_>,
@@ -96,7 +96,8 @@ impl Pump {
                 http.transmit(now, self.sizes.transmit);
             }
             if !http.output().has_remaining() {
-                // TLS holds records that the socket did not take: they go on when it does, even if nothing new is written.
+                // TLS holds records that the socket did not accept: they follow when it does, even if nothing new is
+                // written.
                 self.unflushed = self.unflushed && Pin::new(&mut self.io).poll_flush(cx)?.is_pending();
                 if self.unflushed {
                     self.stalled_since.get_or_insert(now);
@@ -123,7 +124,7 @@ impl Pump {
         }
     }
 
-    /// Ends the writing half: flushes, and says goodbye under TLS, as far as the socket takes it.
+    /// Shuts down the writing half: flushes, and sends close_notify with TLS, as far as the socket accepts it.
     pub(crate) fn poll_shutdown(&mut self, cx: &mut Context<'_>, now: Instant) -> Poll<io::Result<()>> {
         let done = Pin::new(&mut self.io).poll_shutdown(cx);
         match done {
@@ -135,19 +136,19 @@ impl Pump {
         done
     }
 
-    /// Forgets that reads were large once.
+    /// Forgets that reads used to be large.
     pub(crate) fn shrink(&mut self) {
         self.read_size = self.sizes.read.0;
     }
 
-    /// Since when the socket has taken nothing of what waits.
+    /// The time since which the socket has accepted nothing of what waits.
     #[cfg(feature = "server")]
     pub(crate) fn stalled_since(&self) -> Option<Instant> {
         self.stalled_since
     }
 
-    /// Ready when `due` has come. The timer is moved only to earlier times: moving it costs more than waking up once too
-    /// often.
+    /// Ready when `due` has come. The timer is only ever moved to earlier times: moving it costs more than a spurious
+    /// wake-up.
     pub(crate) fn poll_timer(&mut self, cx: &mut Context<'_>, due: Option<Instant>) -> Poll<()> {
         let Some(due) = due else { return Poll::Pending };
         let timer = self.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(due.into())));
@@ -161,20 +162,20 @@ impl Pump {
     }
 }
 
-/// When an idle connection gives its memory back.
+/// The policy of when an idle connection frees its memory.
 ///
-/// With a call now and then on each of many connections, building all up again would double what a call costs. So a
-/// connection that is called again soon after it has given its memory back is left alone for longer the next time.
+/// With an occasional call on each of many connections, allocating everything again would double the cost of a call. So
+/// a connection that is used soon after it has freed its memory keeps it for longer the next time.
 pub(crate) struct Idleness {
     last_active: Instant,
-    /// How long to be idle before memory is given back.
+    /// The idle time after which memory is freed.
     patience: Duration,
-    /// It was, since the last activity.
+    /// Whether it has been freed since the last activity.
     shrunk: bool,
 }
 
 impl Idleness {
-    /// At first, and once calls came back within the second time after memory was given back.
+    /// The idle time at first, and the one after memory that calls had used was freed.
     const IDLE_AFTER: Duration = Duration::from_millis(10);
     const IDLE_AFTER_RETURN: Duration = Duration::from_secs(2);
 
@@ -182,7 +183,7 @@ impl Idleness {
         Self { last_active: now, patience: Self::IDLE_AFTER, shrunk: false }
     }
 
-    /// Something was read, written or done.
+    /// Records that something was read, written or done.
     pub(crate) fn be_active(&mut self, now: Instant) {
         if std::mem::take(&mut self.shrunk) && now >= self.last_active + Self::IDLE_AFTER_RETURN {
             self.patience = Self::IDLE_AFTER;
@@ -190,12 +191,13 @@ impl Idleness {
         self.last_active = now;
     }
 
-    /// When memory is to be given back if nothing happens until then.
+    /// The time when memory is to be freed if nothing happens until then.
     pub(crate) fn due(&self) -> Option<Instant> {
         (!self.shrunk).then(|| self.last_active + self.patience)
     }
 
-    /// It was given back. `used`: calls had used it, and may want it again soon; what the handshake left nobody wants.
+    /// Records that memory was freed. `used`: calls had used it, and may need it again soon; what the handshake left
+    /// behind is not needed again.
     pub(crate) fn given_back(&mut self, used: bool) {
         self.shrunk = true;
         self.patience = if used { Self::IDLE_AFTER_RETURN } else { Self::IDLE_AFTER };

@@ -14,7 +14,7 @@ use super::error::{Stage, TransportError};
 use super::io::{IoStream, Socket};
 use crate::credentials::{ALPN_H2, host_of};
 
-/// TLS towards one server.
+/// The TLS settings for one server.
 #[derive(Clone)]
 pub(crate) struct ClientTls {
     connector: TlsConnector,
@@ -22,7 +22,7 @@ pub(crate) struct ClientTls {
 }
 
 impl ClientTls {
-    /// `server_name`: what the certificate must prove.
+    /// `server_name` is the name that the certificate must be valid for.
     pub(crate) fn new(config: Arc<ClientConfig>, server_name: ServerName<'static>) -> Self {
         Self { connector: TlsConnector::from(config), server_name }
     }
@@ -55,7 +55,7 @@ impl ClientTls {
         Ok((IoStream::Tls(Box::new(stream.into())), info))
     }
 
-    /// Says what a failed handshake means for whoever set the channel up.
+    /// Explains what a failed handshake means to whoever configured the channel.
     fn explain(&self, error: &io::Error) -> String {
         let cause = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
         match cause {
@@ -80,7 +80,7 @@ impl ClientTls {
         }
     }
 
-    /// Whether the server's certificate proves the host of `authority` too.
+    /// Checks that the server's certificate is also valid for the host of `authority`.
     pub(crate) fn check_authority(&self, authority: &str, info: &ConnectionInfo) -> Result<(), String> {
         let host = host_of(authority);
         let leaf = info.peer_certs.as_ref().and_then(|chain| chain.first());

@@ -48,7 +48,7 @@ async fn responses_that_end_the_connection() {
         [frame(kind::HEADERS, 0, 1, &head), repeated(200, kind::CONTINUATION, 0, 1, &[0; 10_000])].concat();
     let cases: [(&str, BytesMut, ErrorCode); 13] = [
         ("an HPACK bomb", frame(kind::HEADERS, flag::END_HEADERS, 1, &huge), ErrorCode::ENHANCE_YOUR_CALM),
-        ("a header block without end", endless[..].into(), ErrorCode::ENHANCE_YOUR_CALM),
+        ("an endless header block", endless[..].into(), ErrorCode::ENHANCE_YOUR_CALM),
         (
             "a table of 2^28 bytes",
             frame(kind::HEADERS, flag::END_HEADERS, 1, &[0x3f, 0xe1, 0xff, 0xff, 0x7f]),

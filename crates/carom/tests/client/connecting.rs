@@ -246,7 +246,7 @@ async fn answered_by(answer: &'static [u8]) -> String {
 async fn servers_that_are_none() {
     let cases: [(&[u8], &str); 4] = [
         (b"HTTP/1.1 400 Bad Request\r\n\r\n", "HTTP/1.1"),
-        (b"\x15\x03\x01\x00\x02\x02\x46\x00\x00\x00", "the port wants TLS"),
+        (b"\x15\x03\x01\x00\x02\x02\x46\x00\x00\x00", "the port expects TLS"),
         (b"SSH-2.0-OpenSSH_9.2p1 Debian\r\n", "SSH-2.0-OpenSSH"),
         (b"", "closed the connection before it sent HTTP/2 SETTINGS"),
     ];

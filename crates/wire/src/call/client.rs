@@ -11,18 +11,18 @@ use crate::{
     status::{Code, Status},
 };
 
-/// What a response's head says.
+/// The head of a response.
 #[derive(Clone, Debug)]
 pub struct ResponseHead {
     /// `grpc-encoding`: how messages with the compressed flag are encoded.
     pub encoding: Option<Bytes>,
-    /// `grpc-accept-encoding`: what the server can read.
+    /// `grpc-accept-encoding`: the encodings that the server can read.
     pub accept_encoding: Option<Bytes>,
     /// The server's initial metadata.
     pub metadata: MetadataMap,
 }
 
-/// How a call ended.
+/// The end of a call.
 #[derive(Clone, Debug)]
 pub struct Ended {
     /// Its status, OK included.
@@ -34,16 +34,16 @@ pub struct Ended {
 }
 
 impl Ended {
-    /// An end that this side decided on.
+    /// Creates an end that this side decided on.
     pub fn local(status: Status) -> Self {
         Self { status, metadata: MetadataMap::new(), trailers_only: false }
     }
 }
 
-/// What a header block of a response turned out to be.
+/// The meaning of a header block of a response.
 #[derive(Clone, Debug)]
 pub enum ClientEvent {
-    /// A 1xx response: nothing of the call's.
+    /// A 1xx response, which says nothing about the call.
     Informational,
     /// The response's head; messages follow.
     Head(ResponseHead),
@@ -51,12 +51,12 @@ pub enum ClientEvent {
     End(Ended),
 }
 
-/// Responses' header blocks that were read on a connection, and what they say: most calls of a method have the same.
+/// The response header blocks last read on a connection, already parsed: most calls of a method have the same.
 #[derive(Default)]
 pub struct KnownResponses {
-    /// With the subtype of the content type, if there is one.
+    /// The heads, each with the subtype of its content type if it has one.
     heads: Memo<HeaderBlock, (ResponseHead, Option<Bytes>), 4>,
-    /// Blocks that say OK and no more.
+    /// The blocks that say OK and nothing else.
     plain_ends: Memo<HeaderBlock, (), 2>,
 }
 
@@ -71,7 +71,7 @@ pub struct ClientCall {
     inbound: Inbound,
     state: State,
     held_back: Option<Box<Ended>>,
-    /// Of the request's content type.
+    /// The subtype of the request's content type.
     subtype: Option<Box<str>>,
     dialect: Dialect,
 }
@@ -84,8 +84,8 @@ enum State {
 }
 
 impl ClientCall {
-    /// A call whose request is being sent with this content type. `max_recv`: the largest message taken, in bytes as they
-    /// come.
+    /// Creates a call whose request is being sent with this content type. `max_recv` is the largest message accepted,
+    /// in bytes as received.
     #[inline]
     pub fn new(max_recv: usize, content_type: ContentType<'_>) -> Self {
         let ContentType { dialect, subtype } = content_type;
@@ -97,10 +97,10 @@ impl ClientCall {
         Self { inbound, state: State::Awaiting, held_back: None, dialect, subtype }
     }
 
-    /// A header block of the response. `known`: what was made of others on the same connection.
+    /// Takes a header block of the response. `known` caches what was parsed on the same connection.
     ///
     /// # Errors
-    /// The response is not gRPC: the status says what it is by its HTTP status. The stream should be reset.
+    /// The response is not gRPC: the status is derived from its HTTP status. The stream should be reset.
     pub fn on_headers(
         &mut self,
         block: &HeaderBlock,
@@ -178,8 +178,8 @@ impl ClientCall {
         Ok(ClientEvent::Head(head))
     }
 
-    /// The subtype of a response's content type. One without any is taken for what was asked for, as in other
-    /// implementations: some servers send none.
+    /// Returns the subtype of a response's content type. A response without a content type is taken to be what was
+    /// asked for, as in other implementations: some servers send none.
     fn read_content_type(&self, block: &HeaderBlock) -> Result<Option<Bytes>, Status> {
         let Some(value) = block.get(b"content-type") else { return Ok(None) };
         match Dialect::of_content_type(value) {
@@ -193,7 +193,7 @@ impl ClientCall {
         }
     }
 
-    /// What a codec did not encode another one cannot read.
+    /// Checks the subtype: a codec cannot read what another one has encoded.
     fn check_subtype(&self, subtype: Option<&[u8]>) -> Result<(), Status> {
         let (Some(asked), Some(came)) = (&self.subtype, subtype) else { return Ok(()) };
         if asked.as_bytes().eq_ignore_ascii_case(came) {
@@ -206,7 +206,7 @@ impl ClientCall {
         ))
     }
 
-    /// Bytes of the response.
+    /// Takes bytes of the response.
     pub fn on_data(&mut self, data: Bytes, end_stream: bool) {
         self.inbound.deframer.push(data);
         if end_stream {
@@ -214,12 +214,12 @@ impl ClientCall {
         }
     }
 
-    /// Keeps how the call ended until the messages before that were taken.
+    /// Keeps how the call ended until the messages before that have been taken.
     pub(crate) fn ends_with(&mut self, end: Ended) {
         self.held_back = Some(Box::new(end));
     }
 
-    /// How the call ended, once its messages were taken. After data there is no status to go by.
+    /// Returns how the call ended, once its messages have been taken. After data there is no status to go by.
     pub fn ended(&mut self) -> Ended {
         if let Some(trailers) = self.inbound.deframer.trailers() {
             let block = dialect::read_trailers(trailers);
@@ -234,26 +234,26 @@ impl ClientCall {
         self.inbound.ended = true;
     }
 
-    /// The next whole message; `None`: it is not all there yet, or there is none.
+    /// Returns the next message; `None` if it has not arrived completely, or there is none.
     ///
     /// # Errors
     /// RESOURCE_EXHAUSTED for a message over the limit, INTERNAL for one that is cut short or ill-formed.
-    /// The call cannot be read further then.
+    /// Nothing more can be read from the call then.
     pub fn next_message(&mut self) -> Result<Option<Message>, Status> {
         self.inbound.next_message()
     }
 
-    /// Bytes that the message being read still lacks, as far as its length is known.
+    /// The bytes missing from the message being read, as far as its length is known.
     pub fn wanted(&self) -> usize {
         self.inbound.deframer.wanted()
     }
 
-    /// Bytes held that make no whole message yet, or were not asked for.
+    /// The bytes held that do not make a complete message yet, or were not asked for.
     pub fn buffered(&self) -> usize {
         self.inbound.deframer.buffered()
     }
 
-    /// The status of a call whose stream ended by a reset.
+    /// Returns the status of a call whose stream was reset.
     pub fn on_reset(&self, code: ErrorCode, by: &ResetBy) -> Status {
         match by {
             ResetBy::Peer => Status::from_reset(code.0),
@@ -269,7 +269,7 @@ impl ClientCall {
     }
 }
 
-/// The peer ended the call without saying how it went.
+/// The status of a call that the peer ended without one.
 fn no_status() -> Status {
     Status::new(Code::Unknown, "the server ended the call without a grpc-status")
 }

@@ -1,4 +1,4 @@
-//! The ways to speak gRPC over HTTP: which content type each has, and how it ends a response.
+//! The ways to speak gRPC over HTTP: the content type of each, and how it ends a response.
 //!
 //! | dialect | content type | a response ends with |
 //! |---|---|---|
@@ -26,20 +26,20 @@ pub enum Dialect {
     GrpcWeb,
 }
 
-/// A content type of gRPC's: the dialect, and what encodes the messages.
+/// A content type of gRPC: the dialect, and the encoding of the messages.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ContentType<'a> {
     /// The dialect.
     pub dialect: Dialect,
-    /// What follows the `+`, such as `json`. Empty: nothing, which means `proto`.
+    /// The part after the `+`, such as `json`. Empty if there is none, which means `proto`.
     pub subtype: &'a str,
 }
 
 impl Dialect {
     const GRPC_WEB: &'static [u8] = b"application/grpc-web";
 
-    /// The dialect and the subtype of a `content-type`, in any case (RFC 9110 §8.3.1), with parameters or without. `None`:
-    /// none of gRPC's.
+    /// Reads the dialect and the subtype of a `content-type`, in any case (RFC 9110 §8.3.1), with or without
+    /// parameters. `None`: it is not one of gRPC.
     pub(super) fn of_content_type(value: &[u8]) -> Option<(Self, &[u8])> {
         let whole = |prefix: &[u8]| {
             let (start, rest) = value.split_at_checked(prefix.len())?;
@@ -63,7 +63,7 @@ impl Dialect {
         }
     }
 
-    /// Groups of fields of different dialects are different groups.
+    /// Returns the dialect's own group: the fields of different dialects differ.
     pub(super) fn group(self, group: Group) -> Group {
         match self {
             Self::Grpc => group,
@@ -81,7 +81,7 @@ impl Dialect {
         self == Self::GrpcWeb
     }
 
-    /// Ends a response whose head is out.
+    /// Ends a response whose head has been sent.
     pub(super) fn end(self, http: &mut Http, key: StreamKey, trailers: StatusTrailers) {
         match self {
             Self::Grpc => http.send_trailers(key, Box::new(trailers)),
@@ -107,7 +107,7 @@ impl ContentType<'_> {
     }
 }
 
-/// Trailers as a frame of the body.
+/// Encodes trailers as a frame of the body.
 fn trailer_frame(trailers: &StatusTrailers) -> Bytes {
     let mut frame = TextFields(BytesMut::new());
     frame.0.put_bytes(0, PREFIX_LEN);
@@ -134,7 +134,7 @@ impl FieldWriter for TextFields {
     }
 }
 
-/// The fields of trailers that came in the body. Lines that are no fields are passed over.
+/// Reads the fields of trailers that came in the body. Lines that are not fields are skipped.
 pub(super) fn read_trailers(text: &Bytes) -> HeaderBlock {
     let mut fields = Vec::new();
     for line in text.split(|&byte| byte == b'\n') {

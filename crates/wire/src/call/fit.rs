@@ -1,15 +1,16 @@
-//! What fits into the header list that the peer takes (SETTINGS_MAX_HEADER_LIST_SIZE, RFC 9113 §6.5.2).
+//! Fitting heads and trailers into the header list that the peer accepts (SETTINGS_MAX_HEADER_LIST_SIZE, RFC 9113
+//! §6.5.2).
 //!
-//! A peer that is sent more fails the call at best, and the whole connection at worst. So a request that is too large is
-//! refused at home, and the end of a call is made to fit. What goes first is what people miss least:
+//! A peer that is sent more fails the call at best, and the whole connection at worst. So a request that is too large
+//! is refused locally, and the end of a call is made to fit. What is missed least is dropped first:
 //!
-//! 1. of the message, its end, with a mark that it was cut, as long as a useful beginning of it is left;
-//! 2. the details, because a part of them is nothing;
+//! 1. the end of the message, with a mark that it was cut, as long as a useful beginning is left;
+//! 2. the details, because a part of them is useless;
 //! 3. the trailing metadata;
-//! 4. of the message, whatever else is too long.
+//! 4. whatever else of the message is too long.
 //!
-//! An error keeps its code in any case. A call that went well and whose trailing metadata does not fit did not go well:
-//! it ends with RESOURCE_EXHAUSTED, as one whose initial metadata is too large.
+//! An error keeps its code in any case. A successful call whose trailing metadata does not fit counts as failed: it
+//! ends with RESOURCE_EXHAUSTED, like one whose initial metadata is too large.
 
 use bytes::Bytes;
 
@@ -20,26 +21,26 @@ use crate::{
     status::{Code, Status, percent_encoded_len},
 };
 
-/// `grpc-status`, of two digits.
+/// The size of `grpc-status` with two digits.
 const STATUS: usize = "grpc-status".len() + 2 + FIELD_OVERHEAD;
-/// A field without its value.
+/// The size of `grpc-message` without its value.
 const MESSAGE: usize = "grpc-message".len() + FIELD_OVERHEAD;
 const DETAILS: usize = "grpc-status-details-bin".len() + FIELD_OVERHEAD;
-/// As much of a message is worth more than details or metadata: its beginning, with the mark.
+/// The length of a message's beginning, with the mark, that is worth more than details or metadata.
 const USEFUL_MESSAGE: usize = 600;
 
-/// Whether a response's head fits; if not, what the call ends with.
+/// Checks that a response's head fits; if not, returns the status that the call ends with.
 pub(super) fn head(head: &ResponseFields<'_>, limit: Option<u32>) -> Result<(), Status> {
     let Some(limit) = limit.filter(|_| !head.metadata.is_empty()) else { return Ok(()) };
     let size = head.own_size() + head.metadata.header_list_size();
     if size <= limit as usize { Ok(()) } else { Err(too_large("initial metadata", size, limit)) }
 }
 
-/// Makes the end of a call fit. `before`: the size of the fields before it in the same block.
+/// Makes the end of a call fit. `before` is the size of the fields before it in the same block.
 pub(super) fn trailers(trailers: StatusTrailers, before: usize, limit: Option<u32>) -> StatusTrailers {
     let Some(limit) = limit else { return trailers };
     if trailers.status.is_none() && trailers.metadata.is_empty() {
-        // There is nothing to leave out.
+        // There is nothing to drop.
         return trailers;
     }
     let own = before + STATUS;
@@ -65,7 +66,7 @@ fn too_large(what: &str, size: usize, limit: u32) -> Status {
     ))
 }
 
-/// A bound of what a status adds to the list beside its code, which costs nothing to find.
+/// An upper bound of what a status adds to the list besides its code, cheap to compute.
 fn at_most(status: &Status) -> usize {
     let metadata = if status.metadata().is_empty() { 0 } else { status.metadata().header_list_size() };
     MESSAGE + 3 * status.message().len() + details_size(status) + metadata
@@ -82,7 +83,7 @@ fn details_size(status: &Status) -> usize {
     if status.details().is_empty() { 0 } else { DETAILS + base64_len(status.details().len()) }
 }
 
-/// What an error can say in `room` bytes of message, details and metadata.
+/// Shortens an error to `room` bytes of message, details and metadata.
 fn shortened(status: &Status, mut trailing: MetadataMap, room: usize, limit: u32) -> StatusTrailers {
     let message = percent_encoded_len(status.message());
     let details = details_size(status);
@@ -122,11 +123,11 @@ fn shortened(status: &Status, mut trailing: MetadataMap, room: usize, limit: u32
     StatusTrailers { status: Some(status), metadata: trailing }
 }
 
-/// As much of a message as is no longer than `room` when it is escaped, up to the end of a character.
+/// Returns the longest beginning of a message, cut between characters, that takes at most `room` bytes when escaped.
 fn beginning(message: &str, room: usize) -> &str {
     let mut used = 0;
     let fits = |(_, character): &(usize, char)| {
-        // Blanks are escaped at the ends of a message only, but there may be the end.
+        // Spaces are escaped only at the ends of a message, but the end may be here.
         let plain = matches!(character, '!'..='~') && *character != '%';
         used += if plain { 1 } else { 3 * character.len_utf8() };
         used <= room

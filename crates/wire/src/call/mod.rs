@@ -27,7 +27,8 @@ use crate::{
     status::{Code, Status},
 };
 
-/// What requests begin with, responses begin with, and a response ends with if all went well: see [`FieldWriter::group`].
+/// The groups of fields that begin a request, begin a response, and end a successful response: see
+/// [`FieldWriter::group`].
 ///
 /// [`FieldWriter::group`]: crate::fields::FieldWriter::group
 const REQUEST: Group = Group(0);
@@ -37,12 +38,12 @@ const OK: Group = Group(2);
 /// The content type of every gRPC message stream.
 const CONTENT_TYPE: &[u8] = b"application/grpc";
 
-/// The receiving half of a call, either side: messages out of data, and whether they end where they should.
+/// The receiving half of a call, on either side: turns data into messages and checks that they end where they should.
 struct Inbound {
     deframer: Deframer,
     max_message_size: usize,
     ended: bool,
-    /// Who is reading, as error texts say it.
+    /// The side that is reading, as error texts name it.
     side: &'static str,
 }
 

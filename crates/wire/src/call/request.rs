@@ -14,22 +14,22 @@ use crate::{
     timeout,
 };
 
-/// What a request's head says of the call.
+/// The head of a request, as received.
 #[derive(Debug)]
 pub struct RequestHead {
     /// `/package.Service/Method`, UTF-8.
     pub path: Bytes,
-    /// The host that the client asked for.
+    /// The host that the client addressed.
     pub authority: Option<Bytes>,
-    /// How long the client waits, from the moment the head came. `None`: for ever.
+    /// How long the client waits, from the moment the head arrived. `None`: forever.
     pub timeout: Option<Duration>,
     /// The way to speak gRPC that the content type names.
     pub dialect: Dialect,
-    /// What follows the `+` of the content type, such as `proto`.
+    /// The part after the `+` of the content type, such as `proto`.
     pub content_subtype: Option<Bytes>,
     /// `grpc-encoding`: how messages with the compressed flag are encoded.
     pub encoding: Option<Bytes>,
-    /// `grpc-accept-encoding`: what the client can read, comma-separated.
+    /// `grpc-accept-encoding`: the encodings that the client can read, comma-separated.
     pub accept_encoding: Option<Bytes>,
     /// The client's name for itself.
     pub user_agent: Option<Bytes>,
@@ -41,7 +41,7 @@ impl RequestHead {
     /// Reads a request's head.
     ///
     /// # Errors
-    /// How to refuse what is no gRPC call, or one that cannot be taken.
+    /// The refusal of a request that is not a gRPC call, or of a call that cannot be accepted.
     pub fn parse(block: &HeaderBlock) -> Result<Self, Refusal> {
         if block.over_limit() {
             return Err(Refusal::Call(Status::new(
@@ -102,7 +102,7 @@ impl RequestHead {
         head.dialect = dialect;
         head.content_subtype = Some(content_type.slice_ref(subtype)).filter(|subtype| !subtype.is_empty());
         if std::str::from_utf8(&head.path).is_err() {
-            // It comes back in the message, and is no use there in full length.
+            // It is echoed in the message, where its full length is of no use.
             let path = head.path[..head.path.len().min(200)].escape_ascii();
             return Err(Refusal::Call(Status::new(Code::Unimplemented, format!("no such method: {path}"))));
         }
@@ -114,30 +114,30 @@ impl RequestHead {
         std::str::from_utf8(&self.path).unwrap_or_default()
     }
 
-    /// The subtype, `proto` if the client names none.
+    /// The subtype; `proto` if the client named none.
     pub fn subtype(&self) -> &[u8] {
         self.content_subtype.as_deref().unwrap_or(b"proto")
     }
 
-    /// The application's metadata, read when first asked for.
+    /// The application's metadata, parsed on first use.
     pub fn metadata(&self) -> &MetadataMap {
         self.metadata.get_or_init(|| MetadataMap::from_fields(&self.block))
     }
 }
 
-/// The last few heads that were read on a connection. The decoder gives the same [`HeaderBlock`] for the same
-/// bytes, and this gives the same [`RequestHead`] for the same block, so that a repeated call costs neither.
+/// The last few request heads read on a connection. The decoder returns the same [`HeaderBlock`] for the same bytes,
+/// and this cache the same [`RequestHead`] for the same block, so that a repeated call costs neither.
 #[derive(Default)]
 pub struct HeadCache {
-    /// As many as one connection calls methods in turn, give or take.
+    /// About as many as the methods that one connection calls in turn.
     heads: Memo<HeaderBlock, Arc<RequestHead>, 8>,
 }
 
 impl HeadCache {
-    /// Reads a head, or remembers it.
+    /// Parses a head, unless it is in the cache.
     ///
     /// # Errors
-    /// As [`RequestHead::parse`].
+    /// Those of [`RequestHead::parse`].
     pub fn parse(&mut self, block: &HeaderBlock) -> Result<Arc<RequestHead>, Refusal> {
         if let Some(head) = self.heads.find(|known| known.ptr_eq(block)) {
             return Ok(Arc::clone(head));
@@ -148,21 +148,21 @@ impl HeadCache {
     }
 }
 
-/// How to answer a request that is no call this server can take. Send it as a head that ends the stream.
+/// The answer to a request that this server cannot accept as a call. Send it as a head that ends the stream.
 #[derive(Clone, Debug)]
 pub enum Refusal {
-    /// It is not gRPC: an HTTP status says why. 405 for a method other than POST, 415 for a content type
+    /// The request is not gRPC, and an HTTP status says why: 405 for a method other than POST, 415 for a content type
     /// other than gRPC's.
     Http {
         /// The HTTP status.
         status: u16,
     },
-    /// It is gRPC, and refused: Trailers-Only.
+    /// The request is gRPC, and refused with Trailers-Only.
     Call(Status),
 }
 
 impl Refusal {
-    /// A content type that this server does not speak.
+    /// The refusal of a content type that this server does not speak.
     pub const UNSUPPORTED_MEDIA_TYPE: Self = Self::Http { status: 415 };
 
     /// The gRPC status, unless the request was not gRPC.
@@ -198,38 +198,38 @@ impl Fields for Refusal {
     }
 }
 
-/// A request's head, to be written.
+/// The head of a request, to be sent.
 #[derive(Clone, Debug)]
 pub struct RequestFields<'a> {
     /// `http` or `https`.
     pub scheme: &'a str,
-    /// The host that is asked.
+    /// The host that is addressed.
     pub authority: &'a str,
     /// `/package.Service/Method`.
     pub path: &'a [u8],
-    /// How long the call may still take; the encoder rounds up.
+    /// The time left for the call; the encoder rounds up.
     pub timeout: Option<Duration>,
-    /// Who asks.
+    /// The client's name for itself.
     pub user_agent: &'a str,
-    /// Dialect and subtype.
+    /// The dialect and the subtype.
     pub content_type: ContentType<'a>,
-    /// What messages with the compressed flag are encoded in.
+    /// The encoding of messages with the compressed flag.
     pub encoding: Option<&'a str>,
-    /// What the client can read, comma-separated.
+    /// The encodings that the client can read, comma-separated.
     pub accept_encoding: Option<&'a str>,
-    /// How often the call was tried before (gRFC A6).
+    /// The number of earlier attempts at the call (gRFC A6).
     pub previous_attempts: u32,
     /// The application's metadata.
     pub metadata: &'a MetadataMap,
 }
 
 impl RequestFields<'_> {
-    /// Whether the server takes a header list as large as this one, given what it announced
-    /// ([`Connection::peer_max_header_list_size`](crate::conn::Connection::peer_max_header_list_size)). Without metadata
-    /// it is so small that it is not looked at.
+    /// Checks that the server accepts a header list as large as this one, given what it announced
+    /// ([`Connection::peer_max_header_list_size`](crate::conn::Connection::peer_max_header_list_size)). Without
+    /// metadata it is so small that it is not checked.
     ///
     /// # Errors
-    /// RESOURCE_EXHAUSTED with both sizes: what the call ends with, before anything is sent.
+    /// RESOURCE_EXHAUSTED with both sizes, which the call ends with before anything is sent.
     pub fn check_size(&self, limit: Option<u32>) -> Result<(), Status> {
         let Some(limit) = limit.filter(|_| !self.metadata.is_empty()) else { return Ok(()) };
         let size = self.own_size() + self.metadata.header_list_size();
@@ -293,7 +293,7 @@ impl Fields for RequestFields<'_> {
             },
         );
         if let Some(timeout) = self.timeout {
-            // It differs from call to call: not worth a place in the table.
+            // It differs from call to call and is not worth an entry in the table.
             w.field(b"grpc-timeout", timeout::encode(timeout).as_bytes(), Indexing::Without);
         }
         if self.previous_attempts > 0 {

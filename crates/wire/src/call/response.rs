@@ -5,7 +5,7 @@ use crate::{
     status::Status,
 };
 
-/// A response's head.
+/// The head of a response.
 pub(super) struct ResponseFields<'a> {
     pub(super) content_type: ContentType<'a>,
     pub(super) encoding: Option<&'static str>,
@@ -14,7 +14,7 @@ pub(super) struct ResponseFields<'a> {
 }
 
 impl<'a> ResponseFields<'a> {
-    /// Those before the end in a Trailers-Only response.
+    /// The fields before the end in a Trailers-Only response.
     pub(super) fn of_trailers_only(
         content_type: ContentType<'a>,
         accept_encoding: Option<&'static str>,
@@ -58,7 +58,7 @@ impl Fields for ResponseFields<'_> {
     }
 }
 
-/// The end of a call that went well and has nothing more to say.
+/// The end of a successful call without anything else to report.
 pub(super) struct OkTrailers;
 
 impl Fields for OkTrailers {
@@ -69,7 +69,7 @@ impl Fields for OkTrailers {
     }
 }
 
-/// The end of a call: its status, and what the application adds.
+/// The end of a call: its status, and the application's trailing metadata.
 pub(super) struct StatusTrailers {
     pub(super) status: Option<Status>,
     pub(super) metadata: MetadataMap,
@@ -85,7 +85,7 @@ impl Fields for StatusTrailers {
     }
 }
 
-/// Head and end in one: an error before there was any message.
+/// Head and end in one: an error before any message.
 pub(super) struct TrailersOnly<'a> {
     pub(super) content_type: ContentType<'a>,
     pub(super) accept_encoding: Option<&'static str>,

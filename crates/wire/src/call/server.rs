@@ -19,16 +19,16 @@ use crate::{
 ///   sending:    Silent ── head ─▶ Answering ── status ─▶ Ended
 ///                 └──────── status: Trailers-Only ────────▲
 /// ```
-/// What is sent after the end, or a head that is sent twice, is left out: a handler and a deadline may both
-/// want to end the call, and the first one does.
+/// Whatever is sent after the end, or a second head, is ignored: a handler and a deadline may both try to end the call,
+/// and the first one does.
 pub struct ServerCall {
     inbound: Inbound,
     outbound: Outbound,
     accept_encoding: Option<&'static str>,
-    /// What the head said.
+    /// The encoding that the head announced.
     encoding: Option<&'static str>,
     dialect: Dialect,
-    /// Of the content type, unless it is the one that goes without saying.
+    /// The subtype of the content type, unless it is the default.
     subtype: Option<Box<str>>,
 }
 
@@ -40,8 +40,8 @@ enum Outbound {
 }
 
 impl ServerCall {
-    /// A call whose request head has come. `max_recv`: the largest message taken, in bytes as they come over
-    /// the wire. `end_stream`: the head ended the request.
+    /// Creates a call whose request head has arrived. `max_recv` is the largest message accepted, in bytes on the wire;
+    /// with `end_stream` the head ended the request.
     pub fn new(max_recv: usize, end_stream: bool) -> Self {
         Self {
             inbound: Inbound::new("SERVER", max_recv, end_stream),
@@ -53,12 +53,12 @@ impl ServerCall {
         }
     }
 
-    /// Which encodings the response head tells the client that requests may use, comma-separated.
+    /// Sets the encodings that the response head advertises for requests, comma-separated.
     pub fn set_accept_encoding(&mut self, accept: Option<&'static str>) {
         self.accept_encoding = accept;
     }
 
-    /// The response speaks as the request did.
+    /// Makes the response use the content type of the request.
     #[inline]
     pub fn answer_in(&mut self, head: &RequestHead) {
         self.dialect = head.dialect;
@@ -67,42 +67,42 @@ impl ServerCall {
         }
     }
 
-    /// Of the response.
+    /// The content type of the response.
     fn content_type(&self) -> ContentType<'_> {
         ContentType { dialect: self.dialect, subtype: self.subtype.as_deref().unwrap_or_default() }
     }
 
-    /// Bytes of the request.
+    /// Takes bytes of the request.
     pub fn on_data(&mut self, data: Bytes, end_stream: bool) {
         self.inbound.deframer.push(data);
         self.inbound.ended |= end_stream;
     }
 
-    /// The next whole message. `None`: it is not all there yet, or, [`at_end`](Self::at_end), there is none.
+    /// Returns the next message. `None`: it has not arrived completely, or, [`at_end`](Self::at_end), there is none.
     ///
     /// # Errors
     /// RESOURCE_EXHAUSTED for a message over the limit, INTERNAL for one that is cut short or ill-formed.
-    /// The call cannot be read further then.
+    /// Nothing more can be read from the call then.
     pub fn next_message(&mut self) -> Result<Option<Message>, Status> {
         self.inbound.next_message()
     }
 
-    /// The request has ended and all of its messages were taken.
+    /// Whether the request has ended and all of its messages have been taken.
     pub fn at_end(&self) -> bool {
         self.inbound.ended && self.inbound.deframer.is_empty()
     }
 
-    /// The client has ended its half, whether or not messages are left to take.
+    /// Whether the client has ended its half; messages may still be left to take.
     pub fn is_half_closed(&self) -> bool {
         self.inbound.ended
     }
 
-    /// Bytes that the message being read still lacks, as far as its length is known.
+    /// The bytes missing from the message being read, as far as its length is known.
     pub fn wanted(&self) -> usize {
         self.inbound.deframer.wanted()
     }
 
-    /// Bytes held that make no whole message yet, or were not asked for.
+    /// The bytes held that do not make a complete message yet, or were not asked for.
     pub fn buffered(&self) -> usize {
         self.inbound.deframer.buffered()
     }
@@ -117,15 +117,15 @@ impl ServerCall {
         self.outbound != Outbound::Silent
     }
 
-    /// What the head that was sent says that messages with the compressed flag are encoded in. Nothing else may go out
-    /// with that flag.
+    /// The encoding of messages with the compressed flag, as the head that was sent announced it. Nothing else may go
+    /// out with that flag.
     pub fn encoding(&self) -> Option<&'static str> {
         self.encoding
     }
 
-    /// Sends the response's head; the first message does so by itself. `encoding`: what messages with the
-    /// compressed flag are encoded in. If the client does not take a header list as large as `metadata` makes it, the
-    /// call ends with RESOURCE_EXHAUSTED, and what follows is left out.
+    /// Sends the response's head; the first message does so by itself. `encoding` is that of messages with the
+    /// compressed flag. If `metadata` makes the header list larger than the client accepts, the call ends with
+    /// RESOURCE_EXHAUSTED, and what follows is ignored.
     pub fn send_headers(
         &mut self,
         http: &mut Http,
@@ -157,9 +157,9 @@ impl ServerCall {
         }
     }
 
-    /// Ends the call. `None` is OK. An error before the head goes out as Trailers-Only. What is larger than the header
-    /// list that the client takes is cut: the message first, with a mark, then the details, then metadata; metadata that
-    /// does not fit turns OK into RESOURCE_EXHAUSTED.
+    /// Ends the call. `None` is OK. An error before the head goes out as Trailers-Only. Whatever exceeds the header
+    /// list that the client accepts is cut: the message first, with a mark, then the details, then metadata; metadata
+    /// that does not fit turns OK into RESOURCE_EXHAUSTED.
     pub fn send_status(
         &mut self,
         http: &mut Http,
@@ -196,7 +196,7 @@ impl ServerCall {
         }
     }
 
-    /// Head, the one message (with its prefix) and OK in one go.
+    /// Sends the head, the one message (with its prefix) and OK in one go.
     pub fn send_unary<'a>(
         &mut self,
         http: &mut Http,

@@ -1,7 +1,7 @@
-//! Header blocks (RFC 9113 §4.3, §6.10): put together from their frames, decoded, and handed to whom they concern.
+//! Header blocks (RFC 9113 §4.3, §6.10): assembled from their frames, decoded, and dispatched.
 //!
-//! A block that is too large to be kept is thrown away as it comes and costs its call alone: HPACK's state is the
-//! connection's, so it is read all the same, up to [`MAX_ENCODED`](Connection::MAX_ENCODED).
+//! A block that is too large to keep is discarded as it arrives and fails only its call: HPACK's state belongs to the
+//! connection, so the block is still read, up to [`MAX_ENCODED`](Connection::MAX_ENCODED).
 
 use std::time::Instant;
 
@@ -19,22 +19,22 @@ pub(super) struct HeaderAssembly {
     pub(super) stream: u32,
     end_stream: bool,
     content: Content,
-    /// Bytes that came.
+    /// The encoded bytes so far.
     encoded: usize,
     continuations: u32,
-    /// CONTINUATION frames without a byte.
+    /// The number of empty CONTINUATION frames.
     empty: u32,
 }
 
-/// What became of the bytes.
+/// What is done with the bytes of a block.
 enum Content {
     Kept(BytesMut),
-    /// There are too many of them.
+    /// Too many to keep: discarded as they arrive.
     Discarded(Discard),
 }
 
 impl HeaderAssembly {
-    /// Bytes that are held.
+    /// The bytes that are held.
     pub(super) fn len(&self) -> usize {
         match &self.content {
             Content::Kept(block) => block.len(),
@@ -44,18 +44,18 @@ impl HeaderAssembly {
 }
 
 impl Connection {
-    /// Encoded bytes of a block past which the connection ends. Far more than any message or metadata that is meant, and
-    /// a few milliseconds of work.
+    /// The encoded size of a block past which the connection ends. Far more than any legitimate message or metadata,
+    /// and a few milliseconds of work.
     const MAX_ENCODED: usize = 1024 * 1024;
-    /// How many times the size of the list that is taken a block may be and still be kept: no list within the limit takes
-    /// more, even in the most wasteful code.
+    /// How many times the limit of the header list a block may measure and still be kept: no list within the limit
+    /// takes more, even in the most wasteful encoding.
     const KEPT_FACTOR: usize = 4;
-    /// What is thrown away costs as much as a frame that carries nothing for each 16 KiB and each 256 fields: by default
-    /// 16 MiB and 256,000 fields a second are forgiven, which take some percent of a core.
+    /// Each 16 KiB and each 256 fields that are discarded count as much as a frame that carries nothing: by default 16
+    /// MiB and 256,000 fields a second are forgiven, which take a few percent of a core.
     const DISCARDED_BYTES: f64 = 16.0 * 1024.0;
     const DISCARDED_FIELDS: f64 = 256.0;
 
-    /// HEADERS without END_HEADERS.
+    /// Begins a header block: HEADERS without END_HEADERS.
     pub(super) fn begin_block(&mut self, stream: u32, fragment: &[u8], end_stream: bool, now: Instant) {
         self.await_header_block(now);
         self.assembly = Some(HeaderAssembly {
@@ -81,7 +81,7 @@ impl Connection {
         assembly.empty += u32::from(fragment.is_empty());
         let without_end = assembly.encoded > Self::MAX_ENCODED.max(kept);
         if without_end || assembly.empty > self.config.connection.max_continuations {
-            return Err(ConnectionError::peer(ErrorCode::ENHANCE_YOUR_CALM, "a header block without end"));
+            return Err(ConnectionError::peer(ErrorCode::ENHANCE_YOUR_CALM, "an endless header block"));
         }
         if assembly.continuations > self.config.connection.max_continuations {
             self.count_idle_frame(now)?;
@@ -125,14 +125,16 @@ impl Connection {
         self.spend_idle_frames(cost, now)
     }
 
-    /// A header block has begun, be it with the first bytes of a frame: it has to be whole in time.
+    /// Starts the timer of a header block of which at least the first bytes of a frame have come: it must be complete
+    /// in time.
     pub(super) fn await_header_block(&mut self, now: Instant) {
         if !self.timers.is_set(Timer::HeaderBlock) {
             self.timers.set(Timer::HeaderBlock, now + self.config.connection.handshake_timeout);
         }
     }
 
-    /// A whole header block. It is decoded whatever becomes of it: HPACK's state is the connection's (§4.3).
+    /// Handles a complete header block. It is always decoded, even if it is then ignored: HPACK's state belongs to the
+    /// connection (§4.3).
     pub(super) fn handle_block(&mut self, id: u32, block: &[u8], end_stream: bool, now: Instant) -> Handled {
         let block = self.decoder.decode(block).map_err(|error| undecodable(id, error))?;
         self.handle_fields(id, block, end_stream, now)
@@ -152,7 +154,7 @@ impl Connection {
                 Side::Server => self.handle_request(id, block, end_stream, now),
                 Side::Client => Err(ConnectionError::peer(
                     ErrorCode::PROTOCOL_ERROR,
-                    format!("HEADERS on stream {id}, which nobody opened (RFC 9113 §5.1)"),
+                    format!("HEADERS on stream {id}, which was never opened (RFC 9113 §5.1)"),
                 )),
             };
         }

@@ -1,6 +1,6 @@
 use std::time::Instant;
 
-/// A budget that decays: what a peer may do at once, refilled at a steady rate.
+/// A token bucket: what a peer may do at once, refilled at a steady rate.
 #[derive(Debug)]
 pub(crate) struct Budget {
     spent: f64,
@@ -14,7 +14,7 @@ impl Budget {
         Self { spent: 0.0, burst: f64::from(burst), rate: f64::from(rate), at: now }
     }
 
-    /// Spends `amount`; `false` when the budget is used up. The clock is looked at only then.
+    /// Spends `amount`; returns `false` when the budget is exhausted. Only then is it refilled by the clock.
     pub(crate) fn spend(&mut self, amount: f64, now: Instant) -> bool {
         self.spent += amount;
         if self.spent <= self.burst {
@@ -26,7 +26,7 @@ impl Budget {
         self.spent <= self.burst
     }
 
-    /// Forgives `n`, for something useful that happened.
+    /// Refunds `n` for something useful that happened.
     pub(crate) fn forgive(&mut self, n: u32) {
         self.spent = (self.spent - f64::from(n)).max(0.0);
     }

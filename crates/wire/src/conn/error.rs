@@ -2,25 +2,25 @@ use std::{borrow::Cow, fmt};
 
 use crate::frame::{ErrorCode, FrameError};
 
-/// Why a connection ended other than in good order.
+/// The reason why a connection ended other than gracefully.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConnectionError {
-    /// Who is to blame.
+    /// Where the fault lies.
     pub blame: Blame,
-    /// The HTTP/2 code that says it.
+    /// The HTTP/2 error code.
     pub code: ErrorCode,
-    /// What happened, for people; it names the RFC's section where a rule was broken.
+    /// A description for humans; it names the RFC's section where a rule was broken.
     pub reason: Cow<'static, str>,
 }
 
-/// Who ended a connection, and so what to think of it.
+/// The party at fault for the end of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Blame {
-    /// The peer broke the protocol or a limit; we said so with GOAWAY.
+    /// The peer broke the protocol or a limit; this side sent GOAWAY.
     Peer,
-    /// The peer says that we are at fault, or that it cannot go on: it sent GOAWAY with an error.
+    /// The peer blames this side, or cannot go on: it sent GOAWAY with an error.
     PeerSays,
-    /// The bytes that came are no HTTP/2 at all.
+    /// The bytes received are not HTTP/2 at all.
     NotHttp2,
     /// The network: the connection broke, or the peer stopped answering.
     Network,

@@ -9,7 +9,7 @@ use crate::{
     stream::{StreamId, StreamKey},
 };
 
-/// What came out of the bytes that went in.
+/// An event of a connection.
 #[derive(Debug)]
 pub enum Event {
     /// Server: a new stream with its request head. Client: a response head (1xx ones too), or trailers,
@@ -17,33 +17,33 @@ pub enum Event {
     Headers {
         /// The stream.
         key: StreamKey,
-        /// Its fields. Well-formed by RFC 9113 §8.
+        /// The fields, well-formed by RFC 9113 §8.
         block: HeaderBlock,
-        /// The peer's half ends.
+        /// Whether the peer's half ends.
         end_stream: bool,
     },
-    /// Bytes of a stream. Whoever is done with them says so by
-    /// [`Connection::release`](super::Connection::release) with `data.len()`; padding is seen to.
+    /// Bytes of a stream. Release them with [`Connection::release`](super::Connection::release) and `data.len()` once
+    /// they are processed; padding is accounted for already.
     Data {
         /// The stream.
         key: StreamKey,
         /// The bytes, possibly none when the stream ends.
         data: Bytes,
-        /// The peer's half ends.
+        /// Whether the peer's half ends.
         end_stream: bool,
     },
-    /// The stream ended abnormally; `key` names nothing from here on.
+    /// The stream ended abnormally; `key` is stale from here on.
     Reset {
-        /// The stream that was.
+        /// The stream that ended.
         key: StreamKey,
-        /// Why.
+        /// The error code.
         code: ErrorCode,
         /// Who ended it.
         by: ResetBy,
     },
-    /// Both halves ended in good order; `key` names nothing from here on.
+    /// Both halves ended normally; `key` is stale from here on.
     Finished {
-        /// The stream that was.
+        /// The stream that ended.
         key: StreamKey,
     },
     /// The stream's send buffer has room again, after it was over
@@ -52,29 +52,29 @@ pub enum Event {
         /// The stream.
         key: StreamKey,
     },
-    /// The peer's first SETTINGS are here: it does speak HTTP/2.
+    /// The peer's first SETTINGS have arrived: it does speak HTTP/2.
     Ready,
     /// Client: a stream can be opened again, after [`OpenError::AtLimit`](super::OpenError::AtLimit).
     StreamsAvailable,
-    /// The peer takes no new streams. Streams that it did not process get [`ResetBy::GoAway`] besides.
+    /// The peer accepts no new streams. Each stream that it did not process also gets [`ResetBy::GoAway`].
     GoAway {
-        /// The last stream that it has processed or will.
+        /// The last stream that it has processed or will process.
         last: StreamId,
-        /// Why; NO_ERROR for a graceful end.
+        /// The reason; NO_ERROR for a graceful end.
         code: ErrorCode,
-        /// The peer's words.
+        /// The peer's debug data, as text for humans.
         debug: Bytes,
     },
-    /// Nothing follows. What [`Connection::output`](super::Connection::output) still holds should be
-    /// written before the socket is closed.
+    /// The connection has ended; no event follows. Write what [`Connection::output`](super::Connection::output) still
+    /// holds before closing the socket.
     Closed {
-        /// `None`: in good order.
+        /// The error that ended it; `None` after a graceful end.
         error: Option<ConnectionError>,
     },
 }
 
 impl Event {
-    /// The stream that it is about.
+    /// The stream that the event is about.
     pub(super) fn stream(&self) -> Option<StreamKey> {
         match self {
             Self::Headers { key, .. }
@@ -87,14 +87,14 @@ impl Event {
     }
 }
 
-/// Who ended a stream abnormally, and so what may be done about it.
+/// The party that ended a stream abnormally.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ResetBy {
     /// The peer sent RST_STREAM.
     Peer,
-    /// The engine did, because the peer broke a rule on this stream.
+    /// The engine reset it, because the peer broke a rule on this stream.
     Engine(Cow<'static, str>),
-    /// The peer's GOAWAY says that it never looked at the stream: safe to send again.
+    /// The peer's GOAWAY says that it did not process the stream: safe to send again.
     GoAway,
     /// The connection is gone.
     ConnectionLost,

@@ -6,7 +6,7 @@ mod config;
 mod error;
 mod event;
 mod output;
-mod ping_policy;
+mod ping_strikes;
 mod probe;
 mod receive;
 mod resets;
@@ -36,27 +36,27 @@ pub use output::Output;
 
 use blocks::HeaderAssembly;
 use budget::Budget;
-use ping_policy::PingPolice;
+use ping_strikes::PingStrikes;
 use probe::BandwidthProbe;
 use receive::KnownHeads;
 use shutdown::{Drain, PeerGoAway};
 use timers::{Timer, Timers};
 
-/// Which end of the connection this is.
+/// The side of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Side {
-    /// Opens streams.
+    /// The client, which opens streams.
     Client,
-    /// Answers them.
+    /// The server, which answers them.
     Server,
 }
 
-/// Why no stream could be opened.
+/// The reason why no stream could be opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OpenError {
     /// The peer's SETTINGS_MAX_CONCURRENT_STREAMS is reached; [`Event::StreamsAvailable`] follows.
     AtLimit,
-    /// The connection takes no new streams: it is closing, or its stream identifiers are used up.
+    /// The connection accepts no new streams: it is closing, or its stream identifiers are exhausted.
     GoingAway,
 }
 
@@ -65,20 +65,20 @@ pub enum OpenError {
 /// # How to drive it
 ///
 /// 1. **Bytes in**: append what the socket gives to [`input`](Self::input), then call
-///    [`next_event`](Self::next_event) until it returns `None`. It parses one frame after another, only as
-///    far as the next thing worth telling, so the driver decides how much work one turn may be. At the
-///    socket's end call [`handle_eof`](Self::handle_eof).
+///    [`next_event`](Self::next_event) until it returns `None`. It parses one frame after another, only as far as the
+///    next thing worth reporting, so the driver decides how much work to do per turn. When the socket ends, call
+///    [`handle_eof`](Self::handle_eof).
 /// 2. **Streams**: [`open`](Self::open), [`send_headers`](Self::send_headers),
 ///    [`send_data`](Self::send_data), [`send_trailers`](Self::send_trailers), [`respond`](Self::respond),
 ///    [`reset`](Self::reset); [`release`](Self::release) and [`expect`](Self::expect) give the peer credit.
-/// 3. **Bytes out**: [`transmit`](Self::transmit) lets streams write in their turn; then write
+/// 3. **Bytes out**: [`transmit`](Self::transmit) lets streams write in turn; then write
 ///    [`output`](Self::output) to the socket. Transmitting can produce events
-///    ([`Event::Writable`], [`Event::Finished`]): go on with 1.
-/// 4. **Time**: at [`poll_timeout`](Self::poll_timeout) call [`handle_timeout`](Self::handle_timeout). The
-///    times passed in must not go backwards.
+///    ([`Event::Writable`], [`Event::Finished`]): continue with 1.
+/// 4. **Time**: at [`poll_timeout`](Self::poll_timeout) call [`handle_timeout`](Self::handle_timeout). The times passed
+///    in must never decrease.
 ///
-/// The connection begins with its preface and SETTINGS in the output. After [`Event::Closed`] nothing
-/// follows; write what is left of the output, then close the socket.
+/// The connection begins with its preface and SETTINGS in the output. After [`Event::Closed`] no event follows; write
+/// what is left of the output, then close the socket.
 ///
 /// # State
 ///
@@ -89,13 +89,13 @@ pub enum OpenError {
 /// ```
 pub struct Connection {
     side: Side,
-    /// A client has a server's defaults, which nothing asks for.
+    /// On a client, the settings that only servers have keep their defaults and are never used.
     config: ServerConfig,
     state: State,
     input: BytesMut,
     output: Output,
     events: VecDeque<Event>,
-    /// Bytes that wait on all streams for a window or a turn.
+    /// The bytes on all streams that wait for a window or a turn.
     queued: usize,
     decoder: hpack::Decoder,
     encoder: hpack::Encoder,
@@ -105,16 +105,16 @@ pub struct Connection {
     stalled: Vec<u32>,
     recv_window: RecvWindow,
     send_window: SendWindow,
-    /// Our own limits on streams, after probing has widened them.
+    /// Our own window for new streams, after probing has widened it.
     stream_window: u32,
-    /// The peer has read our first SETTINGS; until then the defaults hold for it.
+    /// Whether the peer has read our first SETTINGS; until then the defaults apply to it.
     settings_acknowledged: bool,
     peer: PeerSettings,
     /// The last stream that the peer opened (server).
     last_peer_stream: u32,
     /// The next stream to open (client).
     next_stream: u32,
-    /// `open` said AtLimit: tell when there is room.
+    /// Whether `open` returned AtLimit, so that an event is due once there is room.
     open_refused: bool,
     assembly: Option<HeaderAssembly>,
     known_heads: KnownHeads,
@@ -123,9 +123,9 @@ pub struct Connection {
     peer_goaway: Option<Box<PeerGoAway>>,
     timers: Timers,
     last_received: Instant,
-    /// Since when no stream is open; `None` while one is, or until the next look at the clock.
+    /// The time since which no stream is open; `None` while one is, or until the clock is next looked at.
     idle_since: Option<Instant>,
-    pings: PingPolice,
+    ping_strikes: PingStrikes,
     probe: BandwidthProbe,
     resets: Budget,
     idle_frames: Budget,
@@ -141,7 +141,7 @@ enum State {
     Closed,
 }
 
-/// The peer's SETTINGS as they stand.
+/// The peer's SETTINGS currently in force.
 struct PeerSettings {
     initial_window: u32,
     max_frame_size: u32,
@@ -150,13 +150,13 @@ struct PeerSettings {
 }
 
 impl Connection {
-    /// A client's side of a new connection, with its first bytes in the output. Values of `config` that are out of range
-    /// are brought to the nearest that is allowed.
+    /// Creates the client side of a new connection, with its first bytes in the output. Values of `config` that are out
+    /// of range are clamped to the nearest allowed.
     pub fn client(config: Config, now: Instant) -> Self {
         Self::new(Side::Client, config.into(), now)
     }
 
-    /// A server's side. As [`client`](Self::client) otherwise.
+    /// Creates the server side of a new connection. Otherwise like [`client`](Self::client).
     pub fn server(config: ServerConfig, now: Instant) -> Self {
         Self::new(Side::Server, config, now)
     }
@@ -199,7 +199,7 @@ impl Connection {
             timers: Timers::default(),
             last_received: now,
             idle_since: None,
-            pings: PingPolice::default(),
+            ping_strikes: PingStrikes::default(),
             probe: BandwidthProbe::new(now),
             resets: Budget::new(config.reset_burst, config.reset_rate, now),
             idle_frames: Budget::new(connection.idle_frame_burst, connection.idle_frame_rate, now),
@@ -233,12 +233,12 @@ impl Connection {
         self.timers.set(Timer::Handshake, now + config.handshake_timeout);
     }
 
-    /// Where received bytes go, at the end. The engine keeps what it could not parse yet.
+    /// The buffer that received bytes are appended to. The engine keeps what it could not parse yet.
     pub fn input(&mut self) -> &mut BytesMut {
         &mut self.input
     }
 
-    /// What is to be written to the socket.
+    /// The bytes to be written to the socket.
     pub fn output(&mut self) -> &mut Output {
         &mut self.output
     }
@@ -248,20 +248,20 @@ impl Connection {
         self.output.has_remaining() || !self.schedule.is_empty()
     }
 
-    /// Whether something waits to be told that no more input is needed for: what the application did itself, and what
-    /// time brought, make events too.
+    /// Whether an event is ready without more input: the application's own actions and the passage of time cause events
+    /// too.
     pub fn has_events(&self) -> bool {
         !self.events.is_empty()
     }
 
-    /// Bytes held for this connection: input that makes no whole frame yet, a header block in pieces, data that no
-    /// window or turn has let go, and output that the socket has not taken.
+    /// The bytes held for this connection: input that is not a complete frame yet, a header block in pieces, data that
+    /// waits for a window or a turn, and output that the socket has not accepted.
     pub fn buffered(&self) -> usize {
         let assembled = self.assembly.as_ref().map_or(0, HeaderAssembly::len);
         self.input.len() + assembled + self.queued + self.output.remaining()
     }
 
-    /// Streams that have not ended.
+    /// The number of streams that have not ended.
     pub fn active_streams(&self) -> usize {
         self.streams.len()
     }
@@ -271,7 +271,7 @@ impl Connection {
         self.state == State::Closed
     }
 
-    /// The largest header list that the peer takes, if it said so (RFC 9113 §6.5.2).
+    /// The largest header list that the peer accepts, if it announced one (RFC 9113 §6.5.2).
     pub fn peer_max_header_list_size(&self) -> Option<u32> {
         self.peer.max_header_list_size
     }
@@ -281,8 +281,7 @@ impl Connection {
         &self.config.connection
     }
 
-    /// Gives back memory that an idle connection does not need: call it before waiting for a socket that
-    /// has nothing to say.
+    /// Frees memory that an idle connection does not need: call it before waiting for a silent socket.
     pub fn shrink(&mut self) {
         if self.input.is_empty() {
             self.input = BytesMut::new();
@@ -298,8 +297,8 @@ impl Connection {
         }
     }
 
-    /// As [`shrink`](Self::shrink), and forgets the header blocks that were seen and written: for a connection that has
-    /// been idle for a while. The next call takes a few microseconds more.
+    /// Like [`shrink`](Self::shrink), and forgets the header blocks that were read and written: for a connection that
+    /// has been idle for a while. The next call takes a few microseconds longer.
     pub fn hibernate(&mut self) {
         self.shrink();
         self.encoder.forget_groups();
@@ -323,10 +322,10 @@ impl Connection {
         }
     }
 
-    /// Client: opens a stream and writes its head. `end_stream`: nothing follows.
+    /// Client: opens a stream and writes its head. With `end_stream`, nothing follows.
     ///
     /// # Errors
-    /// See [`OpenError`]; nothing was written then.
+    /// See [`OpenError`]; nothing has been written then.
     pub fn open(&mut self, fields: &dyn Fields, end_stream: bool) -> Result<StreamKey, OpenError> {
         debug_assert_eq!(self.side, Side::Client, "only a client opens streams");
         if let Err(error) = self.openable() {
@@ -347,13 +346,14 @@ impl Connection {
         Ok(key)
     }
 
-    /// What the peer may send on a new stream: at least the default until it has read that it is less (§6.9.3).
+    /// The bytes that the peer may send on a new stream: at least the default until it has read that they are fewer
+    /// (§6.9.3).
     fn new_stream_window(&self) -> u32 {
         if self.settings_acknowledged { self.stream_window } else { self.stream_window.max(DEFAULT_WINDOW) }
     }
 
-    /// Bytes queued on the stream that no window or turn has let go yet. From
-    /// [`Config::max_send_buffer`] on, hold back until [`Event::Writable`].
+    /// The bytes queued on the stream that still wait for a window or a turn. Once they reach
+    /// [`Config::max_send_buffer`], stop sending until [`Event::Writable`].
     pub fn send_buffered(&mut self, key: StreamKey) -> usize {
         let limit = self.config.connection.max_send_buffer;
         self.streams.get_mut(key).map_or(0, |stream| {
@@ -363,16 +363,16 @@ impl Connection {
         })
     }
 
-    /// Ends a stream abnormally: queued data is dropped, RST_STREAM goes out, no event follows for it.
+    /// Ends a stream abnormally: drops queued data and sends RST_STREAM; no event follows for it.
     pub fn reset(&mut self, key: StreamKey, code: ErrorCode) {
         if let Some(stream) = self.streams.get(key) {
-            // Nothing went out on a client's stream whose head is not written; there is none such.
+            // A client's stream begins with its head, so that something has always been sent on it.
             debug_assert!(self.side == Side::Server || !stream.send.is_idle());
             frame::encode_reset(&mut self.output.tail, key.id.0, code);
             self.streams.remember_reset(key.id);
             self.forget(key);
         }
-        // What was told of the stream and not taken yet, were it its end, is of no interest any more.
+        // Events of the stream that were not taken yet, even its end, are dropped.
         let streams = &mut self.streams;
         self.events.retain(|event| {
             if matches!(event, Event::Finished { key: finished } if *finished == key) {
@@ -382,7 +382,7 @@ impl Connection {
         });
     }
 
-    /// The application is done with `n` received bytes of the stream: the peer may send as many more.
+    /// Releases `n` received bytes of the stream that the application is done with: the peer may send as many more.
     pub fn release(&mut self, key: StreamKey, n: usize) {
         let Some(stream) = self.streams.get_mut(key) else {
             return;
@@ -394,16 +394,16 @@ impl Connection {
         }
     }
 
-    /// A message is being read of which `wanted` bytes are still to come: the stream's window is opened as
-    /// far as they need, or, where the peer is near, bit by bit, and not a byte further: what follows the message waits
-    /// until the application takes it. Call it again whenever some have come.
+    /// Announces that a message is being read of which `wanted` bytes are still to come: the stream's window is opened
+    /// as far as they need, or, where the peer is near, bit by bit, and not a byte further: what follows the message
+    /// waits until the application takes it. Call it again whenever some have arrived.
     ///
-    /// `awaited`: the application has taken all that came before this message, or waits for the end behind it. One byte of
-    /// room is left then: nghttp2, and so Node.js, does not even end a stream while its window is shut, though the end
-    /// costs nothing. To a peer that pads its frames room for the padding of one more is given, since padding counts
-    /// (RFC 9113 §6.9.1) and such a peer would be stuck before the last bytes.
+    /// `awaited` says that the application has taken all that came before this message, or waits for the end after it.
+    /// One byte of room is left then: nghttp2, and so Node.js, does not even end a stream while its window is closed,
+    /// though the end costs nothing. A peer that pads its frames gets room for the padding of one more, since padding
+    /// counts (RFC 9113 §6.9.1) and such a peer would be stuck before the last bytes.
     pub fn expect(&mut self, key: StreamKey, wanted: usize, awaited: bool) {
-        /// The length's own byte, and as much as it can say.
+        /// The byte of the padding length, and the largest length that it can hold.
         const MAX_PADDING: usize = 256;
         let Some(stream) = self.streams.get_mut(key) else {
             return;
@@ -421,7 +421,7 @@ impl Connection {
         }
     }
 
-    /// When [`handle_timeout`](Self::handle_timeout) wants to be called.
+    /// The time at which [`handle_timeout`](Self::handle_timeout) must be called.
     pub fn poll_timeout(&self) -> Option<Instant> {
         self.timers.next()
     }
@@ -453,7 +453,7 @@ impl Connection {
         }
     }
 
-    /// Removes a stream and whatever waits for it.
+    /// Removes a stream and everything queued for it.
     fn forget(&mut self, key: StreamKey) {
         if self.dequeue(key) {
             self.streams.remove(key);
@@ -471,7 +471,7 @@ impl Connection {
         }
     }
 
-    /// Takes a stream out of the queues. `false`: there is none such.
+    /// Takes a stream out of the queues; `false` if it does not exist.
     fn dequeue(&mut self, key: StreamKey) -> bool {
         let Some(stream) = self.streams.get(key) else {
             return false;

@@ -4,21 +4,22 @@ use bytes::{Buf, Bytes, BytesMut};
 
 use crate::stream::Payload;
 
-/// Bytes on their way to the socket: small ones copied into one buffer, large ones by reference, in order.
+/// The bytes on their way to the socket, in order: small ones copied into one buffer, large ones by reference.
 ///
-/// It is a [`Buf`]: write what [`Buf::chunks_vectored`] shows, then [`Buf::advance`] by what went out.
+/// It implements [`Buf`]: write what [`Buf::chunks_vectored`] shows, then [`Buf::advance`] by the number of bytes
+/// written.
 #[derive(Default)]
 pub struct Output {
     /// Closed pieces that go before `tail`.
     pieces: VecDeque<Bytes>,
-    /// Bytes in `pieces`.
+    /// The bytes in `pieces`.
     closed: usize,
     /// Frames are written here.
     pub(crate) tail: BytesMut,
 }
 
 impl Output {
-    /// Appends payload bytes. Small ones go behind their frame head, which keeps system calls at one buffer.
+    /// Appends payload bytes. Small ones are copied after their frame header, so that a write needs one buffer only.
     pub(crate) fn push<'a>(&mut self, data: impl Into<Payload<'a>>) {
         let data = match data.into().into_large() {
             Ok(data) => data,
@@ -33,7 +34,7 @@ impl Output {
         self.pieces.push_back(data);
     }
 
-    /// Gives memory back while there is nothing to write.
+    /// Frees memory while there is nothing to write.
     pub(crate) fn shrink(&mut self) {
         if !self.has_remaining() {
             *self = Self::default();

@@ -1,37 +1,37 @@
 use std::time::{Duration, Instant};
 
-/// Finds out by PING how much a round trip carries, so that windows can follow the path's bandwidth-delay
-/// product: when nearly a window's worth of data came within one round trip, and faster than ever before, the window was
-/// the limit. Where a wider window did not make it faster, it would only make the queue longer in which small
-/// messages stand behind large ones.
+/// Measures with PINGs how much a round trip carries, so that windows can follow the path's bandwidth-delay product:
+/// when nearly a window's worth of data arrived within one round trip, and faster than ever before, the window was the
+/// limit. Where a wider window brings no more speed, it would only lengthen the queue in which small messages wait
+/// behind large ones.
 #[derive(Debug)]
 pub(crate) struct BandwidthProbe {
-    /// A ping is under way since its data count was reset.
+    /// Whether a ping is in flight, since the data count was reset.
     in_flight: bool,
-    /// When the last ping went out; before the first, when our SETTINGS did.
+    /// The time when the last ping was sent; before the first, when our SETTINGS were.
     sent: Instant,
-    /// The shortest round trip that was seen.
+    /// The shortest round trip seen.
     round_trip: Duration,
-    /// The most bytes a second that were seen.
+    /// The highest rate seen, in bytes per second.
     best_rate: f64,
-    /// Data bytes since the ping went out, or since the last answer.
+    /// The data bytes since the ping was sent, or since the last answer.
     bytes: usize,
-    /// When the next ping may go.
+    /// The time when the next ping may be sent.
     not_before: Option<Instant>,
-    /// Pause after the next answer that finds the window wide enough.
+    /// The pause after the next answer that finds the window wide enough.
     pause: Duration,
 }
 
 impl BandwidthProbe {
-    /// Data worth a ping. It follows received DATA, which is what ping policing allows (gRFC A8: the
-    /// receiver of pings forgives them when it sends data itself).
+    /// The amount of data worth a ping. A ping follows received DATA, which ping policies allow (gRFC A8: the receiver
+    /// of pings forgives them when it sends data itself).
     const WORTH_A_PING: usize = 64 * 1024;
     const FIRST_PAUSE: Duration = Duration::from_millis(100);
     const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 
-    /// A round trip below this is one within a machine or a rack: there is nothing to be gained from opening a window far.
+    /// A round trip below this is one within a machine or a rack, where a wide window gains nothing.
     const NEAR: Duration = Duration::from_millis(1);
-    /// How much faster it must have become for the window to have been the limit.
+    /// The speed-up from which on the window is considered to have been the limit.
     const FASTER: f64 = 1.15;
 
     pub(crate) fn new(now: Instant) -> Self {
@@ -46,17 +46,17 @@ impl BandwidthProbe {
         }
     }
 
-    /// The peer acknowledged our first SETTINGS.
+    /// Takes note that the peer acknowledged our first SETTINGS.
     pub(crate) fn on_settings_acknowledged(&mut self, now: Instant) {
         self.round_trip = self.round_trip.min(now.saturating_duration_since(self.sent));
     }
 
-    /// Whether the peer is known to be so near that what it is told reaches it at once.
+    /// Whether the peer is known to be so near that an update reaches it at once.
     pub(crate) fn is_near(&self) -> bool {
         self.round_trip < Self::NEAR
     }
 
-    /// Data came. `true`: send a ping now.
+    /// Counts received data; returns whether to send a ping now.
     pub(crate) fn on_data(&mut self, len: usize, now: Instant) -> bool {
         self.bytes = self.bytes.saturating_add(len);
         if self.in_flight || self.bytes < Self::WORTH_A_PING || self.not_before.is_some_and(|at| now < at) {
@@ -68,7 +68,7 @@ impl BandwidthProbe {
         true
     }
 
-    /// The ping was answered. `Some(window)` if the window should be that wide.
+    /// Evaluates the answer to the ping; returns the new window if it should be widened.
     pub(crate) fn on_answer(&mut self, window: u32, max: u32, now: Instant) -> Option<u32> {
         let carried = std::mem::take(&mut self.bytes);
         self.in_flight = false;

@@ -16,16 +16,16 @@ use crate::{
     },
 };
 
-/// Request heads that were found well-formed, so that a repeated one need not be looked at again.
+/// The request heads known to be well-formed, so that a repeated one need not be checked again.
 pub(super) type KnownHeads = Memo<HeaderBlock, RequestFacts, 4>;
 
 pub(super) type Handled = Result<Option<Event>, ConnectionError>;
 
-/// What became of the input.
+/// The outcome of reading the input.
 enum Progress {
-    /// A frame was handled; it may have been an event.
+    /// A frame was handled; it may have caused an event.
     Handled(Option<Event>),
-    /// No whole frame is there.
+    /// There is no complete frame.
     Incomplete,
 }
 
@@ -35,11 +35,11 @@ const TRAILERS_WITHOUT_END: StreamError =
     StreamError::protocol("trailers without END_STREAM (RFC 9113 §8.1)");
 
 impl Connection {
-    /// What one frame that carries something is worth against frames that do not. A peer that reads a
-    /// stream of small messages may well answer each with a WINDOW_UPDATE or two.
+    /// The number of frames without payload that one useful frame makes up for. A peer that reads a stream of small
+    /// messages may well answer each with a WINDOW_UPDATE or two.
     pub(super) const USEFUL_FRAME_FORGIVES: u32 = 3;
 
-    /// The next event, or `None` when more input is needed (or the connection has ended).
+    /// Returns the next event, or `None` when more input is needed (or the connection has ended).
     pub fn next_event(&mut self, now: Instant) -> Option<Event> {
         loop {
             if let Some(event) = self.events.pop_front() {
@@ -61,7 +61,7 @@ impl Connection {
         }
     }
 
-    /// Handles the next whole frame of the input.
+    /// Handles the next complete frame of the input.
     fn next_frame(&mut self, now: Instant) -> Result<Progress, ConnectionError> {
         if let State::Handshake { preface_seen: false } = self.state
             && !self.take_preface()?
@@ -121,7 +121,7 @@ impl Connection {
         handled.map(Progress::Handled)
     }
 
-    /// Server: the client's first 24 bytes (§3.4). `false`: not all there yet.
+    /// Server: reads the client's first 24 bytes (§3.4). `false`: they have not all arrived yet.
     fn take_preface(&mut self) -> Result<bool, ConnectionError> {
         let n = self.input.len().min(PREFACE.len());
         if self.input[..n] != PREFACE[..n] {
@@ -135,7 +135,7 @@ impl Connection {
         Ok(true)
     }
 
-    /// The first frame must be SETTINGS (§3.4).
+    /// Checks that the first frame is SETTINGS (§3.4).
     fn expect_settings(&self, head: FrameHead) -> Result<(), ConnectionError> {
         if head.kind == kind::SETTINGS && !head.has(flag::ACK) && head.stream == 0 {
             return Ok(());
@@ -171,8 +171,10 @@ impl Connection {
             Frame::Ping { payload, ack: false } => {
                 self.count_idle_frame(now)?;
                 let calls = self.streams.len() > 0;
-                if self.side == Side::Server && !self.pings.permits(&self.config.ping_policy, calls, now) {
-                    // The very words after which clients ping less often (gRFC A8).
+                if self.side == Side::Server
+                    && !self.ping_strikes.permits(&self.config.ping_policy, calls, now)
+                {
+                    // The exact text that makes clients ping less often (gRFC A8).
                     return Err(ConnectionError::peer(ErrorCode::ENHANCE_YOUR_CALM, "too_many_pings"));
                 }
                 frame::encode_ping(&mut self.output.tail, payload, true);
@@ -219,7 +221,7 @@ impl Connection {
         Err(ConnectionError::peer(ErrorCode::ENHANCE_YOUR_CALM, "too many frames that carry nothing"))
     }
 
-    /// A stream that has not been opened yet (§5.1.1: identifiers only go up).
+    /// Whether a stream has not been opened yet (§5.1.1: identifiers only increase).
     pub(super) fn is_idle(&self, id: u32) -> bool {
         match self.side {
             Side::Server => id.is_multiple_of(2) || id > self.last_peer_stream,
@@ -274,7 +276,7 @@ impl Connection {
         Ok(Some(Event::Headers { key, block, end_stream }))
     }
 
-    /// Trailers of a request. gRPC has none, so only the end is told (RFC 9113 §8.1).
+    /// Handles trailers of a request. gRPC has none, so only the end is reported (RFC 9113 §8.1).
     pub(super) fn handle_request_trailers(
         &mut self,
         key: StreamKey,
@@ -297,7 +299,7 @@ impl Connection {
         Ok(Some(Event::Data { key, data: Bytes::new(), end_stream: true }))
     }
 
-    /// A response head, or its trailers.
+    /// Handles a response head or trailers.
     pub(super) fn handle_response_block(
         &mut self,
         key: StreamKey,
@@ -329,7 +331,7 @@ impl Connection {
                 return self.stream_error(key.id.0, HEADERS_AFTER_THE_END, now);
             }
         };
-        // The length is held against trailers only: a head that ends the stream may answer anything.
+        // The length is checked at trailers only: a head that ends the stream may answer anything.
         if let Err(error) = checked {
             return self.stream_error(key.id.0, error, now);
         }
@@ -338,7 +340,7 @@ impl Connection {
             self.recv_half_ended(key);
         }
         if informational {
-            // There may be any number of them, and none brings the call on.
+            // There may be any number of them, and none advances the call.
             self.count_idle_frame(now)?;
         } else {
             self.idle_frames.forgive(Self::USEFUL_FRAME_FORGIVES);
@@ -346,8 +348,8 @@ impl Connection {
         Ok(Some(Event::Headers { key, block, end_stream }))
     }
 
-    /// DATA (§6.1). The connection's window is given back at once: what a slow reader may hold is bounded
-    /// by the streams' windows, and one slow stream must not stop the others.
+    /// Handles DATA (§6.1). The connection's window is replenished at once: what a slow reader may hold is bounded by
+    /// the streams' windows, and one slow stream must not stop the others.
     fn handle_data(&mut self, head: FrameHead, mut payload: Bytes, now: Instant) -> Handled {
         let (start, len) = frame::data_range(head, &payload)?;
         if self.recv_window.consume(head.len).is_err() {
@@ -400,7 +402,7 @@ impl Connection {
         Ok(Some(Event::Data { key, data: payload, end_stream }))
     }
 
-    /// DATA for a stream that does not exist (§5.1).
+    /// Handles DATA for a stream that does not exist (§5.1).
     fn handle_stray_data(&mut self, head: FrameHead, now: Instant) -> Handled {
         if self.is_idle(head.stream) {
             if self.is_past_last_stream(head.stream) {
@@ -408,10 +410,10 @@ impl Connection {
             }
             return Err(ConnectionError::peer(
                 ErrorCode::PROTOCOL_ERROR,
-                format!("DATA on stream {}, which nobody opened (RFC 9113 §5.1)", head.stream),
+                format!("DATA on stream {}, which was never opened (RFC 9113 §5.1)", head.stream),
             ));
         }
-        // An honest upload that was answered early is still under way, up to a window of it.
+        // An honest upload that was answered early is still in flight, up to a window of it.
         self.count_idle_frame(now)?;
         if !self.streams.was_reset(head.stream) && self.side == Side::Server {
             frame::encode_reset(&mut self.output.tail, head.stream, ErrorCode::STREAM_CLOSED);
@@ -420,7 +422,7 @@ impl Connection {
         Ok(None)
     }
 
-    /// The peer's END_STREAM has come.
+    /// Handles the end of the peer's half, END_STREAM.
     fn recv_half_ended(&mut self, key: StreamKey) {
         let Some(stream) = self.streams.get_mut(key) else {
             return;
@@ -428,7 +430,7 @@ impl Connection {
         if matches!(stream.send.state, SendState::Ended) {
             self.finish(key);
         } else if self.side == Side::Client {
-            // The response is complete, so the call is over, whatever the request still had to say.
+            // The response is complete, so the call is over, even if the request is not.
             self.queued -= stream.send.queued();
             stream.send.discard();
             frame::encode_reset(&mut self.output.tail, key.id.0, ErrorCode::NO_ERROR);
@@ -441,11 +443,11 @@ impl Connection {
         if self.is_idle(id) && !self.is_past_last_stream(id) {
             return Err(ConnectionError::peer(
                 ErrorCode::PROTOCOL_ERROR,
-                format!("RST_STREAM on stream {id}, which nobody opened (RFC 9113 §6.4)"),
+                format!("RST_STREAM on stream {id}, which was never opened (RFC 9113 §6.4)"),
             ));
         }
         let Some(key) = self.streams.find(id) else {
-            // It crossed our own end of the stream.
+            // It crossed our own end of the stream in flight.
             self.count_idle_frame(now)?;
             return Ok(None);
         };
@@ -468,7 +470,7 @@ impl Connection {
             if self.is_idle(id) && !self.is_past_last_stream(id) {
                 return Err(ConnectionError::peer(
                     ErrorCode::PROTOCOL_ERROR,
-                    format!("WINDOW_UPDATE on stream {id}, which nobody opened (RFC 9113 §5.1)"),
+                    format!("WINDOW_UPDATE on stream {id}, which was never opened (RFC 9113 §5.1)"),
                 ));
             }
             return Ok(None);
@@ -484,7 +486,7 @@ impl Connection {
         Ok(None)
     }
 
-    /// §6.5.3: everything is applied, then acknowledged.
+    /// Applies all settings, then acknowledges them (§6.5.3).
     fn handle_settings(&mut self, settings: &Settings, now: Instant) -> Handled {
         if let Some(size) = settings.header_table_size {
             self.encoder.set_max_table_size(size);
@@ -522,7 +524,7 @@ impl Connection {
         Ok(None)
     }
 
-    /// §6.9.2: the change applies to every open stream, and may make windows negative.
+    /// Changes the initial window, which applies to every open stream and may make windows negative (§6.9.2).
     fn change_initial_window(&mut self, size: u32) -> Result<(), ConnectionError> {
         let delta = i64::from(size) - i64::from(self.peer.initial_window);
         self.peer.initial_window = size;
@@ -551,7 +553,8 @@ impl Connection {
         }
     }
 
-    /// Our first SETTINGS were read: streams that began with more than they allow are back within (§6.9.3).
+    /// Narrows the windows of streams that began with more than our SETTINGS allow, now that the peer has read them
+    /// (§6.9.3).
     fn narrow_windows(&mut self, now: Instant) {
         if std::mem::replace(&mut self.settings_acknowledged, true) {
             return;
@@ -565,7 +568,7 @@ impl Connection {
         }
     }
 
-    /// The probe came back: the path may carry more than the windows allow.
+    /// Widens the windows if the probe that came back shows that the path carries more.
     fn widen_windows(&mut self, now: Instant) {
         let Some(window) =
             self.probe.on_answer(self.recv_window.target(), self.config.connection.max_window, now)
@@ -575,20 +578,20 @@ impl Connection {
         if let Some(increment) = self.recv_window.grow(window) {
             frame::encode_window_update(&mut self.output.tail, 0, increment);
         }
-        // A stream gets a part of it; new ones begin with the same by SETTINGS (§6.9.2), old ones by credit.
+        // A stream gets a part of it: new ones by SETTINGS (§6.9.2), old ones by credit.
         let stream_window = (window / 2).max(self.stream_window);
         if stream_window > self.stream_window && self.settings_acknowledged {
             self.stream_window = stream_window;
             let settings = Settings { initial_window_size: Some(stream_window), ..Settings::default() };
             settings.encode(&mut self.output.tail);
             for (_, stream) in self.streams.iter_mut() {
-                // The peer adds the difference by itself when it reads the SETTINGS.
+                // The peer adds the difference itself when it reads the SETTINGS.
                 stream.recv.window.widen(stream_window);
             }
         }
     }
 
-    /// RFC 9218 §7.1. A stream that does not exist yet or any more is of no interest.
+    /// Handles PRIORITY_UPDATE (RFC 9218 §7.1). One for a stream that does not exist, or no longer exists, is ignored.
     fn handle_priority_update(&mut self, id: u32, value: &[u8]) -> Handled {
         if self.side == Side::Client {
             return Err(ConnectionError::peer(
@@ -609,7 +612,7 @@ impl Connection {
         Ok(None)
     }
 
-    /// The peer broke a rule on one stream (§5.4.2).
+    /// Resets a stream on which the peer broke a rule (§5.4.2).
     #[cold]
     fn stream_error(&mut self, id: u32, error: StreamError, now: Instant) -> Handled {
         let StreamError { code, reason } = error;
@@ -634,11 +637,11 @@ fn window_overflow(whose: &str) -> ConnectionError {
     )
 }
 
-/// Says what the bytes look like, because that is the question whoever reads the log has.
+/// Says what the bytes look like, because whoever reads the log will ask just that.
 fn not_http2(bytes: &[u8], who: &str) -> ConnectionError {
     let looks = match bytes {
         [0x16, 0x03, ..] => "TLS on a port without TLS".into(),
-        [0x15, 0x03, ..] => "a TLS alert: the port wants TLS".into(),
+        [0x15, 0x03, ..] => "a TLS alert: the port expects TLS".into(),
         b if b.starts_with(b"HTTP/1.") => "HTTP/1.1: the port belongs to a server that is not gRPC".into(),
         b if is_http1_request(b) => "HTTP/1.1".into(),
         b => format!("unknown bytes: {}", b[..b.len().min(16)].escape_ascii()),

@@ -1,19 +1,19 @@
-//! What a reset costs its sender (CVE-2023-44487, CVE-2025-8671).
+//! The charge for resets (CVE-2023-44487, CVE-2025-8671).
 //!
-//! Resets are what honest clients end calls by, at their deadlines above all: in a brown-out every call. So it is not
-//! counted how many there are, but what each got around. A stream holds one of `max_concurrent_streams` places for as
-//! long as it is open, and that is what bounds the work that a client can cause. One that was open for
-//! [`RIPE_AFTER`](Connection::RIPE_AFTER) has paid for its work by that: 200 places give 50,000 resets a second at most,
-//! which cost no more than as many calls that a client may make anyway. One that is reset in the read that opened it has
-//! paid nothing, and is charged in full.
+//! Honest clients end calls by resets too, above all at their deadlines, and in a brown-out they end every call so.
+//! That is why a reset is charged not for itself, but for what it evaded. A stream occupies one of
+//! `max_concurrent_streams` slots for as long as it is open, which bounds the work that a client can cause. One that
+//! was open for [`RIPE_AFTER`](Connection::RIPE_AFTER) has paid for its work that way: 200 slots give 50,000 resets a
+//! second at most, which cost no more than as many calls that a client may make anyway. One that is reset in the read
+//! that opened it has paid nothing, and is charged in full.
 //!
-//! What does not pay for an attacker:
-//! - to wait before the reset: the wait fills the places;
+//! What does not help an attacker:
+//! - waiting before the reset: the wait occupies the slots;
 //! - a tiny `grpc-timeout`: the stream still has to be open for half of it and for a millisecond, and the server would
-//!   have ended it by itself just then;
-//! - good calls in between: each makes up for one reset, and costs the server more than that;
-//! - methods that answer at once: as long as something of the answer waits, the charge is the full one;
-//! - handlers that go on after the reset: the driver counts them against `max_concurrent_streams`.
+//!   have ended it on its own just then;
+//! - good calls in between: each makes up for one reset, and costs the server more than that reset;
+//! - methods that answer at once: as long as part of the answer waits, the charge is the full one;
+//! - handlers that continue after the reset: the driver counts them against `max_concurrent_streams`.
 
 use std::time::{Duration, Instant};
 
@@ -21,18 +21,18 @@ use super::{Connection, ConnectionError, Side};
 use crate::{frame::ErrorCode, stream::StreamKey};
 
 impl Connection {
-    /// How long a stream is open before its reset is free.
+    /// The time after which the reset of a stream is free.
     pub(super) const RIPE_AFTER: Duration = Duration::from_millis(4);
-    /// The least that even a shorter deadline brings this down to.
+    /// The lower bound of that time, however short the deadline.
     const RIPE_AFTER_AT_LEAST: Duration = Duration::from_millis(1);
-    /// What is left of the charge where the whole answer so far was taken.
+    /// The part of the charge that remains if the whole answer so far was taken.
     const TAKEN_ANSWER: f64 = 0.25;
     pub(super) const FINISHED_CALL_FORGIVES: u32 = 1;
 
-    /// Server: the client wants the answer within `timeout` of the stream's beginning, and is likely to reset the stream
-    /// then. Only timeouts of a few milliseconds make a difference; of others nothing need be told.
+    /// Server: records that the client wants the answer within `timeout` of the stream's beginning, and is likely to
+    /// reset the stream then. Only timeouts of a few milliseconds make a difference; others need not be recorded.
     pub fn set_timeout(&mut self, key: StreamKey, timeout: Duration) {
-        // Clocks and paths jitter: half of it is near enough.
+        // Clocks and paths jitter: half of it is close enough.
         let ripe_after = (timeout / 2).max(Self::RIPE_AFTER_AT_LEAST);
         if ripe_after < Self::RIPE_AFTER
             && let Some(stream) = self.streams.get_mut(key)
@@ -42,7 +42,7 @@ impl Connection {
         }
     }
 
-    /// The peer reset a stream that was open.
+    /// Charges for the peer's reset of an open stream.
     pub(super) fn charge_reset(&mut self, key: StreamKey, now: Instant) -> Result<(), ConnectionError> {
         let Some(stream) = self.streams.get(key) else { return Ok(()) };
         let Some(ripe_at) = stream.ripe_at else { return Ok(()) };
@@ -55,7 +55,7 @@ impl Connection {
         self.charge(if taken { share * Self::TAKEN_ANSWER } else { share }, now)
     }
 
-    /// The peer broke a rule on one stream, so that we reset it or refuse it.
+    /// Charges for a stream that we reset or refuse because the peer broke a rule on it.
     pub(super) fn charge_provoked_reset(&mut self, now: Instant) -> Result<(), ConnectionError> {
         self.charge(1.0, now)
     }

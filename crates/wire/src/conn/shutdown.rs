@@ -1,5 +1,5 @@
-//! How a connection ends: gracefully by GOAWAY (RFC 9113 §6.8, gRFC A9), or not; and how a silent peer is
-//! found out (gRFC A8).
+//! How a connection ends: gracefully by GOAWAY (RFC 9113 §6.8, gRFC A9), or not; and how a silent peer is detected
+//! (gRFC A8).
 
 use std::time::Instant;
 
@@ -8,7 +8,7 @@ use bytes::Bytes;
 use super::{Blame, Connection, ConnectionError, Event, ResetBy, Side, State, Timer};
 use crate::frame::{self, ErrorCode, MAX_STREAM_ID};
 
-/// How far our own graceful end has come.
+/// The progress of our own graceful shutdown.
 ///
 /// ```text
 ///             shutdown (server)            ping answered, or time is up
@@ -19,9 +19,9 @@ use crate::frame::{self, ErrorCode, MAX_STREAM_ID};
 pub(super) enum Drain {
     #[default]
     Running,
-    /// GOAWAY(2³¹−1) is out: the client stops opening streams, those under way are still taken.
+    /// GOAWAY(2³¹−1) is out: the client stops opening streams, those in flight are still accepted.
     Warned,
-    /// No stream above this one is taken any more.
+    /// No stream above this one is accepted any more.
     Final { last: u32 },
 }
 
@@ -56,11 +56,11 @@ impl Connection {
     pub(super) const KEEPALIVE_PING: [u8; 8] = *b"alive\0\0\0";
     pub(super) const PROBE_PING: [u8; 8] = *b"probe\0\0\0";
 
-    /// Lets open streams end and takes no new ones; [`Event::Closed`] comes when the last has ended.
+    /// Shuts down gracefully: lets open streams end and accepts no new ones; [`Event::Closed`] follows when the last
+    /// has ended.
     ///
-    /// A server warns first (GOAWAY with the highest identifier, and a PING), so that requests already on
-    /// their way are still served, and names its last stream when the client has seen the warning. A client
-    /// opens no more streams.
+    /// A server warns first (GOAWAY with the highest identifier, and a PING), so that requests already in flight are
+    /// still served, and names its last stream when the client has seen the warning. A client opens no more streams.
     pub fn shutdown(&mut self, now: Instant) {
         self.shut_down_because(b"", now);
     }
@@ -84,7 +84,7 @@ impl Connection {
         }
     }
 
-    /// Whether a graceful end has begun, on either side.
+    /// Whether a graceful shutdown has begun, on either side.
     pub fn is_draining(&self) -> bool {
         self.drain != Drain::Running || self.peer_goaway.is_some()
     }
@@ -99,17 +99,17 @@ impl Connection {
         }
     }
 
-    /// Whether a stream of the peer's comes after our last GOAWAY.
+    /// Whether a stream of the peer is above the last one of our GOAWAY.
     pub(super) fn is_past_last_stream(&self, id: u32) -> bool {
         matches!(self.drain, Drain::Final { last } if id > last)
     }
 
-    /// Ends the connection at once: GOAWAY with `code` and `debug`, and no further stream lives.
+    /// Closes the connection at once: sends GOAWAY with `code` and `debug`, and ends every stream.
     pub fn close(&mut self, code: ErrorCode, debug: &'static str) {
         self.fail(ConnectionError { blame: Blame::Local, code, reason: debug.into() });
     }
 
-    /// The socket has ended: no more input comes.
+    /// Takes note that the socket has ended: no more input comes.
     pub fn handle_eof(&mut self) {
         if self.state == State::Closed {
             return;
@@ -126,7 +126,7 @@ impl Connection {
         self.end(Some(error));
     }
 
-    /// Ends the connection for `error`, saying so to the peer where it can understand.
+    /// Ends the connection with `error`, and tells the peer if it can understand.
     pub(super) fn fail(&mut self, error: ConnectionError) {
         if self.state == State::Closed {
             return;
@@ -142,7 +142,7 @@ impl Connection {
         self.end(Some(error));
     }
 
-    /// Nothing is read or opened from here on.
+    /// Ends the connection: nothing is read or opened from here on.
     fn end(&mut self, error: Option<ConnectionError>) {
         self.state = State::Closed;
         self.timers = Default::default();
@@ -160,7 +160,7 @@ impl Connection {
         self.events.push_back(Event::Closed { error });
     }
 
-    /// The peer's GOAWAY: streams above `last` were not processed (§6.8). A later one only lowers it.
+    /// Handles the peer's GOAWAY: streams above `last` were not processed (§6.8). A later one can only lower it.
     pub(super) fn handle_goaway(
         &mut self,
         last: u32,
@@ -186,8 +186,8 @@ impl Connection {
         Ok(Event::GoAway { last: crate::stream::StreamId(last), code, debug })
     }
 
-    /// After a GOAWAY the connection ends with its last stream. A server that was told so by its client
-    /// waits for the client to close.
+    /// Ends the connection after a GOAWAY once its last stream has ended. A server that received the GOAWAY waits for
+    /// its client to close.
     pub(super) fn close_if_drained(&mut self) {
         let final_word = match self.side {
             Side::Client => self.drain.refuses_streams() || self.peer_goaway.is_some(),
@@ -198,7 +198,7 @@ impl Connection {
         }
     }
 
-    /// Starts waiting for silence, if keepalive is wanted now.
+    /// Starts the idle timer if keepalive applies now.
     pub(super) fn start_keepalive(&mut self) {
         if let Some(keepalive) = self.config.connection.keepalive
             && !self.timers.is_set(Timer::KeepaliveIdle)
@@ -210,8 +210,8 @@ impl Connection {
         }
     }
 
-    /// The idle timer ran out. It is not moved with every frame that comes: only here it is looked whether
-    /// something did come meanwhile.
+    /// Handles the idle timer. It is not rearmed with every received frame: whether something did come meanwhile is
+    /// checked only here.
     pub(super) fn keepalive_due(&mut self, now: Instant) {
         let Some(keepalive) = self.config.connection.keepalive else {
             return;
@@ -228,8 +228,8 @@ impl Connection {
         }
     }
 
-    /// No answer to a keepalive ping. Whatever else came meanwhile shows just as well that the peer is there: its answer
-    /// may stand behind megabytes of data.
+    /// Handles a missing answer to a keepalive ping. Whatever else came meanwhile proves just as well that the peer is
+    /// there: its answer may be queued behind megabytes of data.
     pub(super) fn keepalive_unanswered(&mut self, now: Instant) {
         let timeout =
             self.config.connection.keepalive.map_or_else(Default::default, |keepalive| keepalive.timeout);
@@ -243,7 +243,7 @@ impl Connection {
         });
     }
 
-    /// Server: the connection is ready; its age and idleness count from here (gRFC A9).
+    /// Server: starts counting the age and idle time of a connection that is ready (gRFC A9).
     pub(super) fn start_ageing(&mut self, now: Instant) {
         if self.side == Side::Client {
             return;
@@ -266,14 +266,15 @@ impl Connection {
         }
     }
 
-    /// Notes that no stream is open, at the first look at the clock after the last one ended.
+    /// Notes that no stream is open, the first time that the clock is looked at after the last one ended.
     pub(super) fn note_idle(&mut self, now: Instant) {
         if self.idle_since.is_none() && self.streams.len() == 0 {
             self.idle_since = Some(now);
         }
     }
 
-    /// As with keepalive, the timer is not moved with every call: only here it is looked what happened meanwhile.
+    /// Handles the timer of the idle connection. As with keepalive, it is not rearmed with every call: what happened
+    /// meanwhile is checked only here.
     pub(super) fn idle_due(&mut self, now: Instant) {
         self.note_idle(now);
         let Some(idle) = self.config.max_connection_idle else {

@@ -1,23 +1,23 @@
 use std::time::Instant;
 
-/// What a connection waits for with a limit. One timer each.
+/// The timers of a connection, one for each thing that it waits for with a limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Timer {
     /// The peer's preface and first SETTINGS.
     Handshake,
     /// The rest of a header block that has begun.
     HeaderBlock,
-    /// When to ping a silent peer.
+    /// The time until a silent peer is pinged.
     KeepaliveIdle,
     /// The answer to a keepalive ping.
     KeepaliveAck,
     /// The answer to the ping of a graceful shutdown.
     Drain,
-    /// How long no stream may be open.
+    /// The time that no stream may be open.
     Idle,
-    /// How old the connection may become.
+    /// The age of the connection.
     Age,
-    /// How long its streams may go on after that.
+    /// The time that its streams may continue after that.
     AgeGrace,
 }
 
@@ -61,7 +61,7 @@ impl Timers {
         self.next
     }
 
-    /// Takes a timer that is due at `now`.
+    /// Removes and returns a timer that is due at `now`.
     pub(crate) fn expire(&mut self, now: Instant) -> Option<Timer> {
         let due =
             Timer::ALL.into_iter().find(|&timer| self.at[timer as usize].is_some_and(|at| at <= now))?;

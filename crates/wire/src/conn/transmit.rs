@@ -12,11 +12,11 @@ use crate::{
 };
 
 impl Connection {
-    /// Output above which a unary answer takes its turn like any other data, so that a peer that does not
-    /// read cannot make it grow.
+    /// The size of the output above which a unary answer takes its turn like any other data, so that a peer that does
+    /// not read cannot make it grow.
     const DIRECT_OUTPUT_LIMIT: usize = 256 * 1024;
 
-    /// Writes a stream's head. On a stream whose head is out already, or that is gone, nothing happens.
+    /// Writes a stream's head. Does nothing if the head has already been sent, or the stream is gone.
     pub fn send_headers(&mut self, key: StreamKey, fields: &dyn Fields, end_stream: bool) {
         let Some(stream) = self.streams.get_mut(key) else {
             return;
@@ -31,8 +31,8 @@ impl Connection {
         }
     }
 
-    /// Queues data behind what the stream has already. `end_stream`: nothing follows. Before the head, or
-    /// after the end, nothing happens.
+    /// Queues data after what the stream has already. With `end_stream`, nothing follows. Does nothing before the head
+    /// or after the end.
     pub fn send_data<'a>(&mut self, key: StreamKey, data: impl Into<Payload<'a>>, end_stream: bool) {
         let Some(stream) = self.streams.get_mut(key) else {
             return;
@@ -43,7 +43,7 @@ impl Connection {
         let data = data.into();
         let len = data.len();
         if end_stream && stream.send.queued() == 0 && len < Payload::COPY_BELOW && self.fits(key, len) {
-            // The one message of a call, as a rule: it goes at once.
+            // This is usually the one message of a call: it goes at once.
             return self.write_last(key, data);
         }
         let Some(stream) = self.streams.get_mut(key) else {
@@ -74,7 +74,7 @@ impl Connection {
         stream.send.window.consume(len);
         stream.send.state = SendState::Ended;
         self.send_window.consume(len);
-        self.pings.forgiven = true;
+        self.ping_strikes.forgiven = true;
         self.idle_frames.forgive(Self::USEFUL_FRAME_FORGIVES);
         FrameHead { len: len as u32, kind: kind::DATA, flags: flag::END_STREAM, stream: key.id.0 }
             .encode(&mut self.output.tail);
@@ -94,8 +94,8 @@ impl Connection {
         self.make_ready(key);
     }
 
-    /// Head, data and trailers in one go: a whole unary response. Where windows allow it goes straight into
-    /// the output, without queue or allocation.
+    /// Sends head, data and trailers in one go: a whole unary response. Where windows allow, it goes straight into the
+    /// output, without queue or allocation.
     pub fn respond<'a, T>(
         &mut self,
         key: StreamKey,
@@ -131,8 +131,8 @@ impl Connection {
         self.send_half_ended(key);
     }
 
-    /// Lets streams write, the most urgent first and those of one urgency in turn, until about `budget`
-    /// bytes stand in the output or nothing more may go. A turn is one frame.
+    /// Lets streams write, the most urgent first and those of equal urgency in turn, until about `budget` bytes are in
+    /// the output or nothing more may be sent. A turn is one frame.
     pub fn transmit(&mut self, now: Instant, budget: usize) {
         self.note_idle(now);
         while self.output.remaining() < budget {
@@ -151,7 +151,7 @@ impl Connection {
         let room = stream.send.window.available().min(self.peer.max_frame_size as usize);
         let len = queued.min(room).min(self.send_window.available());
         if queued > 0 && len == 0 {
-            // Only the connection's window can be the reason if the stream's is open.
+            // If the stream's window is open, only the connection's can be the reason.
             if room > 0 {
                 self.stalled.push(key.index);
             } else {
@@ -174,7 +174,7 @@ impl Connection {
             stream.send.window.consume(len);
             self.send_window.consume(len);
             self.queued -= len;
-            self.pings.forgiven = true;
+            self.ping_strikes.forgiven = true;
             self.idle_frames.forgive(Self::USEFUL_FRAME_FORGIVES);
         }
         if stream.send.held_back && stream.send.queued() <= self.config.connection.max_send_buffer / 2 {
@@ -203,7 +203,8 @@ impl Connection {
         }
     }
 
-    /// The connection's window is open again: who waited for it goes first, in the old order.
+    /// Reschedules the streams that waited for the connection's window, now open again: they go first, in the old
+    /// order.
     pub(super) fn unstall(&mut self) {
         for index in std::mem::take(&mut self.stalled).into_iter().rev() {
             if let Some(key) = self.streams.at(index)
@@ -214,7 +215,7 @@ impl Connection {
         }
     }
 
-    /// END_STREAM has been written.
+    /// Handles the end of our half, once END_STREAM has been written.
     fn send_half_ended(&mut self, key: StreamKey) {
         let Some(stream) = self.streams.get(key) else {
             return;
@@ -222,7 +223,7 @@ impl Connection {
         if stream.recv.has_ended() {
             self.finish(key);
         } else if self.side == Side::Server {
-            // The response is complete before the request: what is left of it is not wanted (RFC 9113 §8.1).
+            // The response is complete before the request: the rest of that is not wanted (RFC 9113 §8.1).
             frame::encode_reset(&mut self.output.tail, key.id.0, ErrorCode::NO_ERROR);
             self.streams.remember_reset(key.id);
             self.finish(key);
@@ -231,7 +232,7 @@ impl Connection {
 
     /// Writes a header block as HEADERS and, where it is larger than a frame, CONTINUATION (§6.10).
     fn write_block(&mut self, key: StreamKey, fields: &dyn Fields, end_stream: bool) {
-        self.pings.forgiven = true;
+        self.ping_strikes.forgiven = true;
         let out = &mut self.output.tail;
         let start = out.len();
         out.extend_from_slice(&[0; HEAD_LEN]);

@@ -5,24 +5,24 @@ use bytes::Bytes;
 
 use super::FIELD_OVERHEAD;
 
-/// One header field as it was on the wire.
+/// A header field as it was on the wire.
 #[derive(Clone, PartialEq, Eq)]
 pub struct HeaderField {
-    /// The name, in the case it was sent in. HTTP/2 wants it lower case: see [`HeaderBlock::malformed`].
+    /// The name, in the case it was sent in. HTTP/2 requires lower case: see [`HeaderBlock::malformed`].
     pub name: Bytes,
-    /// The value, any bytes.
+    /// The value: arbitrary bytes.
     pub value: Bytes,
-    /// Whether the sender forbade to index it (RFC 7541 section 6.2.3): whoever passes it on must as well.
+    /// Whether the sender forbade indexing it (RFC 7541 section 6.2.3): whoever forwards it must forbid it too.
     pub sensitive: bool,
 }
 
 impl HeaderField {
-    /// A field that may be indexed.
+    /// Creates a field that may be indexed.
     pub fn new(name: impl Into<Bytes>, value: impl Into<Bytes>) -> Self {
         Self { name: name.into(), value: value.into(), sensitive: false }
     }
 
-    /// What the field adds to the size of a header list: name + value + 32 (RFC 9113 section 6.5.2).
+    /// The size that the field adds to a header list: name + value + 32 (RFC 9113 section 6.5.2).
     pub fn list_size(&self) -> usize {
         self.name.len() + self.value.len() + FIELD_OVERHEAD
     }
@@ -32,7 +32,7 @@ impl fmt::Debug for HeaderField {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: ", self.name.escape_ascii())?;
         if self.sensitive {
-            // A secret does not belong in a log.
+            // Secrets do not belong in a log.
             f.write_str("<sensitive>")
         } else {
             write!(f, "{}", self.value.escape_ascii())
@@ -40,24 +40,25 @@ impl fmt::Debug for HeaderField {
     }
 }
 
-/// What makes a request or response malformed by its fields alone (RFC 9113 section 8.2): a stream error, the
-/// connection goes on.
+/// A reason why a request or response is malformed by its fields alone (RFC 9113 section 8.2). It is a stream error:
+/// the connection goes on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Malformed {
-    /// A name is empty or holds an upper case letter, a control, a space, a byte above 0x7E, or a colon
-    /// elsewhere than in front.
+    /// A name is empty or holds an upper case letter, a control, a space, a byte above 0x7E, or a colon anywhere but in
+    /// front.
     Name,
     /// A value holds NUL, CR or LF. Space around a value, which RFC 9113 section 8.2.1 forbids as well, is let through: gRPC
-    /// over HTTP/2 expects it in metadata of other implementations ("ASCII-Value") and treats no call as malformed for it.
+    /// over HTTP/2 expects it in metadata of other implementations ("ASCII-Value") and does not treat a call as
+    /// malformed because of it.
     Value,
     /// A pseudo-header field comes after a regular one (RFC 9113 section 8.3).
     PseudoAfterRegular,
-    /// A field that speaks of an HTTP/1.1 connection (RFC 9113 section 8.2.2).
+    /// A field that is specific to an HTTP/1.1 connection (RFC 9113 section 8.2.2).
     ConnectionSpecific,
 }
 
 impl Malformed {
-    /// What is wrong, and the section that says so.
+    /// A description of what is wrong, with the section that says so.
     pub fn reason(self) -> &'static str {
         match self {
             Self::Name => "a header field name holds a byte that RFC 9113 section 8.2.1 forbids",
@@ -76,11 +77,11 @@ impl fmt::Display for Malformed {
     }
 }
 
-/// A decoded header block; a clone is a reference count.
+/// A decoded header block; cloning one only increments a reference count.
 ///
 /// Two blocks that are equal on the wire, while the dynamic table did not change, decode to the *same*
-/// allocation (see [`ptr_eq`](Self::ptr_eq)), which lets callers remember what they parsed out of one. That is
-/// likely, never certain: the decoder remembers only a few blocks.
+/// allocation (see [`ptr_eq`](Self::ptr_eq)), which lets callers cache what they parsed from one. This is likely but
+/// never guaranteed: the decoder remembers only a few blocks.
 #[derive(Clone)]
 pub struct HeaderBlock(Arc<Inner>);
 
@@ -92,7 +93,7 @@ struct Inner {
 }
 
 impl HeaderBlock {
-    /// A block of these fields, as if it had been received within the limits.
+    /// Creates a block of these fields, as if it had been received within the limits.
     pub fn from_fields(fields: Vec<HeaderField>) -> Self {
         let list_size = fields.iter().map(HeaderField::list_size).sum();
         let mut judge = Judge::default();
@@ -121,24 +122,24 @@ impl HeaderBlock {
         self.0.list_size
     }
 
-    /// The soft limit that the list was held against, in bytes as [`list_size`](Self::list_size) counts them.
+    /// The soft limit that applied to the list, in bytes as [`list_size`](Self::list_size) counts them.
     pub fn limit(&self) -> usize {
         self.0.limit
     }
 
-    /// Whether the list went past the soft limit. The fields beyond it are not in [`fields`](Self::fields);
-    /// the dynamic table took them all, so the connection stays in step.
+    /// Whether the list exceeded the soft limit. The fields beyond it are not in [`fields`](Self::fields); the dynamic
+    /// table took them all, so the connection stays in sync.
     pub fn over_limit(&self) -> bool {
         self.0.list_size > self.0.limit
     }
 
-    /// The first thing that makes the block malformed by its fields alone. Which pseudo-header fields a message
-    /// needs is not judged here.
+    /// The first reason why the block is malformed by its fields alone. Which pseudo-header fields a message needs is
+    /// not checked here.
     pub fn malformed(&self) -> Option<Malformed> {
         self.0.malformed
     }
 
-    /// Whether both are the same allocation, and so equal without looking.
+    /// Whether both are the same allocation, and therefore equal without comparing.
     pub fn ptr_eq(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.0, &other.0)
     }
@@ -155,7 +156,7 @@ impl fmt::Debug for HeaderBlock {
     }
 }
 
-/// Judges the fields of a block one after another, as they come.
+/// Checks the fields of a block one after another, as they arrive.
 #[derive(Debug, Default)]
 pub(crate) struct Judge {
     regular_seen: bool,
@@ -163,7 +164,7 @@ pub(crate) struct Judge {
 }
 
 impl Judge {
-    /// Takes the next field, of which [`malformed_field`] has been asked.
+    /// Takes the next field, with what [`malformed_field`] said about it.
     pub(crate) fn add(&mut self, name: &[u8], malformed: Option<Malformed>) {
         let pseudo = name.first() == Some(&b':');
         let misplaced = (pseudo && self.regular_seen).then_some(Malformed::PseudoAfterRegular);
@@ -177,7 +178,7 @@ impl Judge {
     }
 }
 
-/// What is wrong with a field by itself.
+/// Returns what is wrong with a field by itself.
 pub(crate) fn malformed_field(name: &[u8], value: &[u8]) -> Option<Malformed> {
     let token = name.strip_prefix(b":").unwrap_or(name);
     // No early exit: without one, the compiler looks at many bytes at a time.
@@ -191,7 +192,7 @@ pub(crate) fn malformed_field(name: &[u8], value: &[u8]) -> Option<Malformed> {
     is_connection_specific(name).then_some(Malformed::ConnectionSpecific)
 }
 
-/// RFC 9113 section 8.2.2.
+/// Whether a field is specific to a connection (RFC 9113 section 8.2.2).
 fn is_connection_specific(name: &[u8]) -> bool {
     matches!(name, b"connection" | b"keep-alive" | b"proxy-connection" | b"transfer-encoding" | b"upgrade")
 }

@@ -1,33 +1,33 @@
 use super::HeaderField;
 
-/// How a field is to be represented.
+/// How a field may be indexed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Indexing {
-    /// Worth an entry of the dynamic table: the same pair comes again on this connection.
+    /// Worth an entry in the dynamic table: the same pair is likely to recur on this connection.
     Incremental,
-    /// Sent in full unless a table has it already.
+    /// Sent in full unless a table already has it.
     Without,
-    /// A secret: sent in full, and no hop on the way may index it (RFC 7541 section 7.1.3).
+    /// A secret: sent in full, and never indexed by any hop on the way (RFC 7541 section 7.1.3).
     Never,
 }
 
-/// A name for fields that stand together in block after block, chosen by whoever writes them.
+/// The name of a group of fields that appear together in block after block, chosen by whoever writes them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Group(pub u8);
 
-/// Takes the fields of one header block, in their order.
+/// A sink for the fields of one header block, in order.
 pub trait FieldWriter {
-    /// Appends a field. A name in lower case, as HTTP/2 and HTTP/3 want it.
+    /// Appends a field. The name is in lower case, as HTTP/2 and HTTP/3 require.
     fn field(&mut self, name: &[u8], value: &[u8], indexing: Indexing);
 
-    /// Appends the fields that `write` writes, which must follow from `group` and `values` alone: a writer may keep their
+    /// Appends the fields that `write` writes, which must depend on `group` and `values` alone: a writer may keep their
     /// encoded form and append it again for the same group and values without calling `write`.
     fn group(&mut self, group: Group, values: &[&[u8]], write: &dyn Fields);
 }
 
-/// Header fields that know how to write themselves, in their order. Closures over a [`FieldWriter`] do.
+/// Header fields that can write themselves, in order. Closures that take a [`FieldWriter`] implement it.
 ///
-/// They are written once, at the moment their block goes into the connection's output.
+/// They are written once, at the moment when their block goes into the connection's output.
 pub trait Fields {
     /// Writes every field.
     fn encode(&self, w: &mut dyn FieldWriter);

@@ -2,7 +2,7 @@ use std::fmt;
 
 /// An HTTP/2 error code (RFC 9113 §7), as RST_STREAM and GOAWAY carry it.
 ///
-/// Codes that the RFC does not name are kept as they came; §7 says to treat them like `INTERNAL_ERROR`.
+/// Codes that the RFC does not name are kept as received; §7 says to treat them like `INTERNAL_ERROR`.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct ErrorCode(pub u32);
 
@@ -11,9 +11,9 @@ impl ErrorCode {
     pub const NO_ERROR: Self = Self(0x0);
     /// The peer broke the protocol, and no more specific code fits.
     pub const PROTOCOL_ERROR: Self = Self(0x1);
-    /// The sender of the code failed by itself.
+    /// The sender of the code failed internally.
     pub const INTERNAL_ERROR: Self = Self(0x2);
-    /// The peer overran a flow-control window or overflowed one.
+    /// The peer exceeded a flow-control window or made one overflow.
     pub const FLOW_CONTROL_ERROR: Self = Self(0x3);
     /// A SETTINGS frame was not acknowledged in time.
     pub const SETTINGS_TIMEOUT: Self = Self(0x4);
@@ -36,7 +36,7 @@ impl ErrorCode {
     /// The request must be made over HTTP/1.1.
     pub const HTTP_1_1_REQUIRED: Self = Self(0xd);
 
-    /// The RFC's name of the code, or `None` for a code it does not know.
+    /// The RFC's name for the code, or `None` if it has none.
     pub fn name(self) -> Option<&'static str> {
         Some(match self {
             Self::NO_ERROR => "NO_ERROR",

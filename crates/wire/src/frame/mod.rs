@@ -1,5 +1,5 @@
-//! HTTP/2 frames (RFC 9113 §4 and §6): reading them out of bytes, checking what can be checked without
-//! knowing the connection's state, and writing them.
+//! HTTP/2 frames (RFC 9113 §4 and §6): parsing them, checking what can be checked without knowing the connection's
+//! state, and writing them.
 
 mod error_code;
 mod settings;
@@ -9,9 +9,9 @@ use bytes::{BufMut, BytesMut};
 pub use error_code::ErrorCode;
 pub use settings::{DEFAULT_WINDOW, MAX_MAX_FRAME_SIZE, MAX_WINDOW, MIN_MAX_FRAME_SIZE, Settings};
 
-/// Bytes of a frame before its payload (RFC 9113 §4.1).
+/// The length of a frame's header (RFC 9113 §4.1).
 pub const HEAD_LEN: usize = 9;
-/// What a client sends first (RFC 9113 §3.4).
+/// The connection preface: the first bytes from a client (RFC 9113 §3.4).
 pub const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 /// The largest stream identifier (RFC 9113 §5.1.1).
 pub const MAX_STREAM_ID: u32 = (1 << 31) - 1;
@@ -30,7 +30,7 @@ pub mod kind {
     pub const SETTINGS: u8 = 0x4;
     /// Server push: refused.
     pub const PUSH_PROMISE: u8 = 0x5;
-    /// Round trip and liveness.
+    /// Measures the round trip and checks that the peer is alive.
     pub const PING: u8 = 0x6;
     /// The connection takes no new streams.
     pub const GOAWAY: u8 = 0x7;
@@ -56,10 +56,10 @@ pub mod flag {
     pub const PRIORITY: u8 = 0x20;
 }
 
-/// The nine bytes before a payload.
+/// The header of a frame: the nine bytes before its payload.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FrameHead {
-    /// Payload length in bytes.
+    /// The length of the payload in bytes.
     pub len: u32,
     /// The frame type, see [`kind`].
     pub kind: u8,
@@ -70,7 +70,7 @@ pub struct FrameHead {
 }
 
 impl FrameHead {
-    /// Reads a head.
+    /// Parses a frame header.
     pub fn parse(bytes: &[u8; HEAD_LEN]) -> Self {
         let [l0, l1, l2, kind, flags, s0, s1, s2, s3] = *bytes;
         Self {
@@ -81,7 +81,7 @@ impl FrameHead {
         }
     }
 
-    /// Writes a head.
+    /// Writes the frame header.
     pub fn encode(&self, out: &mut BytesMut) {
         out.put_slice(&self.to_bytes());
     }
@@ -98,14 +98,14 @@ impl FrameHead {
     }
 }
 
-/// A frame that breaks a rule that holds whatever the connection's state.
+/// The error of a frame that breaks a rule regardless of the connection's state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FrameError {
-    /// `true`: the whole connection is at fault; `false`: the frame's stream only.
+    /// Whether this is an error of the whole connection, or only of the frame's stream.
     pub connection: bool,
-    /// The code to answer with.
+    /// The error code to answer with.
     pub code: ErrorCode,
-    /// What was wrong, with the section that says so.
+    /// A description of what was wrong, with the section that says so.
     pub reason: &'static str,
 }
 
@@ -124,25 +124,25 @@ impl FrameError {
 pub enum Frame<'a> {
     /// Starts a header block on `FrameHead::stream`.
     Headers {
-        /// HPACK bytes, without padding and priority.
+        /// The HPACK bytes, without padding and priority.
         fragment: &'a [u8],
-        /// The block is complete.
+        /// Whether the block is complete.
         end_headers: bool,
-        /// The sender's half ends.
+        /// Whether the sender's half ends.
         end_stream: bool,
     },
-    /// Goes on with the header block.
+    /// Continues the header block.
     Continuation {
-        /// HPACK bytes.
+        /// The HPACK bytes.
         fragment: &'a [u8],
-        /// The block is complete.
+        /// Whether the block is complete.
         end_headers: bool,
     },
     /// RFC 7540's priority, ignored.
     Priority,
     /// Ends the stream.
     Reset {
-        /// Why.
+        /// The error code.
         code: ErrorCode,
     },
     /// New parameters.
@@ -153,23 +153,23 @@ pub enum Frame<'a> {
     PushPromise,
     /// A ping, or the answer to ours.
     Ping {
-        /// The payload to give back.
+        /// The payload to send back.
         payload: [u8; 8],
-        /// It answers ours.
+        /// Whether it answers ours.
         ack: bool,
     },
-    /// No new streams.
+    /// The peer accepts no new streams.
     GoAway {
         /// Streams above it were not processed.
         last_stream: u32,
-        /// Why.
+        /// The error code.
         code: ErrorCode,
-        /// Free text for people.
+        /// Free text for humans.
         debug: &'a [u8],
     },
     /// Credit for a stream or the connection.
     WindowUpdate {
-        /// Bytes, 1 to 2³¹−1.
+        /// The number of bytes, 1 to 2³¹−1.
         increment: u32,
     },
     /// RFC 9218's priority for a stream.
@@ -179,12 +179,12 @@ pub enum Frame<'a> {
         /// The structured field, such as `u=1, i`.
         value: &'a [u8],
     },
-    /// A type that nobody knows: skipped (§4.1).
+    /// An unknown type, to be skipped (§4.1).
     Unknown,
 }
 
 impl<'a> Frame<'a> {
-    /// Reads the payload of a frame whose head is `head` and checks size and stream identifier.
+    /// Parses the payload of a frame whose header is `head`, and checks its size and stream identifier.
     pub fn parse(head: FrameHead, payload: &'a [u8]) -> Result<Self, FrameError> {
         Ok(match head.kind {
             kind::HEADERS => {
@@ -292,7 +292,7 @@ impl<'a> Frame<'a> {
     }
 }
 
-/// The payload of a DATA frame as offsets into it: where the data starts, and how long it is.
+/// Returns where the data starts in the payload of a DATA frame, and its length.
 pub(crate) fn data_range(head: FrameHead, payload: &[u8]) -> Result<(usize, usize), FrameError> {
     on_stream(head)?;
     let data = unpad(head, payload)?;
@@ -323,7 +323,7 @@ fn fixed<const N: usize>(payload: &[u8], reason: &'static str) -> Result<[u8; N]
     payload.try_into().map_err(|_| FrameError::connection(ErrorCode::FRAME_SIZE_ERROR, reason))
 }
 
-/// Takes the padding off (§6.1, §6.2).
+/// Strips the padding (§6.1, §6.2).
 fn unpad(head: FrameHead, payload: &[u8]) -> Result<&[u8], FrameError> {
     if !head.has(flag::PADDED) {
         return Ok(payload);
@@ -340,7 +340,8 @@ fn unpad(head: FrameHead, payload: &[u8]) -> Result<&[u8], FrameError> {
     ))
 }
 
-/// RFC 7540 §5.3.1 made this an error; a peer that still sends priorities and gets this wrong is broken.
+/// Rejects a stream that depends on itself. RFC 7540 §5.3.1 made this an error; a peer that still sends priorities and
+/// gets this wrong is broken.
 fn depends_on_itself(head: FrameHead, priority: &[u8; 5]) -> Result<(), FrameError> {
     let [d0, d1, d2, d3, _] = *priority;
     if u32::from_be_bytes([d0, d1, d2, d3]) & MAX_STREAM_ID == head.stream {

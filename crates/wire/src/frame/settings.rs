@@ -8,7 +8,7 @@ pub const MAX_WINDOW: u32 = (1 << 31) - 1;
 pub const MIN_MAX_FRAME_SIZE: u32 = 1 << 14;
 /// The largest value of SETTINGS_MAX_FRAME_SIZE (RFC 9113 §6.5.2).
 pub const MAX_MAX_FRAME_SIZE: u32 = (1 << 24) - 1;
-/// The window that both ends start with (RFC 9113 §6.9.2).
+/// The initial flow-control window of both sides (RFC 9113 §6.9.2).
 pub const DEFAULT_WINDOW: u32 = 65_535;
 
 mod id {
@@ -21,28 +21,28 @@ mod id {
     pub(super) const NO_RFC7540_PRIORITIES: u16 = 0x9;
 }
 
-/// What one SETTINGS frame says (RFC 9113 §6.5.2); `None` where it is silent.
+/// The parameters of one SETTINGS frame (RFC 9113 §6.5.2); `None` for those it does not contain.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Settings {
-    /// Bytes of dynamic table that the sender's HPACK decoder keeps.
+    /// The size of the dynamic table that the sender's HPACK decoder keeps, in bytes.
     pub header_table_size: Option<u32>,
-    /// Whether the sender takes pushed streams.
+    /// Whether the sender accepts pushed streams.
     pub enable_push: Option<bool>,
-    /// Streams that the receiver may have open at once.
+    /// The number of streams that the receiver may have open at once.
     pub max_concurrent_streams: Option<u32>,
-    /// Bytes that the receiver may send on a new stream unasked.
+    /// The initial window of a new stream: the bytes that the receiver may send on it.
     pub initial_window_size: Option<u32>,
-    /// The largest frame payload that the sender takes, in bytes.
+    /// The largest frame payload that the sender accepts, in bytes.
     pub max_frame_size: Option<u32>,
-    /// The largest header list that the sender takes, counted as RFC 9113 §6.5.2 does.
+    /// The largest header list that the sender accepts, counted as in RFC 9113 §6.5.2.
     pub max_header_list_size: Option<u32>,
-    /// The sender uses RFC 9218 priorities and not RFC 7540's.
+    /// Whether the sender has abandoned RFC 7540's priorities (RFC 9218 §2.1).
     pub no_rfc7540_priorities: Option<bool>,
 }
 
 impl Settings {
-    /// Reads the payload of a SETTINGS frame that is no acknowledgement. Where a setting stands twice the
-    /// last one counts (§6.5.3), unknown settings are skipped (§6.5.2).
+    /// Parses the payload of a SETTINGS frame that is not an acknowledgement. If a setting appears twice, the last one
+    /// counts (§6.5.3); unknown settings are skipped (§6.5.2).
     pub(crate) fn parse(payload: &[u8]) -> Result<Self, FrameError> {
         let mut settings = Self::default();
         let (entries, rest) = payload.as_chunks::<6>();

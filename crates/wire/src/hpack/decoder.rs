@@ -18,19 +18,19 @@ mod memo;
 pub(crate) use discard::Discard;
 use memo::Memo;
 
-/// The size of a header list at which the connection is given up. Names of entries in the table cost next to nothing,
-/// neither to send nor to read, so this is far more than any message needs, and no matter of time or memory.
+/// The size of a header list at which the connection is abandoned. References to table entries cost next to nothing to
+/// send or to read, so this is far more than any message needs, yet costs little time or memory.
 const MAX_LIST_SIZE: usize = 16 * 1024 * 1024;
 
-/// Why a header block could not be decoded. The dynamic table is out of step afterwards, so each of them ends
-/// the connection with COMPRESSION_ERROR (RFC 9113 section 4.3), except where
-/// [`is_excessive`](Self::is_excessive) says ENHANCE_YOUR_CALM.
+/// The reason why a header block could not be decoded. The dynamic table is out of sync afterwards, so each ends the
+/// connection with COMPRESSION_ERROR (RFC 9113 section 4.3), except where [`is_excessive`](Self::is_excessive) says
+/// ENHANCE_YOUR_CALM.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum DecodeError {
     /// The block ends inside a field.
     Truncated,
-    /// An integer is larger than anything that can be meant (RFC 7541 section 5.1).
+    /// An integer is larger than any that can be valid (RFC 7541 section 5.1).
     IntegerTooLong,
     /// An index that is 0 or past the end of the dynamic table (RFC 7541 section 6.1).
     InvalidIndex(usize),
@@ -42,7 +42,7 @@ pub enum DecodeError {
     SizeUpdateNotFirst,
     /// A dynamic table size update past the size that the settings allow (RFC 7541 section 6.3).
     SizeUpdateTooLarge {
-        /// The size asked for.
+        /// The requested size.
         size: usize,
         /// The most that is allowed.
         max: usize,
@@ -50,7 +50,7 @@ pub enum DecodeError {
     /// The settings lowered the table size and the first block after that does not begin with an update
     /// (RFC 7541 section 4.2).
     SizeUpdateMissing,
-    /// The header list is larger than any that is worth decoding.
+    /// The header list is too large to be worth decoding.
     ListTooLarge {
         /// The hard limit, in bytes as RFC 9113 section 6.5.2 counts them.
         limit: usize,
@@ -58,7 +58,7 @@ pub enum DecodeError {
 }
 
 impl DecodeError {
-    /// Whether the block was too large rather than wrong: the connection error is ENHANCE_YOUR_CALM then.
+    /// Whether the block is too large rather than malformed: the connection error is then ENHANCE_YOUR_CALM.
     pub fn is_excessive(&self) -> bool {
         matches!(self, Self::ListTooLarge { .. })
     }
@@ -69,19 +69,19 @@ impl fmt::Display for DecodeError {
         match self {
             Self::Truncated => f.write_str("the header block ends inside a field"),
             Self::IntegerTooLong => {
-                f.write_str("the header block holds an integer that is too long (RFC 7541 section 5.1)")
+                f.write_str("the header block contains an integer that is too long (RFC 7541 section 5.1)")
             }
             Self::InvalidIndex(index) => {
                 write!(f, "the header block refers to entry {index}, which does not exist (RFC 7541 section 6.1)")
             }
             Self::HuffmanEndOfString => f.write_str(
-                "a Huffman-coded string in the header block holds the end-of-string symbol (RFC 7541 section 5.2)",
+                "a Huffman-coded string in the header block contains the end-of-string symbol (RFC 7541 section 5.2)",
             ),
             Self::HuffmanPadding => f.write_str(
                 "a Huffman-coded string in the header block has wrong padding (RFC 7541 section 5.2)",
             ),
             Self::SizeUpdateNotFirst => f.write_str(
-                "a dynamic table size update stands behind a field of the header block (RFC 7541 section 4.2)",
+                "a dynamic table size update follows a field of the header block (RFC 7541 section 4.2)",
             ),
             Self::SizeUpdateTooLarge { size, max } => write!(
                 f,
@@ -93,7 +93,7 @@ impl fmt::Display for DecodeError {
                  SETTINGS_HEADER_TABLE_SIZE asks for (RFC 7541 section 4.2)",
             ),
             Self::ListTooLarge { limit } => {
-                write!(f, "the header list is larger than {limit} bytes, far past any that is meant")
+                write!(f, "the header list is larger than {limit} bytes, far beyond any legitimate size")
             }
         }
     }
@@ -110,7 +110,7 @@ impl From<huffman::Invalid> for DecodeError {
     }
 }
 
-/// Decodes the header blocks of one direction of a connection.
+/// The decoder of the header blocks of one direction of a connection.
 pub struct Decoder {
     table: DynamicTable,
     /// Our SETTINGS_HEADER_TABLE_SIZE.
@@ -121,9 +121,9 @@ pub struct Decoder {
 }
 
 impl Decoder {
-    /// `max_table_size` is our SETTINGS_HEADER_TABLE_SIZE (default 4096), `max_list_size` the soft limit of a
-    /// header list in bytes (default 16 KiB): past it, fields are dropped and the block says so; past 16 MiB,
-    /// or the limit if that is more, decoding fails.
+    /// Creates a decoder. `max_table_size` is our SETTINGS_HEADER_TABLE_SIZE (default 4096), `max_list_size` the soft
+    /// limit of a header list in bytes (default 16 KiB): past it, fields are dropped and the block says so; past 16
+    /// MiB, or the limit if that is more, decoding fails.
     pub fn new(max_table_size: usize, max_list_size: usize) -> Self {
         Self {
             table: DynamicTable::new(DEFAULT_TABLE_SIZE),
@@ -134,18 +134,17 @@ impl Decoder {
         }
     }
 
-    /// The peer acknowledged our SETTINGS. Until then it may use the initial 4096 bytes of table even if the
-    /// setting is lower (RFC 9113 section 6.5.3).
+    /// Takes note that the peer acknowledged our SETTINGS. Until then it may use the initial 4096 bytes of table even
+    /// if the setting is lower (RFC 9113 section 6.5.3).
     pub fn settings_acknowledged(&mut self) {
         self.acknowledged = true;
     }
 
-    /// Decodes a whole block: the payloads of HEADERS and its CONTINUATIONs joined, without padding and
-    /// priority.
+    /// Decodes a complete block: the payloads of HEADERS and its CONTINUATIONs joined, without padding and priority.
     ///
     /// # Errors
     ///
-    /// Every error is one of the connection; the decoder is of no use afterwards.
+    /// Every error is a connection error; the decoder must not be used afterwards.
     pub fn decode(&mut self, block: &[u8]) -> Result<HeaderBlock, DecodeError> {
         let generation = self.table.generation;
         if !self.update_due()
@@ -171,7 +170,7 @@ impl Decoder {
         if self.acknowledged { self.setting } else { self.setting.max(DEFAULT_TABLE_SIZE) }
     }
 
-    /// Gives back the memory of what is only remembered to be quicker.
+    /// Frees the memory of caches.
     pub(crate) fn forget_blocks(&mut self) {
         self.memo = Memo::default();
     }
@@ -227,8 +226,8 @@ impl Decoder {
         }
     }
 
-    /// A field that goes into the table gets an allocation of its own, so that the table never holds on to a
-    /// whole block.
+    /// Reads a literal field that goes into the table. It gets an allocation of its own, so that the table never keeps
+    /// a whole block alive.
     fn indexed_literal(&self, index: usize, rest: &mut &[u8]) -> Result<HeaderField, DecodeError> {
         let mut text = Vec::new();
         let name = if index == 0 {
@@ -286,8 +285,8 @@ enum Name {
     Literal(Range<usize>),
 }
 
-/// The list being decoded. Literals that stay out of the table share one allocation, which is made into `Bytes`
-/// when the block is complete; until then their fields are filled in provisionally.
+/// The list being decoded. Literals that stay out of the table share one allocation, which becomes `Bytes` when the
+/// block is complete; until then their fields are placeholders.
 struct List {
     fields: Vec<HeaderField>,
     text: Vec<u8>,
@@ -346,7 +345,7 @@ impl List {
         Ok(())
     }
 
-    /// Counts a field; whether it is within the soft limit.
+    /// Counts a field; returns whether it is within the soft limit.
     fn account(&mut self, text: usize) -> Result<bool, DecodeError> {
         self.size += text + FIELD_OVERHEAD;
         let limit = self.soft_limit.max(MAX_LIST_SIZE);
@@ -376,13 +375,13 @@ struct DynamicTable {
     entries: VecDeque<Entry>,
     size: usize,
     max_size: usize,
-    /// Goes up with every change of the entries.
+    /// Incremented with every change of the entries.
     generation: u64,
 }
 
 struct Entry {
     field: HeaderField,
-    /// Judged once, when the entry is made.
+    /// Checked once, when the entry is created.
     malformed: Option<Malformed>,
 }
 
@@ -397,7 +396,7 @@ impl DynamicTable {
         self.evict(0);
     }
 
-    /// RFC 7541 section 4.4: an entry that does not fit empties the table, which is no error.
+    /// Inserts an entry. One that does not fit empties the table, which is not an error (RFC 7541 section 4.4).
     fn insert(&mut self, entry: Entry) {
         self.generation += 1;
         let size = entry.field.list_size();

@@ -9,12 +9,12 @@ use super::integer;
 use super::static_table;
 use crate::fields::{FIELD_OVERHEAD, FieldWriter, Fields, Group, Indexing};
 
-/// Encodes the header blocks of one direction of a connection.
+/// The encoder of the header blocks of one direction of a connection.
 ///
-/// The blocks must reach the peer in the order they were begun in, none left out.
+/// All blocks must reach the peer, in the order in which they were begun.
 pub struct Encoder {
     table: DynamicTable,
-    /// What the peer allowed since the last block: the lowest size, which it must see, and the last.
+    /// The table sizes that the peer allowed since the last block: the lowest, which it must see, and the last.
     update: Option<SizeUpdate>,
     memo: Memo,
 }
@@ -26,13 +26,13 @@ struct SizeUpdate {
 }
 
 impl Encoder {
-    /// An encoder with the initial table of 4096 bytes.
+    /// Creates an encoder with the initial table of 4096 bytes.
     pub fn new() -> Self {
         Self { table: DynamicTable::new(), update: None, memo: Memo::default() }
     }
 
-    /// Takes the peer's SETTINGS_HEADER_TABLE_SIZE, of which at most 4096 bytes are used. The next block begins
-    /// with the dynamic table size update that is due then (RFC 7541 section 4.2).
+    /// Applies the peer's SETTINGS_HEADER_TABLE_SIZE, of which at most 4096 bytes are used. The next block begins with
+    /// the dynamic table size update that is then due (RFC 7541 section 4.2).
     pub fn set_max_table_size(&mut self, peer_setting: u32) {
         let size = DEFAULT_TABLE_SIZE.min(peer_setting as usize);
         match &mut self.update {
@@ -48,7 +48,7 @@ impl Encoder {
         }
     }
 
-    /// Begins a block that is appended to `out`.
+    /// Begins a block, which is appended to `out`.
     pub fn begin<'a>(&'a mut self, out: &'a mut BytesMut) -> BlockWriter<'a> {
         if let Some(SizeUpdate { lowest, last }) = self.update.take() {
             let before = self.table.max_size;
@@ -64,7 +64,7 @@ impl Encoder {
         BlockWriter { table: &mut self.table, memo: &mut self.memo, out }
     }
 
-    /// Goes up with every change of the dynamic table.
+    /// Incremented with every change of the dynamic table.
     #[cfg(test)]
     fn generation(&self) -> u64 {
         self.table.generation
@@ -76,7 +76,7 @@ impl Encoder {
         self.update.is_some()
     }
 
-    /// Gives back the memory of what is only remembered to be quicker.
+    /// Frees the memory of caches.
     pub(crate) fn forget_groups(&mut self) {
         self.memo = Memo::default();
     }
@@ -98,7 +98,7 @@ impl fmt::Debug for Encoder {
     }
 }
 
-/// Writes the fields of one block.
+/// The writer of the fields of one block.
 pub struct BlockWriter<'a> {
     table: &'a mut DynamicTable,
     memo: &'a mut Memo,
@@ -106,7 +106,7 @@ pub struct BlockWriter<'a> {
 }
 
 impl FieldWriter for BlockWriter<'_> {
-    /// Kept are the bytes of the last few groups, for as long as the dynamic table stays what it was.
+    /// The bytes of the last few groups are kept for as long as the dynamic table does not change.
     fn group(&mut self, group: Group, values: &[&[u8]], write: &dyn Fields) {
         if let Some(bytes) = self.memo.find(self.table.generation, group, values) {
             return self.out.extend_from_slice(bytes);
@@ -122,7 +122,7 @@ impl FieldWriter for BlockWriter<'_> {
     /// Appends a field in its shortest form: from the static table, from the dynamic one, or as a literal.
     ///
     /// `authorization`, `proxy-authorization`, `cookie` and `set-cookie` are never indexed, whatever `indexing`
-    /// says: whether a guess at a secret hits the table can be seen in the length of the block (RFC 7541
+    /// says: the length of the block would reveal whether a guess at a secret hits the table (RFC 7541
     /// section 7.1).
     fn field(&mut self, name: &[u8], value: &[u8], indexing: Indexing) {
         let in_static = static_table::find_name(name);
@@ -168,11 +168,11 @@ impl fmt::Debug for BlockWriter<'_> {
     }
 }
 
-/// Groups of fields as they were last written.
+/// The groups of fields last written, in encoded form.
 #[derive(Default)]
 struct Memo {
     groups: Vec<Remembered>,
-    /// The place that is used next.
+    /// The slot used next.
     next: usize,
 }
 
@@ -180,14 +180,14 @@ struct Memo {
 struct Remembered {
     generation: u64,
     group: Option<Group>,
-    /// The values, one behind the other, and where each ends.
+    /// The concatenated values, and where each ends.
     values: Vec<u8>,
     ends: Vec<usize>,
     bytes: Vec<u8>,
 }
 
 impl Memo {
-    /// Methods that a client calls in turn, and the two groups of a server.
+    /// Enough for the methods that a client calls in turn, and for the two groups of a server.
     const PLACES: usize = 4;
 
     fn find(&self, generation: u64, group: Group, values: &[&[u8]]) -> Option<&[u8]> {
@@ -198,12 +198,12 @@ impl Memo {
     }
 
     fn keep(&mut self, generation: u64, group: Group, values: &[&[u8]], bytes: &[u8]) {
-        // What belongs to an older table is of no use any more; its memory is.
+        // An entry for an older table is of no use any more, but its memory is.
         let stale = self.groups.iter().position(|known| known.generation != generation);
         let place = stale.unwrap_or_else(|| {
             if self.groups.len() < Self::PLACES {
                 if self.groups.is_empty() {
-                    // A server has the two of its answers.
+                    // A server has the two groups of its answers.
                     self.groups.reserve_exact(2);
                 }
                 self.groups.push(Remembered::default());
@@ -253,7 +253,7 @@ fn string(out: &mut BytesMut, text: &[u8]) {
     }
 }
 
-/// A field that is looked for, with its hashes.
+/// A field to look up, with its hashes.
 struct Key<'a> {
     name: &'a [u8],
     value: &'a [u8],
@@ -285,7 +285,7 @@ fn hash(seed: u64, bytes: &[u8]) -> u64 {
         state = mix(state, u64::from_le_bytes(*word));
     }
     if let Some(last) = bytes.last_chunk::<8>() {
-        // Overlaps the word before: cheaper than a loop over the bytes left.
+        // Overlaps the previous word: cheaper than a loop over the remaining bytes.
         state = mix(state, u64::from_le_bytes(*last));
     } else if let (Some(head), Some(end)) = (tail.first_chunk::<4>(), tail.last_chunk::<4>()) {
         let word = u64::from(u32::from_le_bytes(*head)) << 32 | u64::from(u32::from_le_bytes(*end));
@@ -350,7 +350,7 @@ impl DynamicTable {
         }
     }
 
-    /// The entry with this number, if it is still in the table.
+    /// Returns the entry with this number, if it is still in the table.
     fn entry(&self, number: u64) -> Option<&Entry> {
         let oldest = self.inserted + 1 - self.entries.len() as u64;
         let position = number.checked_sub(oldest)?;
@@ -383,12 +383,13 @@ impl DynamicTable {
         None
     }
 
-    /// An entry that takes most of the table pushes out everything that is used more often.
+    /// Whether an entry of this size is worth inserting: one that takes most of the table evicts everything that is
+    /// used more often.
     fn is_worth(&self, size: usize) -> bool {
         size <= self.max_size / 4 * 3
     }
 
-    /// The entry fits: see [`is_worth`](Self::is_worth).
+    /// Inserts an entry, which must fit: see [`is_worth`](Self::is_worth).
     fn insert(&mut self, key: &Key<'_>) {
         self.evict(key.size());
         self.generation += 1;

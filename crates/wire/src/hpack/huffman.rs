@@ -1,7 +1,7 @@
 //! The Huffman code of RFC 7541 appendix B.
 //!
-//! The code is canonical: the lengths alone determine every code word, so the lengths are all that is written
-//! down and the tables are computed from them when the crate is compiled.
+//! The code is canonical: the lengths alone determine every code word, so only the lengths are written down and the
+//! tables are computed from them when the crate is compiled.
 
 use bytes::{BufMut, BytesMut};
 
@@ -65,7 +65,7 @@ static CODE_LENGTHS: [u8; SYMBOLS] = LENGTHS;
 static CODE_WORDS: [u32; SYMBOLS] = CODES;
 static SYMBOL_ORDER: [u16; SYMBOLS] = ORDERED;
 
-/// What the first eight bits of the input say: `symbol << 8 | length`, or 0 where the code word is longer.
+/// The symbol for the first eight bits of the input, as `symbol << 8 | length`, or 0 where the code word is longer.
 static SHORT: [u16; 256] = {
     let mut table = [0; 256];
     let mut symbol = 0;
@@ -111,10 +111,10 @@ static BY_LENGTH: [Length; LONGEST + 1] = {
     lengths
 };
 
-/// Why a Huffman-coded string is invalid (RFC 7541 section 5.2).
+/// The reason why a Huffman-coded string is invalid (RFC 7541 section 5.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Invalid {
-    /// The end-of-string symbol stands inside the string.
+    /// The end-of-string symbol occurs in the string.
     EndOfString,
     /// What follows the last symbol is longer than seven bits or not all ones.
     Padding,
@@ -167,7 +167,7 @@ pub(super) fn decode(source: &[u8], out: &mut Vec<u8>) -> Result<(), Invalid> {
     }
 }
 
-/// Tells how long a Huffman-coded string is that comes in pieces, without keeping it.
+/// Computes the decoded length of a Huffman-coded string that comes in pieces, without keeping it.
 #[derive(Default)]
 pub(super) struct Counter {
     /// The bits of a symbol that is not complete, left-aligned.
@@ -179,7 +179,7 @@ pub(super) struct Counter {
 impl Counter {
     pub(super) fn push(&mut self, bytes: &[u8]) -> Result<(), Invalid> {
         for &byte in bytes {
-            // Fewer bits than the longest code word has are left of the last round.
+            // Fewer bits than the longest code word are left over from the last round.
             self.window |= u64::from(byte) << (56 - self.bits);
             self.bits += 8;
             loop {
@@ -230,7 +230,7 @@ fn check_padding(window: u64, bits: u32) -> Result<(), Invalid> {
     }
 }
 
-/// How many bytes `source` takes when it is encoded.
+/// Returns the length of `source` when encoded.
 pub(super) fn encoded_len(source: &[u8]) -> usize {
     let bits: usize = source.iter().map(|&byte| usize::from(CODE_LENGTHS[byte as usize])).sum();
     bits.div_ceil(8)

@@ -4,11 +4,11 @@ use bytes::BytesMut;
 
 use super::DecodeError;
 
-/// How many bytes may follow the prefix: enough for any 28-bit number, which is past every length and index
+/// The number of bytes that may follow the prefix: enough for any 28-bit number, which exceeds every length and index
 /// that can be valid here.
 const MAX_CONTINUATION: u32 = 4;
 
-/// Reads an integer whose prefix is the low `prefix` bits of `first`; what follows is taken from `input`.
+/// Reads an integer whose prefix is the low `prefix` bits of `first`; the rest is taken from `input`.
 pub(super) fn decode(first: u8, prefix: u32, input: &mut &[u8]) -> Result<usize, DecodeError> {
     let mask = (1u32 << prefix) - 1;
     let mut value = u32::from(first) & mask;

@@ -17,8 +17,8 @@ pub(crate) use decoder::Discard;
 pub use decoder::{DecodeError, Decoder};
 pub use encoder::{BlockWriter, Encoder};
 
-/// The dynamic table size both sides start with (RFC 9113 section 6.5.2), and the most that Carom's encoder
-/// uses whatever the peer offers.
+/// The dynamic table size that both sides start with (RFC 9113 section 6.5.2), and the most that Carom's encoder uses,
+/// whatever the peer offers.
 pub const DEFAULT_TABLE_SIZE: usize = 4096;
 
 #[cfg(test)]

@@ -1,10 +1,10 @@
-//! The static table (RFC 7541 appendix A) and the way from a name to its place in it.
+//! The static table (RFC 7541 appendix A) and the lookup of names in it.
 
 use bytes::Bytes;
 
 use crate::fields::HeaderField;
 
-/// Name and value of each entry; entry 1 of the RFC is at position 0.
+/// The name and value of each entry; entry 1 of the RFC is at position 0.
 pub(super) static ENTRIES: [(&[u8], &[u8]); LEN] = TABLE;
 
 /// The number of entries. Dynamic entries begin at index `LEN + 1`.
@@ -22,12 +22,12 @@ pub(super) const SET_COOKIE: usize = 55;
 /// Index of `transfer-encoding`, the one name here that HTTP/2 forbids.
 pub(super) const TRANSFER_ENCODING: usize = 57;
 
-/// Writes the entries down twice: as they are compared, and as they are handed out.
+/// Defines the entries twice: in the form in which they are compared, and in that in which they are handed out.
 macro_rules! table {
     ($(($name:literal, $value:literal),)*) => {
         const TABLE: [(&[u8], &[u8]); LEN] = [$(($name, $value)),*];
 
-        /// The same as fields, whose clones count no references.
+        /// The same as fields, whose clones need no reference counting.
         pub(super) static FIELDS: [HeaderField; LEN] = [$(HeaderField {
             name: Bytes::from_static($name),
             value: Bytes::from_static($value),
@@ -102,8 +102,8 @@ table! {
 
 const SLOTS: usize = 128;
 
-/// From the hash of a name to the lowest index with that name; 0 is an empty slot. Names that meet in a slot
-/// take the next free one.
+/// Maps the hash of a name to the lowest index with that name; 0 is an empty slot. A name whose slot is taken uses the
+/// next free one.
 static BY_NAME: [u8; SLOTS] = {
     let mut slots = [0; SLOTS];
     let mut position = 0;
@@ -141,7 +141,7 @@ const fn hash(name: &[u8]) -> usize {
     (length * 2 + name[length - 1] as usize * 17 + name[length / 2] as usize * 37) % SLOTS
 }
 
-/// The lowest index (from 1) of an entry with this name. Entries of one name follow each other.
+/// The lowest index (from 1) of an entry with this name. Entries with the same name are adjacent.
 pub(super) fn find_name(name: &[u8]) -> Option<usize> {
     if name.is_empty() {
         return None;

@@ -1,5 +1,5 @@
-//! One call after another by HTTP/1.1, at the server, as far as it shows that calls do without HTTP/2: bodies of a known
-//! length in, chunks and trailers out (RFC 9112).
+//! One call after another over HTTP/1.1, at the server, just enough to show that calls do not depend on HTTP/2: bodies
+//! of a known length in, chunks and trailers out (RFC 9112).
 
 use std::{
     collections::VecDeque,
@@ -22,7 +22,7 @@ pub struct Http1 {
     events: VecDeque<Event>,
     config: Config,
     calls: u32,
-    /// What is still to come of the body; `None`: a head is.
+    /// The bytes of the body still to come; `None` while a head is expected.
     body_left: Option<usize>,
     answer: Answer,
     closed: bool,
@@ -102,7 +102,7 @@ impl Http1 {
     }
 }
 
-/// What calls need of a transport: see [`Connection`](crate::conn::Connection).
+/// What calls need from a transport: see [`Connection`](crate::conn::Connection).
 impl Http1 {
     pub(super) fn input(&mut self) -> &mut BytesMut {
         &mut self.input

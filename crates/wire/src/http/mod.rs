@@ -1,7 +1,7 @@
-//! What carries calls: streams of header fields and data, whichever version of HTTP they go by.
+//! The transports that carry calls: streams of header fields and data, over whichever version of HTTP.
 //!
-//! A call needs of its transport what the methods of [`Http`] say and no more. They are those of
-//! [`conn::Connection`](crate::conn::Connection), which has their contract.
+//! The methods of [`Http`] are all that a call needs from its transport. Their contract is that of the methods of
+//! [`conn::Connection`](crate::conn::Connection).
 
 use std::time::{Duration, Instant};
 
@@ -22,12 +22,13 @@ pub mod http1;
 pub enum Http {
     /// HTTP/2 (RFC 9113).
     Http2(Connection),
-    /// A stand-in that shows that the calls above do without HTTP/2.
+    /// A stand-in that shows that the calls above do not depend on HTTP/2.
     #[cfg(test)]
     Http1(http1::Http1),
 }
 
-/// The same of each transport. An enum and not a trait: the way of a call has no type parameter and no indirection for it.
+/// Forwards to each transport. An enum rather than a trait: the path of a call needs no type parameter and no
+/// indirection for it.
 macro_rules! each {
     ($http:expr, $conn:ident => $result:expr) => {
         match $http {
@@ -39,12 +40,12 @@ macro_rules! each {
 }
 
 impl Http {
-    /// Where received bytes go: see [`Connection::input`].
+    /// The buffer for received bytes: see [`Connection::input`].
     pub fn input(&mut self) -> &mut BytesMut {
         each!(self, conn => conn.input())
     }
 
-    /// What is to be written to the socket: see [`Connection::output`].
+    /// The bytes to be written to the socket: see [`Connection::output`].
     pub fn output(&mut self) -> &mut Output {
         each!(self, conn => conn.output())
     }
@@ -59,12 +60,12 @@ impl Http {
         each!(self, conn => conn.wants_transmit())
     }
 
-    /// Whether an event waits that needs no more input: see [`Connection::has_events`].
+    /// Whether an event is ready that needs no more input: see [`Connection::has_events`].
     pub fn has_events(&self) -> bool {
         each!(self, conn => conn.has_events())
     }
 
-    /// When [`handle_timeout`](Self::handle_timeout) wants to be called.
+    /// The time at which [`handle_timeout`](Self::handle_timeout) must be called.
     pub fn poll_timeout(&self) -> Option<Instant> {
         each!(self, conn => conn.poll_timeout())
     }
@@ -74,7 +75,7 @@ impl Http {
         each!(self, conn => conn.handle_timeout(now));
     }
 
-    /// The socket has ended: no more input comes.
+    /// Takes note that the socket has ended: no more input comes.
     pub fn handle_eof(&mut self) {
         each!(self, conn => conn.handle_eof());
     }
@@ -94,37 +95,38 @@ impl Http {
         each!(self, conn => conn.is_closed())
     }
 
-    /// Bytes held for the connection: see [`Connection::buffered`].
+    /// The bytes held for the connection: see [`Connection::buffered`].
     pub fn buffered(&self) -> usize {
         each!(self, conn => conn.buffered())
     }
 
-    /// Streams that have not ended.
+    /// The number of streams that have not ended.
     pub fn active_streams(&self) -> usize {
         each!(self, conn => conn.active_streams())
     }
 
-    /// Gives back memory that an idle connection does not need: see [`Connection::shrink`].
+    /// Frees memory that an idle connection does not need: see [`Connection::shrink`].
     pub fn shrink(&mut self) {
         each!(self, conn => conn.shrink());
     }
 
-    /// Gives back what makes repeated calls cheap too: see [`Connection::hibernate`].
+    /// Frees what makes repeated calls cheap, too: see [`Connection::hibernate`].
     pub fn hibernate(&mut self) {
         each!(self, conn => conn.hibernate());
     }
 
-    /// Bytes queued on a stream from which on it is to be held back: see [`Config::max_send_buffer`](crate::conn::Config::max_send_buffer).
+    /// The number of queued bytes from which on a stream is to be held back: see
+    /// [`Config::max_send_buffer`](crate::conn::Config::max_send_buffer).
     pub fn max_send_buffer(&self) -> usize {
         each!(self, conn => conn.config().max_send_buffer)
     }
 
-    /// The largest header list that the peer takes, if it said so.
+    /// The largest header list that the peer accepts, if it announced one.
     pub fn peer_max_header_list_size(&self) -> Option<u32> {
         each!(self, conn => conn.peer_max_header_list_size())
     }
 
-    /// Bytes queued on a stream: see [`Connection::send_buffered`].
+    /// The bytes queued on a stream: see [`Connection::send_buffered`].
     pub fn send_buffered(&mut self, key: StreamKey) -> usize {
         each!(self, conn => conn.send_buffered(key))
     }
@@ -134,12 +136,12 @@ impl Http {
         each!(self, conn => conn.reset(key, code));
     }
 
-    /// Gives the peer credit for `n` bytes that were taken: see [`Connection::release`].
+    /// Gives the peer credit for `n` bytes that have been taken: see [`Connection::release`].
     pub fn release(&mut self, key: StreamKey, n: usize) {
         each!(self, conn => conn.release(key, n));
     }
 
-    /// The next event: see [`Connection::next_event`].
+    /// Returns the next event: see [`Connection::next_event`].
     pub fn next_event(&mut self, now: Instant) -> Option<Event> {
         each!(self, conn => conn.next_event(now))
     }
@@ -152,7 +154,7 @@ impl Http {
     /// Client: opens a stream and writes its head: see [`Connection::open`].
     ///
     /// # Errors
-    /// As there.
+    /// The same.
     pub fn open(&mut self, fields: &dyn Fields) -> Result<StreamKey, OpenError> {
         each!(self, conn => conn.open(fields, false))
     }
@@ -172,7 +174,7 @@ impl Http {
         each!(self, conn => conn.send_trailers(key, fields));
     }
 
-    /// Head, data and trailers in one go: see [`Connection::respond`].
+    /// Sends head, data and trailers in one go: see [`Connection::respond`].
     pub fn respond<'a, T>(
         &mut self,
         key: StreamKey,
@@ -185,12 +187,12 @@ impl Http {
         each!(self, conn => conn.respond(key, head, data, trailers));
     }
 
-    /// Asks for what a message still lacks: see [`Connection::expect`].
+    /// Asks for the missing bytes of a message: see [`Connection::expect`].
     pub fn expect(&mut self, key: StreamKey, wanted: usize, awaited: bool) {
         each!(self, conn => conn.expect(key, wanted, awaited));
     }
 
-    /// Tells of a call's deadline: see [`Connection::set_timeout`].
+    /// Records a call's timeout: see [`Connection::set_timeout`].
     pub fn set_timeout(&mut self, key: StreamKey, timeout: Duration) {
         each!(self, conn => conn.set_timeout(key, timeout));
     }

@@ -4,13 +4,13 @@ use std::str::{FromStr, Utf8Error};
 
 use bytes::Bytes;
 
-/// A value of metadata, as the application sees it: the bytes themselves for a `-bin` key. A clone is a
+/// A metadata value, as the application sees it: the bytes themselves for a `-bin` key. Cloning one only increments a
 /// reference count.
 #[derive(Clone, Default, PartialEq, Eq, Hash)]
 pub struct MetadataValue(Bytes);
 
 impl MetadataValue {
-    /// A value that lives in the program, which allocates nothing.
+    /// Creates a value from a string in the program, without allocating.
     pub const fn from_static(value: &'static str) -> Self {
         Self(Bytes::from_static(value.as_bytes()))
     }
@@ -20,7 +20,7 @@ impl MetadataValue {
         &self.0
     }
 
-    /// The bytes of the value, to be shared.
+    /// The bytes of the value, as a shared buffer.
     pub fn as_shared(&self) -> &Bytes {
         &self.0
     }
@@ -29,7 +29,7 @@ impl MetadataValue {
     ///
     /// # Errors
     ///
-    /// The value is not UTF-8: binary, or sent by a peer that puts other bytes into text.
+    /// The value is not UTF-8: it is binary, or the peer put other bytes into text.
     pub fn to_str(&self) -> Result<&str, ToStrError> {
         std::str::from_utf8(&self.0).map_err(ToStrError)
     }
@@ -113,7 +113,7 @@ impl From<&Self> for MetadataValue {
     }
 }
 
-/// Any text; whether it may be sent is for the map to say, which knows the key.
+/// Takes any text: whether it may be sent is for the map to say, which knows the key.
 impl FromStr for MetadataValue {
     type Err = Infallible;
 
@@ -122,7 +122,7 @@ impl FromStr for MetadataValue {
     }
 }
 
-/// A value of metadata is not text.
+/// The error of a metadata value that is not text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ToStrError(Utf8Error);
 

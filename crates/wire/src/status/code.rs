@@ -8,47 +8,47 @@ pub enum Code {
     Ok = 0,
     /// The call was cancelled, typically by the caller.
     Cancelled = 1,
-    /// An error of which nothing more is known.
+    /// An error about which nothing more is known.
     Unknown = 2,
-    /// The client sent an argument that is wrong whatever the state of the system.
+    /// The client sent an argument that is invalid regardless of the state of the system.
     InvalidArgument = 3,
     /// The deadline passed before the call ended.
     DeadlineExceeded = 4,
-    /// What was asked for does not exist.
+    /// The requested entity does not exist.
     NotFound = 5,
-    /// What was to be created exists.
+    /// The entity to be created already exists.
     AlreadyExists = 6,
-    /// The caller may not do this.
+    /// The caller does not have permission to do this.
     PermissionDenied = 7,
-    /// A quota, a limit or memory is used up.
+    /// A quota, a limit or memory is exhausted.
     ResourceExhausted = 8,
-    /// The system is not in the state that the call needs.
+    /// The system is not in the state that the call requires.
     FailedPrecondition = 9,
-    /// The call was given up, typically for a conflict with another.
+    /// The call was aborted, typically because of a conflict with another.
     Aborted = 10,
     /// The call went past the valid range.
     OutOfRange = 11,
     /// The server does not implement the method.
     Unimplemented = 12,
-    /// Something that must hold does not.
+    /// An invariant of the system is broken.
     Internal = 13,
     /// The service cannot be reached now; a retry may succeed.
     Unavailable = 14,
     /// Data is lost or corrupt beyond repair.
     DataLoss = 15,
-    /// The caller did not say who it is, or not credibly.
+    /// The caller has no valid authentication credentials.
     Unauthenticated = 16,
 }
 
-/// Each code at its number, with its value on the wire, its name and what it means.
+/// Each code at the index of its number, with its value on the wire, its name and its meaning.
 static CODES: [(Code, &str, &str, &str); 17] = [
     (Code::Ok, "0", "OK", "the call succeeded"),
     (Code::Cancelled, "1", "CANCELLED", "the call was cancelled"),
     (Code::Unknown, "2", "UNKNOWN", "unknown error"),
     (Code::InvalidArgument, "3", "INVALID_ARGUMENT", "the client sent an invalid argument"),
     (Code::DeadlineExceeded, "4", "DEADLINE_EXCEEDED", "the deadline passed before the call ended"),
-    (Code::NotFound, "5", "NOT_FOUND", "what was asked for does not exist"),
-    (Code::AlreadyExists, "6", "ALREADY_EXISTS", "what was to be created exists already"),
+    (Code::NotFound, "5", "NOT_FOUND", "the requested entity does not exist"),
+    (Code::AlreadyExists, "6", "ALREADY_EXISTS", "the entity to be created already exists"),
     (Code::PermissionDenied, "7", "PERMISSION_DENIED", "the caller has no permission"),
     (Code::ResourceExhausted, "8", "RESOURCE_EXHAUSTED", "a resource is used up"),
     (Code::FailedPrecondition, "9", "FAILED_PRECONDITION", "the system is not in the state the call needs"),
@@ -62,14 +62,13 @@ static CODES: [(Code, &str, &str, &str); 17] = [
 ];
 
 impl Code {
-    /// The code with this number; [`Code::Unknown`] if there is none.
+    /// Returns the code with this number; [`Code::Unknown`] if there is none.
     pub fn from_i32(number: i32) -> Self {
         let known = usize::try_from(number).ok().and_then(|number| CODES.get(number));
         known.map_or(Self::Unknown, |(code, ..)| *code)
     }
 
-    /// Reads the value of `grpc-status`: decimal without leading zeros. [`Code::Unknown`] if it is anything
-    /// else.
+    /// Reads the value of `grpc-status`: decimal without leading zeros. Anything else is [`Code::Unknown`].
     pub fn from_bytes(text: &[u8]) -> Self {
         match *text {
             [digit @ b'0'..=b'9'] => Self::from_i32(i32::from(digit - b'0')),
@@ -83,12 +82,12 @@ impl Code {
         CODES[self as usize].1
     }
 
-    /// The name as the protocol writes it, such as `DEADLINE_EXCEEDED`.
+    /// The name as the specification writes it, such as `DEADLINE_EXCEEDED`.
     pub fn name(self) -> &'static str {
         CODES[self as usize].2
     }
 
-    /// What the code means, in a few words.
+    /// The meaning of the code, in a few words.
     pub fn description(self) -> &'static str {
         CODES[self as usize].3
     }

@@ -2,8 +2,8 @@
 
 use std::borrow::Cow;
 
-/// Escapes a message: printable ASCII stands for itself except `%`, every other byte of the UTF-8 form becomes
-/// `%XX`. So do blanks at the ends, which HTTP would take off.
+/// Escapes a message: printable ASCII other than `%` stands for itself, every other byte of the UTF-8 form becomes
+/// `%XX`. So do spaces at the ends, which HTTP would strip.
 pub fn percent_encode(message: &str) -> Cow<'_, str> {
     let bytes = message.as_bytes();
     let plain = plain_in(bytes.len());
@@ -23,7 +23,7 @@ pub fn percent_encode(message: &str) -> Cow<'_, str> {
     Cow::Owned(escaped)
 }
 
-/// How long a message is when it is escaped.
+/// The length of a message once it is escaped.
 pub(crate) fn percent_encoded_len(message: &str) -> usize {
     let plain = plain_in(message.len());
     message.bytes().enumerate().map(|(position, byte)| if plain((position, &byte)) { 1 } else { 3 }).sum()
@@ -43,8 +43,8 @@ fn hex_digit(nibble: u8) -> char {
     char::from(b"0123456789ABCDEF"[usize::from(nibble)])
 }
 
-/// Reads an escaped message. It never fails and loses nothing that can be read: a broken escape stays as it is,
-/// bytes that are not UTF-8 become U+FFFD.
+/// Reads an escaped message. It never fails and loses nothing that is readable: a broken escape is kept as it is, bytes
+/// that are not UTF-8 become U+FFFD.
 pub fn percent_decode(text: &[u8]) -> String {
     if !text.contains(&b'%') {
         return String::from_utf8_lossy(text).into_owned();

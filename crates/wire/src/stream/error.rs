@@ -1,10 +1,10 @@
 use crate::frame::ErrorCode;
 
-/// A rule that the peer broke on one stream, which RST_STREAM answers (RFC 9113 §5.4.2).
+/// A violation by the peer on one stream, answered with RST_STREAM (RFC 9113 §5.4.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct StreamError {
     pub(crate) code: ErrorCode,
-    /// What was wrong, with the section that says so.
+    /// A description of what was wrong, with the section that says so.
     pub(crate) reason: &'static str,
 }
 
@@ -13,12 +13,12 @@ impl StreamError {
         Self { code, reason }
     }
 
-    /// A malformed message, or one where it does not belong (§8.1.1).
+    /// A malformed or misplaced message (§8.1.1).
     pub(crate) const fn protocol(reason: &'static str) -> Self {
         Self::new(ErrorCode::PROTOCOL_ERROR, reason)
     }
 
-    /// Something behind the end of a stream (§5.1).
+    /// A frame after the end of a stream (§5.1).
     pub(crate) const fn closed(reason: &'static str) -> Self {
         Self::new(ErrorCode::STREAM_CLOSED, reason)
     }

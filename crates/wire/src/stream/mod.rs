@@ -30,7 +30,7 @@ pub(crate) use window::{RecvWindow, SendWindow, WindowError};
 pub struct StreamId(pub(crate) u32);
 
 impl StreamId {
-    /// The number.
+    /// The identifier as a number.
     pub fn get(self) -> u32 {
         self.0
     }
@@ -42,10 +42,10 @@ impl fmt::Display for StreamId {
     }
 }
 
-/// Names one stream of one connection.
+/// A handle to one stream of one connection.
 ///
-/// `index` is small and dense, so that whoever drives the connection can keep its own state of each stream
-/// in a table. A key outlives its stream: whatever is done through one that has ended does nothing.
+/// `index` is small and dense, so that whoever drives the connection can keep its own state for each stream in a table.
+/// A key outlives its stream: operations on a stream that has ended do nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct StreamKey {
     pub(crate) index: u32,
@@ -53,7 +53,7 @@ pub struct StreamKey {
 }
 
 impl StreamKey {
-    /// The stream's place among the streams that exist now. It is used again after the stream has ended.
+    /// The index of the stream among those that exist now. It is reused after the stream has ended.
     pub fn index(self) -> usize {
         self.index as usize
     }
@@ -66,12 +66,12 @@ impl StreamKey {
 
 /// One stream that has not ended yet.
 pub(crate) struct Stream {
-    /// [`Streams::RETIRED`] once it has ended and only its place is kept.
+    /// [`Streams::RETIRED`] once the stream has ended and only its slot is kept.
     pub(crate) id: StreamId,
     pub(crate) recv: RecvHalf,
     pub(crate) send: SendHalf,
     pub(crate) priority: Priority,
-    /// Server: from when on a reset by the client is free of charge; see `conn::resets`.
+    /// Server: the time from which on a reset by the client is free of charge; see `conn::resets`.
     pub(crate) ripe_at: Option<Instant>,
 }
 
@@ -79,18 +79,18 @@ pub(crate) struct Stream {
 #[derive(Default)]
 pub(crate) struct Streams {
     slab: Slab<Stream>,
-    /// Places whose stream has ended and whose end nobody was told yet.
+    /// The number of slots whose stream has ended, but whose end has not been reported yet.
     retired: usize,
     by_id: HashMap<u32, u32, BuildHasherDefault<IdHasher>>,
-    /// The last streams that we reset: frames that were under way when we did are ignored (RFC 9113 §5.4.2).
+    /// The last streams that we reset: frames that were in flight then are ignored (RFC 9113 §5.4.2).
     recently_reset: VecDeque<u32>,
 }
 
 impl Streams {
-    /// Enough for what a peer has under way, be it on every stream that it may have open by default; a frame for a stream
-    /// reset longer ago is answered once more.
+    /// Enough for what a peer has in flight, even on every stream that it may have open by default; a frame for a
+    /// stream reset longer ago is answered once more.
     const REMEMBERED_RESETS: usize = 256;
-    /// Stream 0 is the connection itself, so that no key names it.
+    /// The identifier of a retired stream. Stream 0 is the connection itself, so no key has it.
     const RETIRED: StreamId = StreamId(0);
 
     pub(crate) fn insert(&mut self, stream: Stream) -> StreamKey {
@@ -127,8 +127,8 @@ impl Streams {
         Some(self.slab.remove(key.index()))
     }
 
-    /// Ends a stream whose end is still to be told: its place is not given to another before
-    /// [`vacate`](Self::vacate), or whoever keeps state by place would see two streams in one.
+    /// Ends a stream whose end is still to be reported: its slot is not reused before [`vacate`](Self::vacate), or
+    /// whoever keeps state by index would see two streams as one.
     pub(crate) fn retire(&mut self, key: StreamKey) {
         if let Some(stream) = self.get_mut(key) {
             stream.send.discard();
@@ -138,7 +138,7 @@ impl Streams {
         }
     }
 
-    /// The end of a retired stream is told: its place is free.
+    /// Frees the slot of a retired stream, whose end has been reported.
     pub(crate) fn vacate(&mut self, key: StreamKey) {
         if self.slab.get(key.index()).is_some_and(|stream| stream.id == Self::RETIRED) {
             self.slab.remove(key.index());
@@ -171,7 +171,7 @@ impl Streams {
         living.map(|(index, stream)| StreamKey { index: index as u32, id: stream.id })
     }
 
-    /// Gives memory back when no stream exists.
+    /// Frees memory when no stream exists.
     pub(crate) fn shrink(&mut self) {
         if self.slab.is_empty() {
             self.slab = Slab::new();
@@ -180,7 +180,7 @@ impl Streams {
     }
 }
 
-/// Stream identifiers are small and regular; one multiplication spreads them. At most
+/// Stream identifiers are small and regular; one multiplication spreads them well. At most
 /// SETTINGS_MAX_CONCURRENT_STREAMS are in the table, which bounds what a peer could do by choosing them.
 #[derive(Default)]
 pub(crate) struct IdHasher(u64);

@@ -1,18 +1,18 @@
-/// How a stream's bytes are ordered against those of other streams (RFC 9218 §4).
+/// The priority of a stream against others (RFC 9218 §4).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Priority {
     /// 0 (first) to 7 (last), 3 by default.
     pub urgency: u8,
-    /// Whether the receiver can use the stream piece by piece. Carom takes streams of one urgency in turn
-    /// either way, as RFC 9218 §10 allows, so that no call waits for another to end.
+    /// Whether the receiver can process the stream piece by piece. Carom serves streams of equal urgency in turn either
+    /// way, as RFC 9218 §10 allows, so that no call waits for another to end.
     pub incremental: bool,
 }
 
 impl Priority {
-    /// Levels of urgency.
+    /// The number of urgency levels.
     pub(crate) const LEVELS: usize = 8;
 
-    /// Reads a `priority` field such as `u=1, i`. What cannot be understood keeps its default (§4).
+    /// Parses a `priority` field such as `u=1, i`. Parameters that cannot be parsed keep their default (§4).
     pub fn parse(value: &[u8]) -> Self {
         let mut priority = Self::default();
         for item in value.split(|&b| b == b',') {

@@ -1,6 +1,6 @@
 use super::{StreamError, window::RecvWindow};
 
-/// The half of a stream that the peer writes.
+/// The receiving half of a stream, which the peer writes.
 ///
 /// ```text
 ///                   HEADERS              END_STREAM
@@ -13,7 +13,7 @@ use super::{StreamError, window::RecvWindow};
 pub(crate) struct RecvHalf {
     pub(crate) state: RecvState,
     pub(crate) window: RecvWindow,
-    /// The peer pads its frames.
+    /// Whether the peer pads its frames.
     pub(crate) padded: bool,
 }
 
@@ -21,7 +21,7 @@ pub(crate) struct RecvHalf {
 pub(crate) enum RecvState {
     AwaitingHead,
     Open {
-        /// What `content-length` says is still to come (RFC 9113 §8.1.1).
+        /// The bytes still to come according to `content-length` (RFC 9113 §8.1.1).
         content_left: Option<u64>,
     },
     Ended,
@@ -37,7 +37,7 @@ impl RecvHalf {
         matches!(self.state, RecvState::Ended)
     }
 
-    /// Counts data against `content-length`, and holds the end against it.
+    /// Counts data against `content-length`, and checks that at the end.
     pub(crate) fn count(&mut self, len: usize, end: bool) -> Result<(), StreamError> {
         let RecvState::Open { content_left: Some(left) } = &mut self.state else {
             return Ok(());

@@ -1,32 +1,32 @@
-//! In which order streams with something to send get their turn (RFC 9218 §10).
+//! The order in which streams with something to send take their turn (RFC 9218 §10).
 
 use std::collections::VecDeque;
 
 use super::Priority;
 
-/// Streams that have bytes to send and a window to send them in, by urgency and in turn.
+/// The streams that have bytes to send and a window to send them in, by urgency and in turn.
 #[derive(Debug, Default)]
 pub(crate) struct Schedule {
-    /// A bit for each level that is not empty, so that an idle schedule costs one comparison.
+    /// A bit for each non-empty level, so that an idle schedule costs one comparison.
     occupied: u8,
-    /// Made for the first stream that waits: answers that go out at once, which are most, need none.
+    /// Allocated for the first stream that waits: answers sent at once, as most are, need none.
     levels: Option<Box<[VecDeque<u32>; Priority::LEVELS]>>,
 }
 
-/// The place of a priority among the levels.
+/// Returns the level of a priority.
 fn level_of(priority: Priority) -> usize {
     usize::from(priority.urgency).min(Priority::LEVELS - 1)
 }
 
 impl Schedule {
-    /// Puts a stream, by its index, at the end of its level. The caller sees to it that it stands there once.
+    /// Adds a stream, by its index, at the end of its level. The caller ensures that it is there only once.
     pub(crate) fn push(&mut self, index: u32, priority: Priority) {
         let level = level_of(priority);
         self.levels.get_or_insert_default()[level].push_back(index);
         self.occupied |= 1 << level;
     }
 
-    /// The next stream whose turn it is.
+    /// Takes the stream whose turn is next.
     pub(crate) fn pop(&mut self) -> Option<u32> {
         if self.occupied == 0 {
             return None;
@@ -40,14 +40,14 @@ impl Schedule {
         index
     }
 
-    /// Gives a popped stream its place at the head of its level back: it could not use its turn.
+    /// Returns a popped stream to the front of its level: it could not use its turn.
     pub(crate) fn push_front(&mut self, index: u32, priority: Priority) {
         let level = level_of(priority);
         self.levels.get_or_insert_default()[level].push_front(index);
         self.occupied |= 1 << level;
     }
 
-    /// Forgets a stream that is gone.
+    /// Removes a stream that is gone.
     pub(crate) fn remove(&mut self, index: u32, priority: Priority) {
         let level = level_of(priority);
         let Some(levels) = &mut self.levels else { return };

@@ -3,18 +3,19 @@ use bytes::{Bytes, BytesMut};
 use super::window::SendWindow;
 use crate::{chunks::Chunks, fields::Fields};
 
-/// Bytes to be sent: handed over, or lent by whoever wants to use their buffer again. What is lent is copied, and so is
-/// what is small; the rest is sent from where it lies.
+/// Bytes to be sent: owned, or lent by a caller that will reuse its buffer. Lent and small payloads are copied; the
+/// others are sent by reference.
 #[derive(Debug)]
 pub enum Payload<'a> {
-    /// Handed over.
+    /// A buffer that is handed over.
     Owned(Bytes),
-    /// Lent.
+    /// A borrowed buffer.
     Lent(&'a [u8]),
 }
 
 impl<'a> Payload<'a> {
-    /// What stands in `buffer`: lent if it is small, and else taken out. Clear the buffer when it is sent.
+    /// Creates a payload of the contents of `buffer`: lent if they are small, and split off otherwise. Clear the buffer
+    /// after sending.
     pub fn in_buffer(buffer: &'a mut BytesMut) -> Self {
         if buffer.len() < Self::COPY_BELOW {
             Self::Lent(buffer)
@@ -26,7 +27,7 @@ impl<'a> Payload<'a> {
     /// Below this many bytes a copy is cheaper than a reference count and an entry in a vector.
     pub(crate) const COPY_BELOW: usize = 4096;
 
-    /// How many bytes it is.
+    /// The length in bytes.
     #[allow(clippy::len_without_is_empty, reason = "an empty one is like any other")]
     pub fn len(&self) -> usize {
         self.as_slice().len()
@@ -39,7 +40,7 @@ impl<'a> Payload<'a> {
         }
     }
 
-    /// The bytes, if they are to be kept and not to be copied.
+    /// Returns the bytes, if they are to be kept by reference rather than copied.
     pub(crate) fn into_large(self) -> Result<Bytes, Self> {
         match self {
             Self::Owned(bytes) if bytes.len() >= Self::COPY_BELOW => Ok(bytes),
@@ -60,14 +61,14 @@ impl<'a> From<&'a [u8]> for Payload<'a> {
     }
 }
 
-/// The half of a stream that we write.
+/// The sending half of a stream, which we write.
 ///
 /// ```text
 ///          send_headers        trailers, or the last data      END_STREAM written
 ///   Idle ────────────────▶ Open ────────────────────────▶ Ending ────────────────▶ Ended
 ///     └────────────── headers with END_STREAM, or the last data at once ─────────────▲
 /// ```
-/// A reset ends it from any state. Data and trailers wait in it until the peer's windows let them go.
+/// A reset ends it from any state. Data and trailers wait in it until the peer's windows admit them.
 pub(crate) struct SendHalf {
     pub(crate) state: SendState,
     pub(crate) window: SendWindow,
@@ -75,16 +76,16 @@ pub(crate) struct SendHalf {
     queue: Chunks,
     /// Bytes in `queue`.
     queued: usize,
-    /// The stream stands in the schedule.
+    /// Whether the stream is in the schedule.
     pub(crate) scheduled: bool,
-    /// The application was told to wait; it gets a `Writable` event when there is room again.
+    /// Whether the application was told to wait; it gets a `Writable` event when there is room again.
     pub(crate) held_back: bool,
 }
 
 pub(crate) enum SendState {
     Idle,
     Open,
-    /// No more data follows. What ends the stream once the queue is empty.
+    /// No more data follows; this ends the stream once the queue is empty.
     Ending(Ending),
     Ended,
 }
@@ -93,8 +94,8 @@ pub(crate) enum SendState {
 pub(crate) enum Ending {
     /// END_STREAM on the last DATA frame, or on an empty one.
     Data,
-    /// A HEADERS frame with these fields and END_STREAM. They are encoded when their turn comes, because
-    /// HPACK wants blocks in the order in which they are written.
+    /// A HEADERS frame with these fields and END_STREAM. They are encoded when their turn comes, because HPACK needs
+    /// blocks in the order in which they are written.
     Trailers(Box<dyn Fields + Send>),
 }
 
@@ -118,7 +119,7 @@ impl SendHalf {
         }
     }
 
-    /// Whether no head was sent yet.
+    /// Whether no head has been sent yet.
     pub(crate) fn is_idle(&self) -> bool {
         matches!(self.state, SendState::Idle)
     }
@@ -127,7 +128,7 @@ impl SendHalf {
         self.queued
     }
 
-    /// Whether data may follow: headers are out and no end is set.
+    /// Whether data may follow: the head has been sent and no end is set.
     pub(crate) fn takes_data(&self) -> bool {
         matches!(self.state, SendState::Open)
     }
@@ -148,7 +149,7 @@ impl SendHalf {
         piece
     }
 
-    /// Drops everything that has not been written; nothing will be.
+    /// Drops everything that has not been written, and accepts no more.
     pub(crate) fn discard(&mut self) {
         self.queue = Chunks::default();
         self.queued = 0;

@@ -1,24 +1,24 @@
-//! What makes a request, a response or trailers malformed (RFC 9113 §8.1 to §8.3).
+//! Validation of requests, responses and trailers (RFC 9113 §8.1 to §8.3).
 
 use super::{Priority, StreamError};
 use crate::fields::{HeaderBlock, HeaderField};
 
-/// What the engine itself needs to know of a request.
+/// The facts that the engine itself needs about a request.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct RequestFacts {
     pub(crate) content_length: Option<u64>,
     pub(crate) priority: Priority,
 }
 
-/// What the engine itself needs to know of a response.
+/// The facts that the engine itself needs about a response.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ResponseFacts {
-    /// A 1xx response: another head follows (§8.1).
+    /// Whether this is a 1xx response: another head follows (§8.1).
     pub(crate) informational: bool,
     pub(crate) content_length: Option<u64>,
 }
 
-/// A block past the header list limit lacks fields, so only what is there is checked.
+/// Validates a request. A block past the header list limit lacks fields, so only what is there is checked.
 pub(crate) fn request(block: &HeaderBlock) -> Result<RequestFacts, StreamError> {
     let (mut method, mut scheme, mut path, mut authority) = (None, None, None, None);
     let mut facts = RequestFacts { content_length: None, priority: Priority::default() };
@@ -40,7 +40,7 @@ pub(crate) fn request(block: &HeaderBlock) -> Result<RequestFacts, StreamError> 
             }
         };
         if slot.replace(&field.value).is_some() {
-            return Err(StreamError::protocol("a pseudo-header field stands twice (RFC 9113 §8.3)"));
+            return Err(StreamError::protocol("a pseudo-header field appears twice (RFC 9113 §8.3)"));
         }
     }
     if block.over_limit() {
@@ -68,7 +68,7 @@ pub(crate) fn response(block: &HeaderBlock) -> Result<ResponseFacts, StreamError
     for field in block.fields() {
         if field.name == ":status" {
             if status.replace(&field.value).is_some() {
-                return Err(StreamError::protocol("a pseudo-header field stands twice (RFC 9113 §8.3)"));
+                return Err(StreamError::protocol("a pseudo-header field appears twice (RFC 9113 §8.3)"));
             }
         } else {
             regular(field)?;
@@ -82,7 +82,7 @@ pub(crate) fn response(block: &HeaderBlock) -> Result<ResponseFacts, StreamError
         Some([b'2'..=b'9', b'0'..=b'9', b'0'..=b'9']) => {}
         Some(_) => {
             return Err(StreamError::protocol(
-                "the response's :status is no number of three digits (RFC 9113 §8.3.2)",
+                "the response's :status is not a number of three digits (RFC 9113 §8.3.2)",
             ));
         }
         None if block.over_limit() => {}
@@ -96,12 +96,12 @@ pub(crate) fn trailers(block: &HeaderBlock) -> Result<(), StreamError> {
     block.fields().iter().try_for_each(regular)
 }
 
-/// Rules that hold for every block. The decoder has judged the fields one by one (§8.2).
+/// Checks the rules for every block. The decoder has checked the fields one by one (§8.2).
 fn well_formed(block: &HeaderBlock) -> Result<(), StreamError> {
     block.malformed().map_or(Ok(()), |malformed| Err(StreamError::protocol(malformed.reason())))
 }
 
-/// A field that is no pseudo-header the message may have, and no `te` but `trailers` (§8.2.2).
+/// Checks a field that is not one of the message's pseudo-header fields; `te` may only be `trailers` (§8.2.2).
 fn regular(field: &HeaderField) -> Result<(), StreamError> {
     if field.name.first() == Some(&b':') {
         return Err(StreamError::protocol("an unknown or misplaced pseudo-header field (RFC 9113 §8.3)"));
@@ -118,5 +118,5 @@ fn content_length(field: &HeaderField) -> Result<Option<u64>, StreamError> {
         .filter(|value| value.bytes().all(|b| b.is_ascii_digit()))
         .and_then(|value| value.parse().ok())
         .map(Some)
-        .ok_or(StreamError::protocol("content-length is no number (RFC 9110 §8.6)"))
+        .ok_or(StreamError::protocol("content-length is not a number (RFC 9110 §8.6)"))
 }

@@ -1,24 +1,24 @@
-//! Flow control (RFC 9113 §5.2, §6.9): what the peer may still send, and what we may.
+//! Flow control (RFC 9113 §5.2, §6.9): how much the peer may still send, and how much we may.
 
 use crate::frame::MAX_WINDOW;
 
-/// A window was pushed past its bounds by the peer (RFC 9113 §6.9.1).
+/// The error of a window that the peer pushed past its bounds (RFC 9113 §6.9.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct WindowError;
 
-/// What the peer may send: it shrinks with the bytes that come and grows with the credit we give back.
+/// The window for what the peer may send: it shrinks with the bytes received and grows with the credit we give.
 #[derive(Debug)]
 pub(crate) struct RecvWindow {
-    /// Bytes that the peer may send at this moment. Negative after SETTINGS made the window smaller (§6.9.2).
+    /// Bytes that the peer may send at this moment. Negative after SETTINGS have shrunk the window (§6.9.2).
     available: i64,
-    /// Credit that is due but not yet worth a WINDOW_UPDATE.
+    /// The credit that is due but not yet worth a WINDOW_UPDATE.
     pending: u32,
-    /// What `available` is brought back to.
+    /// The size that `available` is restored to.
     target: u32,
 }
 
 impl RecvWindow {
-    /// What a near peer may have under way at least, so that it need not stop for each frame.
+    /// The least that a near peer may have in flight, so that it need not stop for each frame.
     const NEAR_REACH: i64 = 512 * 1024;
 
     pub(crate) fn new(initial: u32, target: u32) -> Self {
@@ -44,8 +44,8 @@ impl RecvWindow {
         Ok(())
     }
 
-    /// `n` bytes need not be held any more. Returns the increment to send once half the window is due, so
-    /// that updates are few. What [`Self::expect`] granted beyond the target is not given a second time.
+    /// Releases `n` bytes that need not be held any more. Returns the increment to send once half the window is due, so
+    /// that updates are few. What [`Self::expect`] granted beyond the target is not granted a second time.
     pub(crate) fn release(&mut self, n: usize) -> Option<u32> {
         let room = i64::from(self.target) - self.available - i64::from(self.pending);
         let credit = i64::try_from(n).unwrap_or(i64::MAX).min(room.max(0));
@@ -53,10 +53,10 @@ impl RecvWindow {
         (self.pending > 0 && self.pending >= self.target / 2).then(|| self.grant(0))
     }
 
-    /// A message of which `wanted` bytes are still to come is being read: the window must cover them, or a
-    /// message larger than the window would never arrive. `near`: the peer hears of more at once, so that the window is
-    /// opened bit by bit, and no more than it stands between the peer and what it sends on other streams meanwhile.
-    /// Returns the increment to send, if one is needed.
+    /// Grants credit for a message of which `wanted` bytes are still to come: the window must cover them, or a message
+    /// larger than the window would never arrive. `near`: an update reaches the peer at once, so that the window is
+    /// opened bit by bit, and no more than that competes with what the peer sends on other streams meanwhile. Returns
+    /// the increment to send, if one is needed.
     pub(crate) fn expect(&mut self, wanted: usize, near: bool) -> Option<u32> {
         if wanted == 0 {
             return None;
@@ -69,26 +69,27 @@ impl RecvWindow {
             }
             wanted = wanted.min(reach);
         }
-        // Credit that is due counts only once it is given: the peer waits, and nothing else would make it worth telling.
+        // Credit that is due counts only once it is given: the peer is waiting, and nothing else would make an update
+        // worthwhile.
         let missing = (wanted - self.available - i64::from(self.pending)).max(0);
         (wanted > self.available).then(|| self.grant(missing as u32))
     }
 
-    /// Makes the window larger for good. Returns the increment to send.
+    /// Enlarges the window permanently. Returns the increment to send.
     pub(crate) fn grow(&mut self, target: u32) -> Option<u32> {
         let more = target.checked_sub(self.target).filter(|&more| more > 0)?;
         self.target = target;
         Some(self.grant(more))
     }
 
-    /// The peer makes the window larger by itself, because SETTINGS told it so (§6.9.2).
+    /// Enlarges the window without an update: the peer does the same when it reads our SETTINGS (§6.9.2).
     pub(crate) fn widen(&mut self, target: u32) {
         let more = target.saturating_sub(self.target);
         self.target += more;
         self.available += i64::from(more);
     }
 
-    /// The peer makes the window smaller by itself, because SETTINGS told it so (§6.9.3): it may be overdrawn now.
+    /// Shrinks the window as the peer does when it reads our SETTINGS (§6.9.3): it may be overdrawn now.
     pub(crate) fn narrow(&mut self, by: u32) {
         self.target = self.target.saturating_sub(by);
         self.available -= i64::from(by);
@@ -103,7 +104,7 @@ impl RecvWindow {
     }
 }
 
-/// What we may send: it shrinks with each DATA frame and grows with the peer's WINDOW_UPDATEs.
+/// The window for what we may send: it shrinks with each DATA frame and grows with the peer's WINDOW_UPDATEs.
 #[derive(Debug)]
 pub(crate) struct SendWindow(i64);
 
@@ -116,7 +117,7 @@ impl SendWindow {
         usize::try_from(self.0).unwrap_or(0)
     }
 
-    /// What may be sent, or how far it is overdrawn.
+    /// The bytes that may be sent; negative if the window is overdrawn.
     #[cfg(test)]
     pub(crate) fn balance(&self) -> i64 {
         self.0
@@ -127,7 +128,7 @@ impl SendWindow {
         self.0 -= n as i64;
     }
 
-    /// A WINDOW_UPDATE (§6.9.1: past 2³¹−1 is an error of the peer's).
+    /// Applies a WINDOW_UPDATE (§6.9.1: past 2³¹−1 is an error of the peer).
     pub(crate) fn add(&mut self, increment: u32) -> Result<(), WindowError> {
         let grown = self.0 + i64::from(increment);
         if grown > i64::from(MAX_WINDOW) {
@@ -137,7 +138,7 @@ impl SendWindow {
         Ok(())
     }
 
-    /// SETTINGS_INITIAL_WINDOW_SIZE changed by `delta` (§6.9.2): the window may go negative.
+    /// Applies a change of SETTINGS_INITIAL_WINDOW_SIZE (§6.9.2): the window may become negative.
     pub(crate) fn adjust(&mut self, delta: i64) -> Result<(), WindowError> {
         if self.0 + delta > i64::from(MAX_WINDOW) {
             return Err(WindowError);

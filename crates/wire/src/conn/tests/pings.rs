@@ -106,7 +106,7 @@ fn our_own_probes_are_not_too_many() {
                 }
             }
         }
-        probes += usize::from(pair.server.pings.last() == Some(pair.now));
+        probes += usize::from(pair.server.ping_strikes.last() == Some(pair.now));
         pair.advance(Duration::from_millis(500));
     }
     assert!(probes > 3, "there was nothing to police: {probes} pings");

@@ -1,4 +1,4 @@
-//! Blocks that are too large to be kept: read as they come, for what they do to the dynamic table alone.
+//! Header blocks too large to keep: read as they arrive, only for their effect on the dynamic table.
 
 use bytes::Bytes;
 use smallvec::SmallVec;
@@ -7,7 +7,7 @@ use super::{DecodeError, Decoder, Entry, MAX_LIST_SIZE, known};
 use crate::fields::{FIELD_OVERHEAD, HeaderBlock, HeaderField, malformed_field};
 use crate::hpack::{huffman, integer};
 
-/// A block that is being thrown away as it comes.
+/// A block that is discarded as it arrives.
 ///
 /// ```text
 ///            ┌───────────── indexed field, size update ─────────────┐
@@ -16,15 +16,15 @@ use crate::hpack::{huffman, integer};
 ///            ▲  └──── literal, known name ─▶ Length ─▶ Text (value) │
 ///            └──────────────────────────────────────────┴───────────┘
 /// ```
-/// Only a literal for the table is kept while it comes, and only as far as it could fit in there, so that memory is
-/// bounded by the table's size whatever the block's is.
+/// Only a literal for the table is kept while it arrives, and only as far as it could fit in there, so that memory is
+/// bounded by the table's size, whatever the size of the block.
 pub(crate) struct Discard {
     step: Step,
     /// The bytes of an integer that is not complete.
     integer: SmallVec<[u8; 8]>,
     /// The size of the list so far.
     size: usize,
-    /// Fields that began so far.
+    /// The number of fields begun so far.
     fields: usize,
 }
 
@@ -36,12 +36,12 @@ enum Step {
 
 /// The literal field that is being read.
 struct Literal {
-    /// What goes into the table; `None`: nothing, because it is not to be indexed or would not fit.
+    /// The parts that go into the table; `None` if the field is not to be indexed or would not fit.
     kept: Option<Kept>,
-    /// It is to be indexed, so one that does not fit empties the table (RFC 7541 section 4.4).
+    /// Whether it is to be indexed, so that one that does not fit empties the table (RFC 7541 section 4.4).
     indexed: bool,
     name_read: bool,
-    /// Bytes of name and value.
+    /// The bytes of name and value.
     len: usize,
 }
 
@@ -53,9 +53,9 @@ struct Kept {
 
 /// A string that is being read.
 struct Text {
-    /// Its bytes as they came, if it is kept.
+    /// The bytes as received, if the string is kept.
     raw: Option<Vec<u8>>,
-    /// How long it is when decoded; `None`: it is not Huffman-coded, and as long as it is.
+    /// The counter of the decoded length; `None` if the string is not Huffman-coded.
     huffman: Option<huffman::Counter>,
     len: usize,
 }
@@ -68,7 +68,7 @@ impl Discard {
     /// Reads the next bytes of the block.
     ///
     /// # Errors
-    /// As [`Decoder::decode`]; the decoder is of no use afterwards.
+    /// Those of [`Decoder::decode`]; the decoder must not be used afterwards.
     pub(crate) fn feed(&mut self, decoder: &mut Decoder, mut bytes: &[u8]) -> Result<(), DecodeError> {
         while !bytes.is_empty() {
             self.step = match std::mem::replace(&mut self.step, Step::Representation) {
@@ -92,12 +92,12 @@ impl Discard {
         Ok(())
     }
 
-    /// Fields that began so far.
+    /// The number of fields begun so far.
     pub(crate) fn fields(&self) -> usize {
         self.fields
     }
 
-    /// Bytes that are held of what came.
+    /// The bytes held of what was received.
     pub(crate) fn held(&self) -> usize {
         let text = match &self.step {
             Step::Text { text, .. } => text.raw.as_ref().map_or(0, Vec::len),
@@ -106,21 +106,21 @@ impl Discard {
         self.integer.len() + text
     }
 
-    /// The block is complete: what is left of it is its size.
+    /// Finishes the block: all that is left of it is its size.
     ///
     /// # Errors
-    /// It ends inside a field.
+    /// The block ends inside a field.
     pub(crate) fn finish(self, decoder: &Decoder) -> Result<HeaderBlock, DecodeError> {
         if !matches!(self.step, Step::Representation) || !self.integer.is_empty() {
             return Err(DecodeError::Truncated);
         }
-        // Bytes that are no field, as size updates, do not count in the list; there are too many of them all the same.
+        // Bytes that are not a field, such as size updates, do not count in the list; there are still too many of them.
         let size = self.size.max(decoder.soft_limit.saturating_add(1));
         Ok(HeaderBlock::decoded(Vec::new(), size, decoder.soft_limit, None))
     }
 
-    /// Takes bytes of the integer that comes next, whose prefix is as long as `prefix` says of its first byte. `None`:
-    /// it goes on in bytes that are still to come.
+    /// Takes bytes of the next integer; `prefix` gives the length of its prefix by the first byte. `None`: more bytes
+    /// of it are still to come.
     fn integer(
         &mut self,
         bytes: &mut &[u8],
@@ -193,7 +193,7 @@ impl Discard {
             return Ok(Step::Length(literal));
         };
         let coded = first & 0x80 != 0;
-        // The least that it can be when decoded: no code word is longer than 30 bits.
+        // The least length when decoded: no code word is longer than 30 bits.
         let least = if coded { left * 8 / 30 } else { left };
         if literal.len + least + FIELD_OVERHEAD > decoder.table.max_size {
             literal.kept = None;
@@ -209,7 +209,7 @@ impl Discard {
         Ok(Step::Text { left, text, of: literal })
     }
 
-    /// A string is complete, and with the second one the field.
+    /// Handles a complete string; the second one completes the field.
     fn text_read(
         &mut self,
         decoder: &mut Decoder,
@@ -252,7 +252,7 @@ impl Text {
         Ok(())
     }
 
-    /// The length of the decoded string, and the string itself if it was kept.
+    /// Returns the length of the decoded string, and the string itself if it was kept.
     fn finish(self) -> Result<(usize, Vec<u8>), DecodeError> {
         let Some(counter) = self.huffman else {
             return Ok((self.len, self.raw.unwrap_or_default()));

@@ -1,4 +1,4 @@
-//! Names and values that nearly every connection puts into its table.
+//! The names and values that nearly every connection puts into its table.
 
 use bytes::Bytes;
 
@@ -28,8 +28,8 @@ pub(super) static KNOWN: [&[u8]; 22] = [
     b"trailers",
 ];
 
-/// The text for an entry of the table. What is known lives in the program: it takes no memory of the
-/// connection, and handing it out counts no references.
+/// Returns the text for an entry of the table. Known text is static: it takes no memory of the connection, and handing
+/// it out needs no reference counting.
 pub(super) fn share(text: &[u8]) -> Bytes {
     match KNOWN.binary_search(&text) {
         Ok(at) => Bytes::from_static(KNOWN[at]),

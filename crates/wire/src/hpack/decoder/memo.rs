@@ -1,24 +1,24 @@
-//! Whole blocks the decoder has seen, so that a repeated one is not decoded again.
+//! A cache of whole blocks, so that a repeated one is not decoded again.
 
 use crate::fields::HeaderBlock;
 
 /// A connection repeats few blocks: requests of the methods in use, a response head, trailers.
 const BLOCKS: usize = 8;
 
-/// Longer blocks are not remembered: they hold what differs call by call. Also bounds what a peer can make us
-/// hold.
+/// The longest block remembered: longer ones contain what differs from call to call. This also bounds what a peer can
+/// make us hold.
 const MAX_BLOCK: usize = 512;
 
-/// A short block can name many entries of the tables; no call needs so many.
+/// The most fields of a block remembered: a short block can refer to many table entries; no call needs so many.
 const MAX_FIELDS: usize = 64;
 
-/// How often a block that was met again withstands being replaced by one that was not.
+/// How often a block that has been hit survives the attempt to replace it with a new one.
 const PATIENCE: u8 = 8;
 
 #[derive(Default)]
 pub(super) struct Memo {
     blocks: Vec<Remembered>,
-    /// The place to look at when the next block wants to be remembered.
+    /// The slot considered for eviction next, as in the clock algorithm.
     hand: usize,
 }
 
@@ -37,8 +37,8 @@ impl Memo {
         Some(&found.block)
     }
 
-    /// Blocks that never repeat (a trace id in each) must not push out those that do: a block that was met
-    /// again is passed over a few times before it goes.
+    /// Remembers a block. Those that never repeat (a trace id in each) must not evict those that do: a block that has
+    /// been hit is passed over a few times before it goes.
     pub(super) fn remember(&mut self, wire: &[u8], generation: u64, block: &HeaderBlock) {
         if wire.len() > MAX_BLOCK || block.fields().len() > MAX_FIELDS || block.over_limit() {
             return;

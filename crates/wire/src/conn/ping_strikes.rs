@@ -1,29 +1,29 @@
-//! Which pings of a client are too many (gRFC A8, "Server Enforcement").
+//! The count of pings that came too early (gRFC A8, "Server Enforcement").
 
 use std::time::{Duration, Instant};
 
 use super::PingPolicy;
 
-/// What a server remembers of its client's pings.
+/// The pings of a client that came too early, as counted by the server.
 #[derive(Debug, Default)]
-pub(super) struct PingPolice {
+pub(super) struct PingStrikes {
     last: Option<Instant>,
     strikes: u32,
-    /// DATA or HEADERS went out since the last ping. Whoever probes the bandwidth pings after what it received, and
-    /// is not to be blamed for it.
+    /// Whether DATA or HEADERS were sent since the last ping. A client that probes the bandwidth pings after it has
+    /// received something, and must not be punished for it.
     pub(super) forgiven: bool,
 }
 
-impl PingPolice {
+impl PingStrikes {
     #[cfg(test)]
     pub(super) fn last(&self) -> Option<Instant> {
         self.last
     }
 
-    /// What a client that may not ping without calls has to keep to all the same (A8: as TCP keepalive does).
+    /// The minimum interval without calls for a client that may not ping then (A8: as TCP keepalive does).
     const WITHOUT_CALLS: Duration = Duration::from_secs(2 * 3600);
 
-    /// Looks at a ping. `false`: it was one too many.
+    /// Counts a ping; returns `false` if it was one too many.
     pub(super) fn permits(&mut self, policy: &PingPolicy, calls: bool, now: Instant) -> bool {
         let last = self.last.replace(now);
         if std::mem::take(&mut self.forgiven) {
