@@ -46,6 +46,7 @@ pub struct ChannelBuilder {
     service_config: Option<String>,
     connector: Option<Arc<dyn Connect>>,
     runtime: Option<Handle>,
+    retries: bool,
 }
 
 impl ChannelBuilder {
@@ -67,6 +68,7 @@ impl ChannelBuilder {
             service_config: None,
             connector: None,
             runtime: None,
+            retries: true,
         }
     }
 
@@ -195,6 +197,13 @@ impl ChannelBuilder {
         self
     }
 
+    /// Whether calls are tried again as the retry policies of a service config say (gRFC A6). Calls that no server has looked
+    /// at are sent again in any case. Default `true`.
+    pub fn retries(mut self, retry: bool) -> Self {
+        self.retries = retry;
+        self
+    }
+
     /// Adds a load-balancing policy, to be chosen by a service config. One of the same name is replaced.
     pub fn register_policy(mut self, factory: Arc<dyn PolicyFactory>) -> Self {
         self.policies.register(factory);
@@ -266,6 +275,7 @@ impl ChannelBuilder {
             self.credentials,
             self.interceptors,
             runtime,
+            self.retries,
         );
         let core = Core::new(shared.target.as_str(), self.policies, default_config, self.backoff);
         let control = Control::new(Arc::clone(&shared), core, target, resolver);

@@ -189,13 +189,15 @@ impl Channel {
             max_recv: options.max_recv_message_size,
             max_send: options.max_send_message_size,
         };
-        let (early, late) = match published.select(&path) {
-            Ok(Selected::Known(config)) => (Ok(requested.under(config, clock::now)), None),
+        let (early, late, retry) = match published.select(&path) {
+            Ok(Selected::Known(config)) => {
+                (Ok(requested.under(config, clock::now)), None, published.retry(config))
+            }
             Ok(Selected::Unknown) => {
                 let now = clock::now();
-                (Ok(requested.under(None, || now)), Some(LateLimits::new(requested, now)))
+                (Ok(requested.under(None, || now)), Some(LateLimits::new(requested, now)), None)
             }
-            Err(status) => (Err(status), None),
+            Err(status) => (Err(status), None, None),
         };
         let (early, refused) = match early {
             Ok(early) => (early, None),
@@ -223,7 +225,7 @@ impl Channel {
             Some(observers) => (!observers.is_empty()).then(|| Observation::of(observers)),
             None => to_intercept.then(Observation::default),
         };
-        let slot = CallSlot::new(spec, owner, metadata, first.0, first.1, observation);
+        let slot = CallSlot::new(spec, owner, metadata, first.0, first.1, retry, observation);
         let of_channel = shared.credentials.as_ref().map(Arc::clone);
         let credentials: Credentials = of_channel.into_iter().chain(options.credentials).collect();
         match refused {

@@ -4,6 +4,7 @@
 //! what is to be done comes out as [`Action`]s. [`Control`] is the task around it.
 
 mod core;
+mod retries;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -15,14 +16,16 @@ use tokio::task::AbortHandle;
 
 use self::core::Action;
 pub(super) use self::core::Core;
+use self::retries::Retries;
 use super::balancer::FailPicker;
 use super::connectivity::ConnectivityState;
 use super::resolver::{ActiveResolver, Resolver, ResolverEvent, ResolverSink};
-use super::shared::{Selection, Shared, channel_closed, end_attempt};
+use super::shared::{Selection, Shared, channel_closed, end_call};
 use super::subchannel::{Subchannel, SubchannelId, run_attempt};
 use super::target::Target;
 use crate::client::connection::attempt::Attempt;
 use crate::client::connection::{Close, ConnectionEvent, deadline_exceeded};
+use crate::client::retry::Wait;
 use crate::clock;
 
 /// News of attempt number `attempt` of a subchannel.
@@ -49,6 +52,7 @@ pub(super) struct Control {
     /// Calls that wait for a picker that lets them go.
     held: Vec<Attempt>,
     held_deadline: Option<Instant>,
+    retries: Retries,
     /// `held` is looked through for calls that ended when it is as long as this.
     sweep_at: usize,
 }
@@ -82,6 +86,7 @@ impl Control {
             attempts: HashMap::new(),
             held: Vec::new(),
             held_deadline: None,
+            retries: Retries::default(),
             sweep_at: SWEEP_FROM,
         }
     }
@@ -108,6 +113,7 @@ impl Control {
                     let requests = self.shared.take_requests();
                     if let Some(how) = requests.close {
                         self.held.extend(requests.attempts);
+                        self.held.extend(requests.retries.into_iter().map(|(attempt, _)| attempt));
                         return self.close(&how);
                     }
                     if requests.connect {
@@ -116,10 +122,14 @@ impl Control {
                     for attempt in requests.attempts {
                         self.place(attempt, now);
                     }
+                    for (attempt, wait) in requests.retries {
+                        self.hold_back(attempt, wait, now);
+                    }
                 }
                 Wake::Timeout => {
                     self.core.handle_timeout(now);
                     self.expire(now);
+                    self.place_retries(now);
                 }
             }
             self.act(now);
@@ -127,7 +137,8 @@ impl Control {
     }
 
     async fn next(&mut self) -> Wake {
-        let due = [self.core.poll_timeout(), self.held_deadline].into_iter().flatten().min();
+        let due =
+            [self.core.poll_timeout(), self.held_deadline, self.retries.next()].into_iter().flatten().min();
         let timeout = async {
             match due {
                 Some(at) => tokio::time::sleep_until(at.into()).await,
@@ -184,6 +195,24 @@ impl Control {
         self.exit_idle(now);
     }
 
+    /// Keeps an attempt until it is to be made, or until its call's deadline.
+    fn hold_back(&mut self, attempt: Attempt, wait: Wait, now: Instant) {
+        let at = now + wait.duration(self.core.random());
+        let at = attempt.call.spec.deadline().map_or(at, |deadline| at.min(deadline));
+        self.retries.push(at, attempt);
+    }
+
+    /// Makes the attempts whose wait is over.
+    fn place_retries(&mut self, now: Instant) {
+        while let Some(attempt) = self.retries.pop(now) {
+            if attempt.call.spec.deadline().is_some_and(|deadline| deadline <= now) {
+                end_call(&attempt.call, deadline_exceeded());
+            } else {
+                self.place(attempt, now);
+            }
+        }
+    }
+
     /// Tries held calls again.
     fn place_held(&mut self) {
         if self.held.is_empty() {
@@ -220,7 +249,7 @@ impl Control {
         self.held.retain(|attempt| {
             let expired = attempt.call.spec.deadline().is_some_and(|deadline| deadline <= now);
             if expired {
-                end_attempt(attempt, status.clone());
+                end_call(&attempt.call, status.clone());
             }
             !expired && !attempt.has_ended()
         });
@@ -307,8 +336,8 @@ impl Control {
         }
         self.shared.publish(ConnectivityState::Shutdown, Arc::new(FailPicker(status.clone())));
         let waiting = self.shared.set_closed(status.clone());
-        for attempt in self.held.drain(..).chain(waiting) {
-            end_attempt(&attempt, status.clone());
+        for attempt in self.held.drain(..).chain(self.retries.drain()).chain(waiting) {
+            end_call(&attempt.call, status.clone());
         }
     }
 }

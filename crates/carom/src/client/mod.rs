@@ -21,6 +21,7 @@ mod guarded;
 pub(crate) mod limits;
 mod methods;
 pub mod resolver;
+pub(crate) mod retry;
 pub mod service_config;
 mod shared;
 mod subchannel;

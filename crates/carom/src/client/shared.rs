@@ -11,11 +11,12 @@ use tokio::sync::{Notify, watch};
 
 use super::balancer::{CallMetadata, Pick, PickArgs, Picker, QueuePicker};
 use super::connectivity::ConnectivityState;
-use super::service_config::{ConfigSelector, MethodConfig};
+use super::service_config::{ConfigSelector, MethodConfig, RetryThrottle};
 use crate::call_options::CallOptions;
 use crate::client::connection::attempt::{Attempt, Processed};
 use crate::client::connection::slot::{CallOwner, CallSlot};
 use crate::client::connection::{Close, ReplayBudget};
+use crate::client::retry::{Retry, Wait};
 use crate::credentials::CallCredentials;
 use crate::interceptor::Interceptors;
 use crate::transport::connect::Connector;
@@ -43,6 +44,8 @@ pub(super) struct Shared {
 pub(super) struct Published {
     picker: Arc<dyn Picker>,
     selection: Selection,
+    /// Calls are tried again as the policies of their methods say.
+    retries: bool,
 }
 
 /// Where methods have their configuration.
@@ -53,6 +56,15 @@ pub(super) enum Selection {
     /// There is none.
     None,
     By(Arc<dyn ConfigSelector>),
+}
+
+impl Selection {
+    fn retry_throttle(&self) -> Option<&Arc<RetryThrottle>> {
+        match self {
+            Self::By(selector) => selector.retry_throttle(),
+            Self::Unknown | Self::None => None,
+        }
+    }
 }
 
 /// What is known of a method's configuration.
@@ -71,13 +83,19 @@ impl Published {
         }
     }
 
+    /// The retries of a call of a method.
+    pub(super) fn retry(&self, config: Option<&MethodConfig>) -> Option<Box<Retry>> {
+        let policy = config?.retry_policy.as_ref().filter(|_| self.retries)?;
+        Some(Box::new(Retry::new(Arc::clone(policy), self.selection.retry_throttle().cloned())))
+    }
+
     /// Gives the call back if it has to wait.
     fn try_place(&self, attempt: Attempt) -> Result<(), Attempt> {
         let call = &attempt.call;
         let known = match self.settle(call) {
             Ok(known) => known,
             Err(status) => {
-                end_attempt(&attempt, status);
+                end_call(call, status);
                 return Ok(());
             }
         };
@@ -91,7 +109,7 @@ impl Published {
                 Ok(())
             }
             Pick::Drop(status) => {
-                end_attempt(&attempt, status);
+                end_call(call, status);
                 Ok(())
             }
             Pick::Use { .. } | Pick::Fail(_) | Pick::Queue => Err(attempt),
@@ -103,7 +121,12 @@ impl Published {
         let Some(late) = call.spec.late.as_ref().filter(|late| !late.are_known()) else { return Ok(true) };
         match self.select(&call.spec.path)? {
             Selected::Unknown => Ok(false),
-            Selected::Known(config) => late.settle(config).map(|()| true),
+            Selected::Known(config) => {
+                if let Some(retry) = self.retry(config) {
+                    call.set_retry(retry);
+                }
+                late.settle(config).map(|()| true)
+            }
         }
     }
 }
@@ -111,6 +134,8 @@ impl Published {
 /// What the control task is asked for.
 #[derive(Default)]
 pub(super) struct Requests {
+    /// Attempts to be made after a wait.
+    pub(super) retries: Vec<(Attempt, Wait)>,
     /// Calls that no connection was found for so far.
     pub(super) attempts: Vec<Attempt>,
     /// Leave IDLE even without a call.
@@ -133,6 +158,7 @@ impl Shared {
         credentials: Option<Arc<dyn CallCredentials>>,
         interceptors: Interceptors,
         runtime: Handle,
+        retries: bool,
     ) -> Arc<Self> {
         Arc::new(Self {
             target,
@@ -144,6 +170,7 @@ impl Shared {
             published: ArcSwap::from_pointee(Published {
                 picker: Arc::new(QueuePicker),
                 selection: Selection::Unknown,
+                retries,
             }),
             replay_budget: ReplayBudget::new(ReplayBudget::DEFAULT),
             requests: Mutex::default(),
@@ -191,7 +218,7 @@ impl Shared {
                 Some(status) => status,
             }
         };
-        end_attempt(&attempt, closed);
+        end_call(&attempt.call, closed);
     }
 
     /// Leaves IDLE.
@@ -215,6 +242,7 @@ impl Shared {
     pub(super) fn take_requests(&self) -> Requests {
         let mut requests = self.lock();
         Requests {
+            retries: std::mem::take(&mut requests.retries),
             attempts: std::mem::take(&mut requests.attempts),
             connect: std::mem::take(&mut requests.connect),
             close: requests.close.take(),
@@ -224,15 +252,26 @@ impl Shared {
 
     /// Publishes a picker. To be called by the control task alone, as is [`configure`](Self::configure).
     pub(super) fn publish(&self, state: ConnectivityState, picker: Arc<dyn Picker>) {
-        let selection = self.published().selection.clone();
-        self.published.store(Arc::new(Published { picker, selection }));
+        let (selection, retries) = {
+            let before = self.published();
+            (before.selection.clone(), before.retries)
+        };
+        self.published.store(Arc::new(Published { picker, selection, retries }));
         self.state.send_if_modified(|current| std::mem::replace(current, state) != state);
     }
 
     /// Publishes where methods have their configuration.
     pub(super) fn configure(&self, selection: Selection) {
-        let picker = Arc::clone(&self.published().picker);
-        self.published.store(Arc::new(Published { picker, selection }));
+        let (picker, retries) = {
+            let before = self.published();
+            if let (Some(before), Some(now)) = (before.selection.retry_throttle(), selection.retry_throttle())
+                && !Arc::ptr_eq(before, now)
+            {
+                now.inherit(before);
+            }
+            (Arc::clone(&before.picker), before.retries)
+        };
+        self.published.store(Arc::new(Published { picker, selection, retries }));
     }
 
     /// Why calls fail at the moment, if they do.
@@ -247,7 +286,10 @@ impl Shared {
     pub(super) fn set_closed(&self, status: Status) -> Vec<Attempt> {
         let mut requests = self.lock();
         requests.closed.get_or_insert(status);
-        std::mem::take(&mut requests.attempts)
+        let retries = std::mem::take(&mut requests.retries).into_iter().map(|(attempt, _)| attempt);
+        let mut waiting = std::mem::take(&mut requests.attempts);
+        waiting.extend(retries);
+        waiting
     }
 }
 
@@ -255,6 +297,22 @@ impl CallOwner for Shared {
     fn take_back(&self, attempt: Attempt) {
         // Not placed from here: this runs in the task of a connection that is going away.
         self.enqueue(attempt);
+    }
+
+    fn retry(&self, attempt: Attempt, wait: Wait) {
+        let closed = {
+            let mut requests = self.lock();
+            match requests.closed.clone() {
+                None => {
+                    requests.retries.push((attempt, wait));
+                    drop(requests);
+                    self.notify.notify_one();
+                    return;
+                }
+                Some(status) => status,
+            }
+        };
+        end_call(&attempt.call, closed);
     }
 
     fn replay_budget(&self) -> &Arc<ReplayBudget> {

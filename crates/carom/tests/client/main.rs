@@ -5,6 +5,7 @@ mod calls;
 mod connecting;
 mod ends;
 mod keepalive;
+mod retries;
 mod scripted;
 mod service_config;
 mod support;

@@ -9,6 +9,7 @@ use super::ClientConnection;
 use super::send_log::Cursor;
 use super::slot::{CallSlot, Finished};
 use crate::client::attachments::{Attachments, CallOutcome};
+use crate::client::retry::{Retry, Wait};
 
 /// Names an attempt of its call, counted from 0.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -98,6 +99,8 @@ enum Decision {
     Deliver,
     /// The attempt is made once more, as if it had not been (gRFC A6: a transparent retry).
     Again,
+    /// Another attempt is made after a wait, by the method's retry policy.
+    Retry(Wait),
 }
 
 /// What is known of a call when one of its attempts ends.
@@ -113,12 +116,12 @@ pub(super) struct Facts {
 /// Attempts that had a stream and that the server did not process are made again so often.
 const MAX_TRANSPARENT_RETRIES: u32 = 1;
 
-fn decide(facts: Facts, processed: Processed) -> Decision {
-    let again = processed == Processed::No
-        && !facts.over
-        && !facts.committed
-        && facts.transparent_retries < MAX_TRANSPARENT_RETRIES;
-    if again { Decision::Again } else { Decision::Deliver }
+fn decide(facts: Facts, processed: Processed, retry: Option<&mut Retry>, end: &Ended) -> Decision {
+    let possible = !facts.over && !facts.committed;
+    if possible && processed == Processed::No && facts.transparent_retries < MAX_TRANSPARENT_RETRIES {
+        return Decision::Again;
+    }
+    retry.and_then(|retry| retry.after(end, possible)).map_or(Decision::Deliver, Decision::Retry)
 }
 
 impl Attempt {
@@ -143,13 +146,20 @@ impl Attempt {
     /// It has ended.
     pub(crate) fn end(&self, end: Ended, processed: Processed) -> Finished {
         let mut state = self.call.lock();
-        match decide(state.facts(), processed) {
+        let facts = state.facts();
+        match decide(facts, processed, state.retry.as_deref_mut(), &end) {
             Decision::Deliver => state.end_attempt(self.id, end),
             Decision::Again => {
                 state.count_transparent_retry();
                 drop(state);
                 self.clone().withdraw();
                 Finished::default()
+            }
+            Decision::Retry(wait) => {
+                let finished = state.restart(self.id, &end);
+                drop(state);
+                self.call.owner().retry(self.clone(), wait);
+                finished
             }
         }
     }

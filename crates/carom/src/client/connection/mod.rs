@@ -432,7 +432,8 @@ impl<R: FnMut(ConnectionEvent)> Driver<R> {
                     self.waiting.retain(|attempt| !attempt.has_ended());
                     self.waiting_ended = 0;
                 }
-            } else if !state.is_waiting(*id) {
+            } else if state.is_queued_on(*id, &self.shared) {
+                // Otherwise it waits here, or was poked before it went elsewhere.
                 drop(state);
                 self.open_call(attempt, now);
             }
@@ -513,7 +514,7 @@ impl<R: FnMut(ConnectionEvent)> Driver<R> {
             content_type: ContentType { dialect: Dialect::Grpc, subtype: spec.subtype },
             encoding: spec.encoding,
             accept_encoding: Some(crate::codec::ACCEPT_ENCODING),
-            previous_attempts: 0,
+            previous_attempts: state.previous_attempts(),
             metadata: &metadata,
         };
         if let Err(status) = fields.check_size(self.client.http().peer_max_header_list_size()) {

@@ -28,6 +28,7 @@ use super::send_log::{ReplayBudget, SendLog};
 use crate::backlog::{Backlog, CREDIT_PORTION, size};
 use crate::client::attachments::{Attachments, CallOutcome};
 use crate::client::limits::{CallLimits, LateLimits};
+use crate::client::retry::{Retry, Wait};
 use crate::interceptor::Observers;
 use crate::wakers::register;
 
@@ -101,6 +102,8 @@ impl Finished {
 pub(crate) trait CallOwner: Send + Sync {
     /// Takes an attempt that did not reach a server, to be placed again.
     fn take_back(&self, attempt: Attempt);
+    /// Takes an attempt that is to be made after a wait.
+    fn retry(&self, attempt: Attempt, wait: Wait);
     /// What calls may keep of what they sent.
     fn replay_budget(&self) -> &Arc<ReplayBudget>;
 }
@@ -125,6 +128,8 @@ pub(crate) struct CallState {
     /// The attempt whose response is the call's: the others are of no interest any more.
     committed: Option<AttemptId>,
     transparent_retries: u32,
+    /// By the method's policy, if it has one.
+    pub(super) retry: Option<Box<Retry>>,
     /// A caller was told to wait before it sends more.
     held_back: bool,
     head: Option<ResponseHead>,
@@ -216,6 +221,7 @@ impl CallSlot {
         metadata: MetadataMap,
         chunks: SmallVec<[Bytes; 1]>,
         half_closed: bool,
+        retry: Option<Box<Retry>>,
         observation: Option<Observation>,
     ) -> Arc<Self> {
         let observation = observation.map(|mut observation| {
@@ -229,6 +235,7 @@ impl CallSlot {
             more: Vec::new(),
             committed: None,
             transparent_retries: 0,
+            retry,
             held_back: false,
             head: None,
             messages: Backlog::default(),
@@ -262,6 +269,11 @@ impl CallSlot {
     pub(crate) fn intercepted(&self, metadata: MetadataMap, observers: Observers) {
         self.lock().metadata = metadata;
         self.observe(|observation| observation.begin(observers));
+    }
+
+    /// The method's policy is known now, of a call that was made before it was.
+    pub(crate) fn set_retry(&self, retry: Box<Retry>) {
+        self.lock().retry = Some(retry);
     }
 
     /// The request's metadata.
@@ -695,6 +707,24 @@ impl CallState {
         let attachments = attempt.attachments.take();
         *attempt = AttemptState::new();
         attachments
+    }
+
+    /// The attempt failed, and is to be made anew. Those whom the pick attached are told of the failure.
+    pub(super) fn restart(&mut self, id: AttemptId, end: &Ended) -> Finished {
+        let attempt = self.attempt_mut(id);
+        let report = attempt.report(end);
+        *attempt = AttemptState::new();
+        Finished { report, ..Finished::default() }
+    }
+
+    /// Attempts before this one that failed.
+    pub(super) fn previous_attempts(&self) -> u32 {
+        self.retry.as_ref().map_or(0, |retry| retry.previous_attempts())
+    }
+
+    /// Whether the attempt is with this connection, which has not seen it.
+    pub(super) fn is_queued_on(&self, id: AttemptId, connection: &Arc<ClientConnection>) -> bool {
+        matches!(&self.attempt(id).place, Place::Queued(queued) if Arc::ptr_eq(queued, connection))
     }
 
     /// The attempt ended, and the call with it unless another attempt carries that.

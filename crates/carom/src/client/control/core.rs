@@ -162,6 +162,11 @@ impl Core {
         core
     }
 
+    /// A random number from 0 to 1.
+    pub(super) fn random(&mut self) -> f64 {
+        (self.random)()
+    }
+
     /// With chance of a test's own.
     #[cfg(test)]
     pub(super) fn with_random(mut self, random: Random) -> Self {

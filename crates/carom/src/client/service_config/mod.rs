@@ -6,6 +6,7 @@
 
 mod json;
 mod method;
+mod throttle;
 
 use std::collections::HashMap;
 use std::fmt;
@@ -15,6 +16,7 @@ use carom_wire::Status;
 
 pub use self::json::{InvalidJson, Json};
 pub use self::method::{MethodConfig, RetryPolicy};
+pub use self::throttle::{RetryThrottle, RetryThrottling};
 use super::balancer::{Chosen, Policies};
 
 /// Says what a call is given that it does not say itself. Published together with the picker.
@@ -25,6 +27,11 @@ pub trait ConfigSelector: Send + Sync {
     /// # Errors
     /// The status that the call ends with.
     fn select(&self, path: &[u8]) -> Result<Option<&MethodConfig>, Status>;
+
+    /// The throttle of the channel's retries. Default: none, so that each call is tried again as its method's policy says.
+    fn retry_throttle(&self) -> Option<&Arc<RetryThrottle>> {
+        None
+    }
 }
 
 /// A service config that was read and found valid.
@@ -37,18 +44,9 @@ pub struct ServiceConfig {
     pub balancer: Option<Chosen>,
     /// When retries stop because too many calls fail.
     pub retry_throttling: Option<RetryThrottling>,
+    throttle: Option<Arc<RetryThrottle>>,
     /// The service whose health each server is asked for; empty: that of the server as a whole.
     pub health_check_service: Option<Box<str>>,
-}
-
-/// When retries stop because too many calls fail (gRFC A6). In thousandths, so that sums are exact.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct RetryThrottling {
-    /// The tokens there are at first and at most, in thousandths. A failure takes 1,000; retries stop at half.
-    pub max_millitokens: u32,
-    /// What a success gives back, in thousandths.
-    pub millitoken_ratio: u32,
 }
 
 /// Why a service config cannot be used.
@@ -83,9 +81,11 @@ impl ServiceConfig {
         if json.as_object().is_none() {
             return Err("it is not an object".into());
         }
+        let retry_throttling = json.get("retryThrottling").map(read_throttling).transpose()?;
         let mut config = Self {
             balancer: read_balancer(json, policies)?,
-            retry_throttling: json.get("retryThrottling").map(read_throttling).transpose()?,
+            retry_throttling,
+            throttle: retry_throttling.map(RetryThrottle::new).map(Arc::new),
             ..Self::default()
         };
         if let Some(health) = json.get("healthCheckConfig") {
@@ -134,6 +134,10 @@ impl ConfigSelector for ServiceConfig {
         let service = path.iter().rposition(|byte| *byte == b'/').map_or(&[][..], |slash| &path[..=slash]);
         let found = [path, service, &[]].into_iter().find_map(|path| self.methods.get(path));
         Ok(found.map(|method| &**method))
+    }
+
+    fn retry_throttle(&self) -> Option<&Arc<RetryThrottle>> {
+        self.throttle.as_ref()
     }
 }
 

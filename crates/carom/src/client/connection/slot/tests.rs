@@ -17,6 +17,10 @@ impl CallOwner for Owner {
         self.back.lock().unwrap().push(attempt);
     }
 
+    fn retry(&self, attempt: Attempt, _wait: Wait) {
+        self.take_back(attempt);
+    }
+
     fn replay_budget(&self) -> &Arc<ReplayBudget> {
         &self.budget
     }
@@ -52,7 +56,7 @@ fn slot_of(owner: Arc<Owner>, chunks: SmallVec<[Bytes; 1]>, half_closed: bool) -
         early: CallLimits { deadline: None, wait_for_ready: false, max_recv: 1024, max_send: 1024 },
         late: None,
     };
-    CallSlot::new(spec, owner, MetadataMap::new(), chunks, half_closed, None)
+    CallSlot::new(spec, owner, MetadataMap::new(), chunks, half_closed, None, None)
 }
 
 fn drain(call: &CallSlot) -> Vec<(Bytes, bool)> {
