@@ -28,6 +28,10 @@ pub(crate) struct Options {
     min_backoff: Option<Duration>,
     max_backoff: Option<Duration>,
     default_compression: Option<i32>,
+    /// `grpc.service_config`, in JSON.
+    service_config: Option<String>,
+    /// `grpc.enable_retries`.
+    retries: Option<bool>,
     /// `grpc.so_reuseport`.
     pub(crate) reuse_port: Option<bool>,
     /// `grpc.default_authority`.
@@ -77,6 +81,8 @@ impl Options {
             "grpc.max_reconnect_backoff_ms" => self.max_backoff = millis(value)?,
             "grpc.default_compression_algorithm" => self.default_compression = Some(value.extract()?),
             "grpc.so_reuseport" => self.reuse_port = Some(value.is_truthy()?),
+            "grpc.service_config" => self.service_config = Some(text(value)?),
+            "grpc.enable_retries" => self.retries = Some(value.is_truthy()?),
             "grpc.default_authority" => self.authority = Some(text(value)?),
             "grpc.ssl_target_name_override" => self.tls_name = Some(text(value)?),
             "grpc.primary_user_agent" => self.user_agent = Some(text(value)?),
@@ -114,6 +120,12 @@ impl Options {
             backoff.initial = backoff.initial.max(least);
         }
         builder = builder.with_http2(|config| config.keepalive = self.keepalive()).backoff(backoff);
+        if let Some(json) = &self.service_config {
+            builder = builder.default_service_config(json.clone());
+        }
+        if let Some(retries) = self.retries {
+            builder = builder.retries(retries);
+        }
         if let Some(bytes) = self.max_receive {
             builder = builder.max_recv_message_size(limit(bytes));
         }

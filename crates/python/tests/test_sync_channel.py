@@ -1,5 +1,6 @@
 """Channels, servers and their ports; interceptors; TLS."""
 
+import json
 import socket
 import threading
 
@@ -240,3 +241,52 @@ def test_version_check():
     from grpc._utilities import first_version_is_lower
 
     assert first_version_is_lower("1.60.0", "1.60.1") and not first_version_is_lower(grpc.__version__, "1.85.0")
+
+
+RETRIES = json.dumps(
+    {
+        "methodConfig": [
+            {
+                "name": [{}],
+                "retryPolicy": {
+                    "maxAttempts": 3,
+                    "initialBackoff": "0.001s",
+                    "maxBackoff": "0.01s",
+                    "backoffMultiplier": 2,
+                    "retryableStatusCodes": ["UNAVAILABLE"],
+                },
+            }
+        ]
+    }
+)
+
+
+@pytest.mark.parametrize("retries", [True, False])
+def test_retries_of_a_service_config(retries):
+    attempts = []
+
+    def flaky(request, context):
+        attempts.append(dict(context.invocation_metadata()).get("grpc-previous-rpc-attempts"))
+        if len(attempts) < 3:
+            context.abort(grpc.StatusCode.UNAVAILABLE, "not yet")
+        return request
+
+    options = [("grpc.service_config", RETRIES), ("grpc.enable_retries", int(retries))]
+    with serving({"Flaky": grpc.unary_unary_rpc_method_handler(flaky)}) as (_, address):
+        with grpc.insecure_channel(address, options=options) as channel:
+            call = channel.unary_unary(path("Flaky"))
+            if retries:
+                assert call(b"x", timeout=20) == b"x"
+                assert attempts == [None, "1", "2"]
+            else:
+                with pytest.raises(grpc.RpcError) as caught:
+                    call(b"x", timeout=20)
+                assert caught.value.details() == "not yet"
+                assert attempts == [None]
+
+
+def test_a_service_config_that_is_none():
+    with grpc.insecure_channel("localhost:1", options=[("grpc.service_config", "{")]) as channel:
+        with pytest.raises(grpc.RpcError) as caught:
+            channel.unary_unary(path("Echo"))(b"", timeout=10)
+    assert "invalid service config: not JSON" in caught.value.details()
