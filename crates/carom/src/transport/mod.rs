@@ -14,10 +14,10 @@ pub(crate) mod pump;
 #[cfg(all(feature = "client", feature = "tls"))]
 pub(crate) mod tls;
 
-#[cfg(feature = "client")]
 pub use carom_wire::conn::{Blame, ConnectionError};
 pub use carom_wire::frame::ErrorCode;
 
+#[cfg(feature = "client")]
 pub use address::Address;
 #[cfg(feature = "client")]
 pub use connect::{Connect, Connecting};
