@@ -1,4 +1,4 @@
-//! From a listening socket to connections at work: accepting, the TLS handshake, and one task each.
+//! From a listening socket to running connections: accepting, the TLS handshake, and a task for each.
 
 use std::future::{Future, poll_fn};
 use std::io;
@@ -27,7 +27,7 @@ pub(crate) struct Accepting {
 }
 
 impl Accepting {
-    /// Accepts until the server stops; then closes the socket and lets go of `guard`.
+    /// Accepts until the server stops; then closes the socket and drops `guard`.
     pub(crate) async fn run(self, guard: ListeningGuard) {
         let shared = Arc::clone(&self.shared);
         let mut stopping = pin!(shared.stopping());
@@ -38,7 +38,7 @@ impl Accepting {
                 Ok(room) => (room, None),
                 Err(why) => {
                     warn(&mut warned, &peer, why);
-                    // A moment to read the reason in, for some; with the rest the socket is closed and no more.
+                    // Some get a moment to read the reason; for the rest the socket is just closed.
                     let Ok(place) = Arc::clone(&shared.door).try_acquire_owned() else { continue };
                     (Some(place), Some(why))
                 }
@@ -60,13 +60,13 @@ impl Accepting {
                 drop((entered, room));
             });
         }
-        // The port is free again before anybody hears that the server has ended.
+        // The port is free again before anyone learns that the server has ended.
         drop(self);
         drop(guard);
     }
 }
 
-/// A place for a connection that was accepted, if they are counted; or why there is none.
+/// Admits an accepted connection, with a permit if their number is limited; or returns the reason for turning it away.
 fn admit(shared: &ServerShared) -> Result<Option<OwnedSemaphorePermit>, &'static str> {
     if shared.quota.is_exceeded() {
         return Err("the server holds as much in memory as it may (memory_quota); try again later");
@@ -80,7 +80,7 @@ fn admit(shared: &ServerShared) -> Result<Option<OwnedSemaphorePermit>, &'static
     }
 }
 
-/// Says in the log that connections are turned away, once a while.
+/// Logs that connections are turned away, but only now and then.
 fn warn(warned: &mut Option<Instant>, peer: &PeerAddr, why: &str) {
     const SELDOM: Duration = Duration::from_secs(10);
     let now = clock::now();
@@ -90,7 +90,7 @@ fn warn(warned: &mut Option<Instant>, peer: &PeerAddr, why: &str) {
     }
 }
 
-/// Serves a client at the other end of `stream`, in a task of its own. `false`: the server is stopping.
+/// Serves a client at the other end of `stream`, in a separate task. Returns `false` if the server is stopping.
 pub(crate) fn serve_stream(shared: &Arc<ServerShared>, stream: Box<dyn ByteStream>, peer: PeerAddr) -> bool {
     let mailbox = Arc::new(Mailbox::default());
     let Some(entered) = shared.enter(&mailbox) else { return false };
@@ -111,7 +111,7 @@ struct Incoming {
     tls: Option<tokio_rustls::TlsAcceptor>,
     info: ConnectionInfo,
     mailbox: Arc<Mailbox>,
-    /// Why it is turned away.
+    /// The reason why it is turned away, if it is.
     refusal: Option<&'static str>,
 }
 
@@ -119,7 +119,7 @@ impl Incoming {
     async fn serve(self, socket: Socket) {
         #[cfg(feature = "tls")]
         if let Some(acceptor) = &self.tls {
-            // Boxed: what a handshake needs is not carried along by the connection that follows.
+            // Boxed, so that the connection that follows does not carry the state of the handshake.
             let handshake =
                 Box::pin(super::handshake::handshake(acceptor, socket, &self.shared, &self.info.peer));
             let Some((io, info)) = handshake.await else { return };
@@ -138,7 +138,7 @@ impl Incoming {
     }
 }
 
-/// The output of `future`, or `None` if `stop` is done first.
+/// Returns the output of `future`, or `None` if `stop` is done first.
 pub(super) async fn unless<F: Future>(stop: &mut Pin<&mut impl Future>, future: F) -> Option<F::Output> {
     let mut future = pin!(future);
     poll_fn(|cx| match stop.as_mut().poll(cx) {

@@ -1,4 +1,4 @@
-//! What other tasks and threads want of calls: answers piece by piece, credit for what they took, an end.
+//! The commands of other tasks and threads for calls: answers piece by piece, credit for messages taken, an end.
 
 use bytes::Bytes;
 use carom_wire::MetadataMap;
@@ -93,7 +93,7 @@ impl Calls {
             Command::FinishUnary(answer) => {
                 let initial = answer.initial.unwrap_or_default();
                 let encoding = answer.encoding.map(|encoding| encoding.as_str());
-                // Nothing goes out under a head that did not say so.
+                // No message may be compressed with an encoding that the head did not announce.
                 let may_compress = !wire.is_head_sent() || wire.encoding() == encoding;
                 let by = answer.encoding.filter(|_| may_compress);
                 self.buffer.clear();
@@ -124,7 +124,7 @@ impl Calls {
     }
 }
 
-/// Of a message whose payload may stand behind the buffer.
+/// The facts of a message whose payload may follow the buffer.
 fn info(buffer: &[u8], tail: Option<&Bytes>) -> MessageInfo {
     let MessageInfo { size, compressed, .. } = MessageInfo::of_framed(buffer);
     MessageInfo::new(size + tail.map_or(0, Bytes::len), compressed)

@@ -1,4 +1,4 @@
-//! What a connection's calls hold in memory, and how they give it back when the server's quota is exceeded.
+//! The memory that a connection's calls hold, and how they free it when the server's quota is exceeded.
 
 use bytes::Bytes;
 use carom_wire::Status;
@@ -8,20 +8,20 @@ use super::super::inbox::Taken;
 use super::{Call, Calls};
 use crate::cancellation::Cancelled;
 
-/// What a call hears that had to make room.
+/// The status message of a call that was ended to free memory.
 pub(super) const TAKEN_BACK: &str = "the server needed the memory that this call held";
 
-/// About what a connection takes that holds nothing, and what TLS adds: its session and its buffers.
+/// The approximate cost of a connection that holds nothing, and what TLS adds: its session and its buffers.
 const CONNECTION_COST: usize = 4 * 1024;
 const TLS_COST: usize = 24 * 1024;
-/// About what a call takes beside its messages: its stream, its head and a small handler.
+/// The approximate cost of a call besides its messages: its stream, its head and a small handler.
 const CALL_COST: usize = 1024;
 
-/// Below this a message is much smaller than the buffer that it was read into.
+/// The size below which a message is much smaller than the buffer that it was read into.
 const SMALL_MESSAGE: usize = 16 * 1024;
 
-/// A message that has to wait is a slice of the buffer that it came in. A small one is copied: a peer could make each keep
-/// a whole buffer alive, for a few bytes of its window.
+/// Detaches a message that has to wait from the buffer that it came in. A small one is copied, or a peer could make
+/// each keep a whole buffer alive for a few bytes of its window.
 pub(super) fn detached(message: Message) -> Message {
     if message.payload.len() >= SMALL_MESSAGE {
         return message;
@@ -29,11 +29,11 @@ pub(super) fn detached(message: Message) -> Message {
     Message { payload: Bytes::copy_from_slice(&message.payload), ..message }
 }
 
-/// What a message takes that waits for its handler, beside its bytes: of empty ones a window holds thousands.
+/// The cost of a message that waits for its handler, besides its bytes: a window holds thousands of empty ones.
 pub(super) const MESSAGE_COST: usize = 64;
 
 impl Call {
-    /// The handler took messages. Returns what they made of what is held.
+    /// Subtracts messages that the handler took. Returns their part of what was held.
     pub(super) fn let_go(&mut self, taken: Taken) -> usize {
         let n = (taken.bytes + taken.messages * MESSAGE_COST).min(self.held);
         self.held -= n;
@@ -42,8 +42,8 @@ impl Call {
 }
 
 impl Calls {
-    /// Tells the server's quota what the connection holds, and gives back what is too much. `true`: something was ended,
-    /// so there is something to write.
+    /// Reports to the server's quota what the connection holds, and frees what is too much. `true`: something was
+    /// ended, so there is something to write.
     pub(in super::super) fn settle_share(&mut self) -> bool {
         let held = self.holds();
         self.share.update(held);
@@ -60,8 +60,8 @@ impl Calls {
         CONNECTION_COST + tls + self.live * CALL_COST + self.held + self.server.http().buffered()
     }
 
-    /// Asks the connections of this server to give back what is above their share, now and then. Always `false`: what
-    /// this connection does comes with its mail.
+    /// Asks the connections of this server now and then to free what exceeds their share. Always `false`: this
+    /// connection will act when it reads its mailbox.
     #[cold]
     fn ask_others(&self) -> bool {
         if self.share.quota().reclaim_is_due(self.now) {
@@ -102,7 +102,7 @@ impl Calls {
         ended
     }
 
-    /// Why a call is refused while the quota is exceeded.
+    /// The status of a call refused while the quota is exceeded.
     #[cold]
     pub(super) fn out_of_memory(&self) -> Status {
         self.ask_others();
@@ -112,7 +112,7 @@ impl Calls {
         ))
     }
 
-    /// Why a call is refused while as many run as may.
+    /// The status of a call refused because too many are running.
     #[cold]
     pub(super) fn too_many_calls(&self) -> Status {
         let max = self.shared.settings.max_concurrent_calls.unwrap_or(usize::MAX);
