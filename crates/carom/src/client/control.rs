@@ -1,7 +1,7 @@
 //! The control task of a channel.
 //!
-//! [`Core`] holds the policy and the machines of its subchannels: no I/O and no clock, time and chance are arguments, and
-//! what is to be done comes out as [`Action`]s. [`Control`] is the task around it.
+//! [`Core`] holds the policy and the state machines of its subchannels. It does no I/O and has no clock: time and
+//! randomness are arguments, and [`Action`]s come out. [`Control`] is the task around it.
 
 mod core;
 
@@ -25,14 +25,14 @@ use crate::client::connection::attempt::Attempt;
 use crate::client::connection::{Close, ConnectionEvent, deadline_exceeded};
 use crate::clock;
 
-/// News of attempt number `attempt` of a subchannel.
+/// An event of attempt number `attempt` of a subchannel.
 struct AttemptNews {
     subchannel: Arc<Subchannel>,
     attempt: u64,
     event: ConnectionEvent,
 }
 
-/// See the module's documentation.
+/// The control task; see the module's documentation.
 pub(super) struct Control {
     shared: Arc<Shared>,
     core: Core,
@@ -40,22 +40,22 @@ pub(super) struct Control {
     target: Target,
     sink: ResolverSink,
     resolutions: mpsc::UnboundedReceiver<ResolverEvent>,
-    /// Runs from the first wish for a connection on.
+    /// The running resolver, from the first request for a connection on.
     active_resolver: Option<Box<dyn ActiveResolver>>,
     news: mpsc::UnboundedReceiver<AttemptNews>,
     news_sender: mpsc::UnboundedSender<AttemptNews>,
-    /// Attempts that are not READY yet.
+    /// The attempts that are not READY yet.
     attempts: HashMap<SubchannelId, AbortHandle>,
-    /// Calls that wait for a picker that lets them go.
+    /// The calls that wait for a picker that places them.
     held: Vec<Attempt>,
     held_deadline: Option<Instant>,
-    /// `held` is looked through for calls that ended when it is as long as this.
+    /// The length at which `held` is swept for calls that have ended.
     sweep_at: usize,
 }
 
 const SWEEP_FROM: usize = 64;
 
-/// As much news of attempts is looked at before what follows from it is done.
+/// The number of attempt events that are handled together before their consequences are carried out.
 const NEWS_TOGETHER: usize = 256;
 
 enum Wake {
@@ -98,7 +98,7 @@ impl Control {
                 Wake::Resolution(ResolverEvent::Failed(error)) => self.core.resolver_failed(&error, now),
                 Wake::Attempt(news) => {
                     self.on_attempt(news, now);
-                    // What came meanwhile, so that policies with many connections publish once for all of them.
+                    // Events that came meanwhile, so that policies with many connections publish once for all of them.
                     for _ in 0..NEWS_TOGETHER {
                         let Ok(news) = self.news.try_recv() else { break };
                         self.on_attempt(news, now);
@@ -135,8 +135,8 @@ impl Control {
             }
         };
         tokio::select! {
-            // Always in the same order, so that a seed replays a run exactly. None of the first three can come so
-            // often that the last is not reached.
+            // Always in the same order, so that a seed replays a run exactly. None of the first three can be ready so
+            // often that the last is starved.
             biased;
             Some(news) = self.news.recv() => Wake::Attempt(news),
             Some(event) = self.resolutions.recv() => Wake::Resolution(event),
@@ -167,7 +167,7 @@ impl Control {
         }
     }
 
-    /// Sends a call off, or holds it.
+    /// Places a call, or holds it.
     fn place(&mut self, attempt: Attempt, now: Instant) {
         if attempt.has_ended() {
             return;
@@ -184,7 +184,7 @@ impl Control {
         self.exit_idle(now);
     }
 
-    /// Tries held calls again.
+    /// Tries to place held calls again.
     fn place_held(&mut self) {
         if self.held.is_empty() {
             return;
@@ -196,7 +196,7 @@ impl Control {
                 self.held.push(attempt);
             }
         }
-        // A service config may have brought some forward.
+        // A service config may have brought some deadlines forward.
         self.held_deadline = self.held.iter().filter_map(|attempt| attempt.call.spec.deadline()).min();
         if self.held.is_empty() {
             self.sweep_at = SWEEP_FROM;
@@ -211,7 +211,7 @@ impl Control {
         self.act(now);
     }
 
-    /// Ends held calls whose deadline passed.
+    /// Ends held calls whose deadline has passed.
     fn expire(&mut self, now: Instant) {
         if self.held_deadline.is_none_or(|at| at > now) {
             return;
@@ -227,7 +227,7 @@ impl Control {
         self.held_deadline = self.held.iter().filter_map(|attempt| attempt.call.spec.deadline()).min();
     }
 
-    /// A call that waited for a connection says why there was none, if that is known.
+    /// The status of a held call at its deadline. It says why there was no connection, if that is known.
     fn deadline_status(&self) -> Status {
         match self.shared.failure() {
             Some(why) => Status::deadline_exceeded(format!("Deadline Exceeded; {}", why.message())),
@@ -235,7 +235,7 @@ impl Control {
         }
     }
 
-    /// Does what the core wants done.
+    /// Carries out the actions of the core.
     fn act(&mut self, now: Instant) {
         while let Some(action) = self.core.next_action() {
             match action {
@@ -314,7 +314,7 @@ impl Control {
 }
 
 impl Drop for Control {
-    /// The task ended, by closing or with its runtime: nobody waits for it for ever.
+    /// The task ended, by closing or with its runtime: nobody must wait for it forever.
     fn drop(&mut self) {
         if *self.shared.state.borrow() != ConnectivityState::Shutdown {
             let status = Status::unavailable("the runtime of the channel was shut down");

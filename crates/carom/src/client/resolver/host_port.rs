@@ -1,8 +1,8 @@
-//! Hosts and ports as targets have them.
+//! Parsing the hosts and ports of targets.
 
 use std::net::Ipv6Addr;
 
-/// The port of a target that names none (gRPC naming document).
+/// The port of a target without one (gRPC naming document).
 pub const DEFAULT_PORT: u16 = 443;
 
 /// Splits `host`, `host:port`, `[v6]`, `[v6]:port` and a bare IPv6 address.
@@ -33,7 +33,7 @@ pub(super) fn split_host_port(text: &str) -> Result<(String, u16), String> {
     if host.is_empty() {
         return Err("the host is missing".to_owned());
     }
-    // The escapes of a target are decoded by now: a space or a line break may have come of one.
+    // The escapes of a target are already decoded: one may have been a space or a line break.
     let misplaced =
         |c: &char| matches!(c, '/' | '?' | '#' | '@' | ',') || c.is_whitespace() || c.is_control();
     if let Some(bad) = host.chars().find(misplaced) {
