@@ -1,4 +1,4 @@
-//! A connection as the rest of the client sees it.
+//! The handle of a connection, as used by the rest of the client.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -11,19 +11,19 @@ use crate::client::attachments::Attachments;
 use crate::transport::ConnectionInfo;
 use crate::transport::error::TransportError;
 
-/// See [`ClientConnection::credit_portion`].
+/// The upper bound of [`ClientConnection::credit_portion`].
 const MAX_CREDIT_PORTION: usize = 64 * 1024;
 
-/// What a connection tells the channel.
+/// An event that a connection reports to its channel.
 #[derive(Debug)]
 pub(crate) enum ConnectionEvent {
-    /// The server's SETTINGS came: calls may be started. At most once.
+    /// The server's SETTINGS have arrived, so calls may be started. At most once.
     Ready(Arc<ClientConnection>),
-    /// No more calls can be started; those under way go on if they can. Once.
+    /// No more calls can be started; running ones continue if they can. Exactly once.
     Ended(TransportError),
 }
 
-/// A connection as callers see it.
+/// A connection, as callers see it.
 pub(crate) struct ClientConnection {
     inbox: Mutex<Inbox>,
     info: ConnectionInfo,
@@ -34,36 +34,36 @@ pub(crate) struct ClientConnection {
 pub(super) struct Inbox {
     pub(super) poked: Vec<Attempt>,
     pub(super) waker: Option<Waker>,
-    /// The task was woken and has not looked yet.
+    /// Whether the task was woken and has not looked yet.
     pub(super) notified: bool,
-    /// New calls are refused.
+    /// Whether new calls are refused.
     pub(super) refusing: bool,
     pub(super) close: Option<Close>,
 }
 
-/// How a connection is closed from this side.
+/// The way in which this side closes a connection.
 #[derive(Debug, Clone)]
 pub(crate) enum Close {
-    /// Calls under way go on; none is started.
+    /// Running calls continue; no new one is started.
     AfterCalls,
-    /// Calls under way end with this status.
+    /// Running calls end with this status.
     AtOnce(Status),
 }
 
 impl ClientConnection {
     pub(super) fn new(info: ConnectionInfo, stream_window: u32) -> Arc<Self> {
-        // The engine tells the server once half the window is free again; a quarter that callers have not told of yet
-        // leaves it another quarter to go on with.
+        // The engine tells the server once half the window is free again; with a quarter that callers have not returned
+        // yet, another quarter is left to continue with.
         let credit_portion = (stream_window as usize / 4).min(MAX_CREDIT_PORTION);
         Arc::new(Self { inbox: Mutex::default(), info, credit_portion })
     }
 
-    /// Callers tell of bytes that they took in portions of at least this.
+    /// The least portion in which callers return credit for bytes taken.
     pub(super) fn credit_portion(&self) -> usize {
         self.credit_portion
     }
 
-    /// What is known of the connection.
+    /// The properties of the connection.
     pub(crate) fn info(&self) -> &ConnectionInfo {
         &self.info
     }
@@ -72,13 +72,13 @@ impl ClientConnection {
         self.inbox.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Hands over an attempt. It comes back if the connection takes none any more.
+    /// Hands over an attempt; returns it if the connection accepts no more.
     pub(crate) fn start(
         self: &Arc<Self>,
         attempt: Attempt,
         attachments: Option<Box<Attachments>>,
     ) -> Result<(), Attempt> {
-        // Dropped behind the lock.
+        // Dropped after the lock is released.
         let _surplus;
         let waker = {
             let mut inbox = self.lock();
@@ -132,7 +132,7 @@ impl fmt::Debug for ClientConnection {
 }
 
 impl Inbox {
-    /// The waker to wake, if the task does not know yet.
+    /// Returns the waker of the task, unless it was already notified.
     fn notify(&mut self) -> Option<Waker> {
         if std::mem::replace(&mut self.notified, true) { None } else { self.waker.clone() }
     }
