@@ -274,7 +274,7 @@ where
 }
 
 /// A handler that runs another one outside of the connection's task.
-pub(crate) struct Elsewhere {
+pub(crate) struct Spawned {
     pub(crate) inner: Arc<dyn StartCall>,
     /// Whether it runs on a thread of the blocking pool rather than in a task.
     pub(crate) blocking: bool,
@@ -283,7 +283,7 @@ pub(crate) struct Elsewhere {
 /// The number of steps that may wait between a handler in another task and its connection.
 const STEPS_IN_FLIGHT: usize = 16;
 
-impl StartCall for Elsewhere {
+impl StartCall for Spawned {
     fn start(&self, input: CallInput, occupied: &Occupied) -> Result<Pin<Box<dyn Running>>, Status> {
         let (steps, receiver) = mpsc::channel(STEPS_IN_FLIGHT);
         let inner = Arc::clone(&self.inner);

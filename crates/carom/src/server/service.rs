@@ -8,7 +8,7 @@ use std::sync::Arc;
 use carom_wire::Status;
 use futures_core::Stream;
 
-use super::running::{Elsewhere, OneRequest, OneResponse, StartCall, StreamRequest, StreamResponse};
+use super::running::{OneRequest, OneResponse, Spawned, StartCall, StreamRequest, StreamResponse};
 use crate::codec::{Codec, CompressionEncoding};
 use crate::request::Request;
 use crate::response::Response;
@@ -177,7 +177,7 @@ impl Method {
     }
 
     fn elsewhere(self, blocking: bool) -> Self {
-        Self { handler: Arc::new(Elsewhere { inner: self.handler, blocking }), ..self }
+        Self { handler: Arc::new(Spawned { inner: self.handler, blocking }), ..self }
     }
 
     /// The method's name, without its service.
