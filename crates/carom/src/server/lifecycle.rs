@@ -26,9 +26,9 @@ pub(crate) struct ServerShared {
     pub(crate) settings: Settings,
     pub(crate) runtime: Handle,
     /// The permits for connections, if their number is limited.
-    pub(crate) room: Option<Arc<Semaphore>>,
+    pub(crate) connection_permits: Option<Arc<Semaphore>>,
     /// The permits for connections that are turned away with a reason.
-    pub(crate) door: Arc<Semaphore>,
+    pub(crate) rejection_permits: Arc<Semaphore>,
     pub(crate) quota: Arc<MemoryQuota>,
     /// The number of running calls, if it is limited.
     calls: AtomicUsize,
@@ -77,14 +77,14 @@ impl ServerShared {
 
     pub(crate) fn new(router: Router, settings: Settings, runtime: Handle) -> Self {
         let most = |max: usize| Arc::new(Semaphore::new(max.min(Semaphore::MAX_PERMITS)));
-        let room = settings.max_connections.map(most);
+        let connection_permits = settings.max_connections.map(most);
         let quota = Arc::new(MemoryQuota::new(settings.memory_quota, clock::now()));
         Self {
             router,
             settings,
             runtime,
-            room,
-            door: most(Self::TURNED_AWAY_AT_ONCE),
+            connection_permits,
+            rejection_permits: most(Self::TURNED_AWAY_AT_ONCE),
             quota,
             calls: AtomicUsize::new(0),
             state: Mutex::default(),
@@ -110,8 +110,8 @@ impl ServerShared {
         if state.stopping {
             return None;
         }
-        let place = state.connections.insert(Arc::clone(mailbox));
-        Some(ConnectionGuard { shared: Arc::clone(self), place })
+        let index = state.connections.insert(Arc::clone(mailbox));
+        Some(ConnectionGuard { shared: Arc::clone(self), index })
     }
 
     /// Counts a call, if their number is limited. `Err`: the limit is reached.
@@ -157,12 +157,12 @@ impl ServerShared {
 /// The registration of a connection with its server.
 pub(crate) struct ConnectionGuard {
     shared: Arc<ServerShared>,
-    place: usize,
+    index: usize,
 }
 
 impl Drop for ConnectionGuard {
     fn drop(&mut self) {
-        self.shared.lock().connections.remove(self.place);
+        self.shared.lock().connections.remove(self.index);
         self.shared.check_terminated();
     }
 }

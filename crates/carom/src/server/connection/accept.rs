@@ -34,13 +34,15 @@ impl Accepting {
         let mut warned = None;
         loop {
             let Some((socket, peer)) = unless(&mut stopping, self.listener.accept()).await else { break };
-            let (room, refusal) = match admit(&shared) {
-                Ok(room) => (room, None),
+            let (permit, refusal) = match admit(&shared) {
+                Ok(permit) => (permit, None),
                 Err(why) => {
                     warn(&mut warned, &peer, why);
                     // Some get a moment to read the reason; for the rest the socket is just closed.
-                    let Ok(place) = Arc::clone(&shared.door).try_acquire_owned() else { continue };
-                    (Some(place), Some(why))
+                    let Ok(permit) = Arc::clone(&shared.rejection_permits).try_acquire_owned() else {
+                        continue;
+                    };
+                    (Some(permit), Some(why))
                 }
             };
             let mailbox = Arc::new(Mailbox::default());
@@ -57,7 +59,7 @@ impl Accepting {
             };
             tokio::spawn(async move {
                 connection.serve(socket).await;
-                drop((entered, room));
+                drop((entered, permit));
             });
         }
         // The port is free again before anyone learns that the server has ended.
@@ -71,10 +73,10 @@ fn admit(shared: &ServerShared) -> Result<Option<OwnedSemaphorePermit>, &'static
     if shared.quota.is_exceeded() {
         return Err("the server holds as much in memory as it may (memory_quota); try again later");
     }
-    match &shared.room {
+    match &shared.connection_permits {
         None => Ok(None),
-        Some(room) => match Arc::clone(room).try_acquire_owned() {
-            Ok(place) => Ok(Some(place)),
+        Some(permits) => match Arc::clone(permits).try_acquire_owned() {
+            Ok(permit) => Ok(Some(permit)),
             Err(_) => Err("the server has as many connections as it may (max_connections); try again later"),
         },
     }
