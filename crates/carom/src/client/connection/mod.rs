@@ -617,7 +617,7 @@ impl<R: FnMut(ConnectionEvent)> Driver<R> {
         self.deadlines = Deadlines::default();
         self.unread = Vec::new();
         self.wakers = Vec::new();
-        self.idleness.given_back(used);
+        self.idleness.freed(used);
     }
 
     /// Writes what waits, up to `budget`. Returns whether anything was written.

@@ -49,7 +49,7 @@ pub(super) struct Calls {
     plans: Plans,
     deadlines: Deadlines,
     /// Calls with a deadline that are not in `deadlines` yet: most are answered before the turn is over.
-    undated: Vec<StreamKey>,
+    new_deadlines: Vec<StreamKey>,
     /// The slots of calls to be polled.
     ready: VecDeque<u32>,
     /// Kept for their memory; both are empty between turns.
@@ -178,7 +178,7 @@ impl Calls {
             live: 0,
             plans: Plans::default(),
             deadlines: Deadlines::default(),
-            undated: Vec::new(),
+            new_deadlines: Vec::new(),
             ready: VecDeque::new(),
             commands: Vec::new(),
             woken: Vec::new(),
@@ -244,7 +244,7 @@ impl Calls {
         if any {
             let mut commands = std::mem::take(&mut self.commands);
             for command in commands.drain(..) {
-                self.obey(command);
+                self.execute(command);
             }
             self.commands = commands;
             self.ready.extend(self.woken.drain(..));
@@ -266,7 +266,7 @@ impl Calls {
 
     /// The time at which [`run_timers`](Self::run_timers) must be called.
     pub(super) fn next_timeout(&mut self) -> Option<Instant> {
-        for key in std::mem::take(&mut self.undated) {
+        for key in std::mem::take(&mut self.new_deadlines) {
             if let Some(at) = self.find(key).and_then(|index| self.slots[index].call.as_ref()?.deadline) {
                 let slots = &self.slots;
                 self.deadlines.insert(at, key, self.live, |key| is_live(slots, key));
@@ -294,7 +294,7 @@ impl Calls {
         let used = !self.slots.is_empty();
         self.buffer = BytesMut::new();
         self.deadlines = Deadlines::default();
-        self.undated = Vec::new();
+        self.new_deadlines = Vec::new();
         self.ready = VecDeque::new();
         self.commands = Vec::new();
         self.woken = Vec::new();
@@ -444,7 +444,7 @@ impl Calls {
         });
         self.live += 1;
         if deadline.is_some() {
-            self.undated.push(key);
+            self.new_deadlines.push(key);
         }
         if !self.shared.settings.interceptors.is_empty() {
             self.intercept(index);
@@ -706,7 +706,7 @@ impl Calls {
             let step = guard(&call.head, || task.as_mut().poll_step(&mut Context::from_waker(waker), buffer));
             if let Some(inbox) = inbox {
                 let taken = inbox.taken();
-                self.held -= call.let_go(taken);
+                self.held -= call.forget_taken(taken);
                 wire.release(taken.bytes);
             }
             match step {
@@ -837,7 +837,7 @@ fn over(reason: Cancelled) -> Status {
         Cancelled::ByPeer => Status::cancelled("the client cancelled the call"),
         Cancelled::ConnectionLost => Status::cancelled("the connection was lost"),
         Cancelled::ServerShutdown => Status::unavailable("the server is shutting down"),
-        Cancelled::ResourceExhausted => Status::resource_exhausted(memory::TAKEN_BACK),
+        Cancelled::ResourceExhausted => Status::resource_exhausted(memory::RECLAIMED),
         Cancelled::Finished => Status::cancelled("the call has ended"),
     }
 }

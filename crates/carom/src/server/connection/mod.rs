@@ -122,7 +122,7 @@ impl ServerConnection {
                     self.calls.copy_out_unread();
                 }
                 progress |= self.work(&mut budget);
-                self.go_on(&mut budget);
+                self.gather(&mut budget);
                 if self.calls.closed.is_some() {
                     self.phase = Phase::Closing;
                 }
@@ -180,7 +180,7 @@ impl ServerConnection {
 
     /// Lets handlers with more to send continue for a moment before anything is written: their messages are often so
     /// small that a write for every few would cost more than producing them.
-    fn go_on(&mut self, budget: &mut usize) {
+    fn gather(&mut self, budget: &mut usize) {
         if !self.calls.has_ready() {
             return;
         }
@@ -280,7 +280,7 @@ impl ServerConnection {
         if self.calls.is_idle() && self.idleness.due().is_some_and(|due| due <= now) {
             self.pump.shrink();
             let used = self.calls.shrink();
-            self.idleness.given_back(used);
+            self.idleness.freed(used);
         }
         if self.phase == Phase::Open {
             self.calls.run_timers();
@@ -321,7 +321,7 @@ impl Future for ServerConnection {
         this.calls.mailbox.set_task(cx.waker());
         let mut result = this.turn(cx);
         if result.is_pending() {
-            if this.calls.settle_share() {
+            if this.calls.update_share() {
                 // Another turn writes how the calls ended.
                 cx.waker().wake_by_ref();
             } else if this.pump.stalled_since().is_some() && this.calls.is_too_large() {

@@ -12,12 +12,12 @@ use crate::interceptor::MessageInfo;
 use crate::server::connection::mailbox::Command;
 
 impl Calls {
-    pub(super) fn obey(&mut self, command: Command) {
+    pub(super) fn execute(&mut self, command: Command) {
         let key = match &command {
             Command::Shutdown => return self.server.http_mut().shutdown(self.now),
             Command::Abort => return self.abort(),
             Command::Reclaim => {
-                self.give_back();
+                self.reclaim();
                 return;
             }
             Command::Watch { key, .. }
@@ -50,7 +50,7 @@ impl Calls {
             Command::Release { .. } => {
                 if let Some(inbox) = call.work.inbox() {
                     let taken = inbox.taken();
-                    self.held -= call.let_go(taken);
+                    self.held -= call.forget_taken(taken);
                     wire.release(taken.bytes);
                 }
             }

@@ -9,7 +9,7 @@ use super::{Call, Calls};
 use crate::cancellation::Cancelled;
 
 /// The status message of a call that was ended to free memory.
-pub(super) const TAKEN_BACK: &str = "the server needed the memory that this call held";
+pub(super) const RECLAIMED: &str = "the server needed the memory that this call held";
 
 /// The approximate cost of a connection that holds nothing, and what TLS adds: its session and its buffers.
 const CONNECTION_COST: usize = 4 * 1024;
@@ -34,7 +34,7 @@ pub(super) const MESSAGE_COST: usize = 64;
 
 impl Call {
     /// Subtracts messages that the handler took. Returns their part of what was held.
-    pub(super) fn let_go(&mut self, taken: Taken) -> usize {
+    pub(super) fn forget_taken(&mut self, taken: Taken) -> usize {
         let n = (taken.bytes + taken.messages * MESSAGE_COST).min(self.held);
         self.held -= n;
         n
@@ -44,10 +44,10 @@ impl Call {
 impl Calls {
     /// Reports to the server's quota what the connection holds, and frees what is too much. `true`: something was
     /// ended, so there is something to write.
-    pub(in super::super) fn settle_share(&mut self) -> bool {
+    pub(in super::super) fn update_share(&mut self) -> bool {
         let held = self.holds();
         self.share.update(held);
-        self.share.quota().is_exceeded() && self.ask_others() | self.give_back()
+        self.share.quota().is_exceeded() && self.ask_others() | self.reclaim()
     }
 
     /// Whether the connection holds more than its share while the quota is exceeded.
@@ -76,7 +76,7 @@ impl Calls {
     }
 
     /// Ends the calls that hold the most, until the connection is within its share.
-    pub(super) fn give_back(&mut self) -> bool {
+    pub(super) fn reclaim(&mut self) -> bool {
         if !self.share.is_too_large() {
             return false;
         }
@@ -94,7 +94,7 @@ impl Calls {
             && let Some((held, index)) = largest.pop()
             && held > 0
         {
-            self.cut_off(index, Status::resource_exhausted(TAKEN_BACK), Cancelled::ResourceExhausted);
+            self.cut_off(index, Status::resource_exhausted(RECLAIMED), Cancelled::ResourceExhausted);
             ended = true;
         }
         let held = self.holds();
