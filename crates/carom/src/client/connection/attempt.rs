@@ -39,7 +39,7 @@ pub(crate) enum Processed {
 pub(super) enum Place {
     /// With the call's owner, on no connection.
     Unplaced,
-    /// In the inbox of a connection that has not seen it.
+    /// In the mailbox of a connection that has not seen it.
     Queued(Arc<ClientConnection>),
     /// Waiting for a free stream on a connection.
     Waiting(Arc<ClientConnection>),
@@ -65,7 +65,7 @@ pub(super) struct AttemptState {
     /// The attachments of the pick. They are called and dropped when the lock is not held, since that runs foreign
     /// code.
     pub(super) attachments: Option<Box<Attachments>>,
-    /// It is in its connection's inbox already.
+    /// It is in its connection's mailbox already.
     pub(super) poked: bool,
 }
 

@@ -25,13 +25,13 @@ pub(crate) enum ConnectionEvent {
 
 /// A connection, as callers see it.
 pub(crate) struct ClientConnection {
-    inbox: Mutex<Inbox>,
+    mailbox: Mutex<Mailbox>,
     info: ConnectionInfo,
     credit_portion: usize,
 }
 
 #[derive(Default)]
-pub(super) struct Inbox {
+pub(super) struct Mailbox {
     pub(super) poked: Vec<Attempt>,
     pub(super) waker: Option<Waker>,
     /// Whether the task was woken and has not looked yet.
@@ -55,7 +55,7 @@ impl ClientConnection {
         // The engine tells the server once half the window is free again; with a quarter that callers have not returned
         // yet, another quarter is left to continue with.
         let credit_portion = (stream_window as usize / 4).min(MAX_CREDIT_PORTION);
-        Arc::new(Self { inbox: Mutex::default(), info, credit_portion })
+        Arc::new(Self { mailbox: Mutex::default(), info, credit_portion })
     }
 
     /// The least portion in which callers return credit for bytes taken.
@@ -68,8 +68,8 @@ impl ClientConnection {
         &self.info
     }
 
-    pub(super) fn lock(&self) -> MutexGuard<'_, Inbox> {
-        self.inbox.lock().unwrap_or_else(PoisonError::into_inner)
+    pub(super) fn lock(&self) -> MutexGuard<'_, Mailbox> {
+        self.mailbox.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Hands over an attempt; returns it if the connection accepts no more.
@@ -81,13 +81,13 @@ impl ClientConnection {
         // Dropped after the lock is released.
         let _surplus;
         let waker = {
-            let mut inbox = self.lock();
-            if inbox.refusing {
+            let mut mailbox = self.lock();
+            if mailbox.refusing {
                 return Err(attempt);
             }
             _surplus = attempt.call.lock().queue_on(attempt.id, self, attachments);
-            inbox.poked.push(attempt);
-            inbox.notify()
+            mailbox.poked.push(attempt);
+            mailbox.notify()
         };
         if let Some(waker) = waker {
             waker.wake();
@@ -98,13 +98,13 @@ impl ClientConnection {
     /// Says that there is something new for an attempt that was started here.
     pub(super) fn poke(&self, attempt: Attempt) {
         let waker = {
-            let mut inbox = self.lock();
-            if inbox.refusing && inbox.waker.is_none() {
+            let mut mailbox = self.lock();
+            if mailbox.refusing && mailbox.waker.is_none() {
                 // The task is gone and has ended all its calls.
                 return;
             }
-            inbox.poked.push(attempt);
-            inbox.notify()
+            mailbox.poked.push(attempt);
+            mailbox.notify()
         };
         if let Some(waker) = waker {
             waker.wake();
@@ -114,10 +114,10 @@ impl ClientConnection {
     /// Ends the connection.
     pub(crate) fn close(&self, how: Close) {
         let waker = {
-            let mut inbox = self.lock();
-            inbox.refusing = true;
-            inbox.close = Some(how);
-            inbox.notify()
+            let mut mailbox = self.lock();
+            mailbox.refusing = true;
+            mailbox.close = Some(how);
+            mailbox.notify()
         };
         if let Some(waker) = waker {
             waker.wake();
@@ -131,7 +131,7 @@ impl fmt::Debug for ClientConnection {
     }
 }
 
-impl Inbox {
+impl Mailbox {
     /// Returns the waker of the task, unless it was already notified.
     fn notify(&mut self) -> Option<Waker> {
         if std::mem::replace(&mut self.notified, true) { None } else { self.waker.clone() }

@@ -1,11 +1,11 @@
 //! A client's connection: one task that owns the socket, the engine and the calls.
 //!
 //! ```text
-//!   callers ── slots, pokes ──▶ inbox ──▶ ┌────────┐ ──▶ engine ──▶ one write for all that waits
-//!   callers ◀── slots, wakers ─────────── │ Driver │ ◀── engine ◀── all there is to read
-//!                                         └────────┘
+//!   callers ── slots, pokes ──▶ mailbox ──▶ ┌────────┐ ──▶ engine ──▶ one write for all that waits
+//!   callers ◀── slots, wakers ───────────── │ Driver │ ◀── engine ◀── all there is to read
+//!                                           └────────┘
 //! ```
-//! A turn reads, handles the attempts in the inbox, runs the timers that are due, writes, and wakes each waiting caller
+//! A turn reads, handles the attempts in the mailbox, runs the timers that are due, writes, and wakes each waiting caller
 //! once.
 
 pub(crate) mod attempt;
@@ -75,9 +75,9 @@ pub(crate) struct Driver<R: FnMut(ConnectionEvent)> {
     lost: Vec<OpenAttempt>,
     /// The callers to wake at the end of the turn.
     wakers: Vec<Waker>,
-    /// The last inbox, emptied, to be reused.
+    /// The last mailbox, emptied, to be reused.
     spare: Vec<Attempt>,
-    /// Whether the inbox has been seen and is left to fill for one round of the run queue.
+    /// Whether the mailbox has been seen and is left to fill for one round of the run queue.
     gathering: bool,
     /// The running calls whose messages were not taken when they arrived.
     unread: Vec<StreamKey>,
@@ -368,14 +368,14 @@ impl<R: FnMut(ConnectionEvent)> Driver<R> {
         self.end_new_calls(cause);
     }
 
-    /// Handles the attempts in the inbox. Returns whether there were any.
-    fn look_at_inbox(&mut self, cx: &mut Context<'_>, now: Instant) -> bool {
+    /// Handles the attempts in the mailbox. Returns whether there were any.
+    fn run_mailbox(&mut self, cx: &mut Context<'_>, now: Instant) -> bool {
         let (mut poked, close) = {
-            let mut inbox = self.shared.lock();
-            if !inbox.waker.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
-                inbox.waker = Some(cx.waker().clone());
+            let mut mailbox = self.shared.lock();
+            if !mailbox.waker.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
+                mailbox.waker = Some(cx.waker().clone());
             }
-            if !inbox.notified {
+            if !mailbox.notified {
                 return false;
             }
             if !std::mem::replace(&mut self.gathering, true) {
@@ -385,8 +385,8 @@ impl<R: FnMut(ConnectionEvent)> Driver<R> {
                 return false;
             }
             self.gathering = false;
-            inbox.notified = false;
-            (std::mem::replace(&mut inbox.poked, std::mem::take(&mut self.spare)), inbox.close.take())
+            mailbox.notified = false;
+            (std::mem::replace(&mut mailbox.poked, std::mem::take(&mut self.spare)), mailbox.close.take())
         };
         for attempt in poked.drain(..) {
             self.look_at(attempt, now);
@@ -660,7 +660,7 @@ impl<R: FnMut(ConnectionEvent)> Driver<R> {
                 self.client.http_mut().handle_eof();
                 self.handle_events(now);
             }
-            progress |= self.look_at_inbox(cx, now);
+            progress |= self.run_mailbox(cx, now);
             self.handle_due(now);
             if self.client.http().has_events() {
                 // A call that was cancelled, or is out of time, makes room for one that waits for a stream.
@@ -706,10 +706,10 @@ impl<R: FnMut(ConnectionEvent)> Drop for Driver<R> {
     /// Whatever ended the task, even the shutdown of its runtime: nobody must wait for a call forever.
     fn drop(&mut self) {
         let poked = {
-            let mut inbox = self.shared.lock();
-            inbox.refusing = true;
-            inbox.waker = None;
-            std::mem::take(&mut inbox.poked)
+            let mut mailbox = self.shared.lock();
+            mailbox.refusing = true;
+            mailbox.waker = None;
+            std::mem::take(&mut mailbox.poked)
         };
         for attempt in poked {
             let state = attempt.call.lock();

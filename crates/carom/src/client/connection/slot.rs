@@ -627,7 +627,7 @@ impl CallState {
         self.attempt_mut(id).poked = false;
     }
 
-    /// Records that the attempt goes into the inbox of `connection`. Returns attachments that are no longer needed.
+    /// Records that the attempt goes into the mailbox of `connection`. Returns attachments that are no longer needed.
     pub(super) fn queue_on(
         &mut self,
         id: AttemptId,
