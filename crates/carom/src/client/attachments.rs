@@ -30,10 +30,10 @@ impl Attachments {
 
     /// Calls the completions at the end of the call.
     pub(crate) fn complete(mut self, outcome: &CallOutcome) {
-        self.tell(Some(outcome));
+        self.complete_all(Some(outcome));
     }
 
-    fn tell(&mut self, outcome: Option<&CallOutcome>) {
+    fn complete_all(&mut self, outcome: Option<&CallOutcome>) {
         for completion in std::mem::take(&mut self.completions) {
             completion.complete(outcome);
         }
@@ -42,7 +42,7 @@ impl Attachments {
 
 impl Drop for Attachments {
     fn drop(&mut self) {
-        self.tell(None);
+        self.complete_all(None);
     }
 }
 

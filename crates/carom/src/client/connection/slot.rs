@@ -253,9 +253,9 @@ impl CallSlot {
 
     /// Notifies the observers of the call. Never while its state is locked: this runs user code.
     #[inline]
-    pub(super) fn observe(&self, tell: impl FnOnce(&mut Observation)) {
+    pub(super) fn observe(&self, notify: impl FnOnce(&mut Observation)) {
         if let Some(observation) = &self.observation {
-            tell(&mut observation.lock().unwrap_or_else(PoisonError::into_inner));
+            notify(&mut observation.lock().unwrap_or_else(PoisonError::into_inner));
         }
     }
 

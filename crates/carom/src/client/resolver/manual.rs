@@ -64,7 +64,7 @@ impl ManualResolver {
         let mut state = self.lock();
         state.sinks.retain(|sink| !sink.sender.is_closed());
         for sink in &state.sinks {
-            tell(sink, &report);
+            report_to(sink, &report);
         }
         state.last = Some(report);
     }
@@ -74,7 +74,7 @@ impl ManualResolver {
     }
 }
 
-fn tell(sink: &ResolverSink, report: &Result<Resolution, SharedError>) {
+fn report_to(sink: &ResolverSink, report: &Result<Resolution, SharedError>) {
     match report {
         Ok(resolution) => sink.update(resolution.clone()),
         Err(error) => sink.fail(Arc::clone(error)),
@@ -85,7 +85,7 @@ impl Resolver for ManualResolver {
     fn start(&self, _target: &Target, sink: ResolverSink) -> Box<dyn ActiveResolver> {
         let mut state = self.lock();
         if let Some(last) = &state.last {
-            tell(&sink, last);
+            report_to(&sink, last);
         }
         state.sinks.push(sink);
         Box::new(Hints(Arc::clone(&self.shared)))

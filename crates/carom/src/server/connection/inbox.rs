@@ -135,7 +135,7 @@ impl Inbox {
     }
 
     /// Notifies the connection if messages were taken, unless it is going to ask anyway.
-    fn tell(&self, mut state: MutexGuard<'_, State>) {
+    fn notify(&self, mut state: MutexGuard<'_, State>) {
         if state.taken == Taken::default() || std::mem::replace(&mut state.attended, true) {
             return;
         }
@@ -180,7 +180,7 @@ impl InboxReader {
         if self.taken.bytes >= CREDIT_PORTION {
             let mut state = self.inbox.lock();
             state.take(&mut self.taken);
-            self.inbox.tell(state);
+            self.inbox.notify(state);
         }
         Poll::Ready(Ok(Some(message)))
     }
@@ -204,7 +204,7 @@ impl InboxReader {
                 Poll::Pending
             }
         };
-        self.inbox.tell(state);
+        self.inbox.notify(state);
         result
     }
 
