@@ -102,7 +102,7 @@ impl LateLimits {
     ///
     /// # Errors
     /// The status that the call ends with, if a message that was sent is larger than allowed.
-    pub(crate) fn settle(&self, config: Option<&MethodConfig>) -> Result<(), Status> {
+    pub(crate) fn apply_config(&self, config: Option<&MethodConfig>) -> Result<(), Status> {
         let mut state = self.lock();
         if std::mem::replace(&mut state.known, true) {
             return Ok(());

@@ -74,7 +74,7 @@ impl Published {
     /// Places an attempt; returns it if it has to wait.
     fn try_place(&self, attempt: Attempt) -> Result<(), Attempt> {
         let call = &attempt.call;
-        let known = match self.settle(call) {
+        let known = match self.apply_config(call) {
             Ok(known) => known,
             Err(status) => {
                 end_attempt(&attempt, status);
@@ -99,11 +99,11 @@ impl Published {
     }
 
     /// Gives a call its configuration, if it started before that was known. Returns whether its limits are now final.
-    fn settle(&self, call: &CallSlot) -> Result<bool, Status> {
+    fn apply_config(&self, call: &CallSlot) -> Result<bool, Status> {
         let Some(late) = call.spec.late.as_ref().filter(|late| !late.are_known()) else { return Ok(true) };
         match self.select(&call.spec.path)? {
             Selected::Unknown => Ok(false),
-            Selected::Known(config) => late.settle(config).map(|()| true),
+            Selected::Known(config) => late.apply_config(config).map(|()| true),
         }
     }
 }
@@ -271,11 +271,11 @@ impl CallMetadata for CallSlot {
 /// Ends a call that is with its channel.
 pub(super) fn end_call(call: &Arc<CallSlot>, status: Status) {
     let finished = call.lock().finish(Ended::local(status));
-    finished.settle(call).into_iter().for_each(Waker::wake);
+    finished.complete(call).into_iter().for_each(Waker::wake);
 }
 
 /// Ends an attempt that is with its channel.
 pub(super) fn end_attempt(attempt: &Attempt, status: Status) {
     let finished = attempt.end(Ended::local(status), Processed::Maybe);
-    finished.settle(&attempt.call).into_iter().for_each(Waker::wake);
+    finished.complete(&attempt.call).into_iter().for_each(Waker::wake);
 }

@@ -300,7 +300,7 @@ impl<R: FnMut(ConnectionEvent)> Driver<R> {
 
     fn end(&mut self, attempt: &Attempt, end: Ended, processed: Processed) {
         let finished = attempt.end(end, processed);
-        self.wakers.extend(finished.settle(&attempt.call));
+        self.wakers.extend(finished.complete(&attempt.call));
     }
 
     fn forget(&mut self, key: StreamKey) -> Option<OpenAttempt> {

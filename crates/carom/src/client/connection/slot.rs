@@ -85,7 +85,7 @@ pub(crate) struct Finished {
 
 impl Finished {
     /// Notifies the attachments of the pick, and the connections of other attempts; returns the callers to wake.
-    pub(crate) fn settle(self, call: &Arc<CallSlot>) -> SmallVec<[Waker; 2]> {
+    pub(crate) fn complete(self, call: &Arc<CallSlot>) -> SmallVec<[Waker; 2]> {
         if let Some(report) = self.report {
             let (attachments, outcome) = *report;
             attachments.complete(&outcome);
@@ -304,7 +304,7 @@ impl CallSlot {
             }
             state.finish(Ended::local(status()))
         };
-        finished.settle(self).into_iter().for_each(Waker::wake);
+        finished.complete(self).into_iter().for_each(Waker::wake);
     }
 
     /// Sends chunks of messages, and the half-close. Does nothing once the call is half-closed or over.
@@ -371,7 +371,7 @@ impl CallSlot {
             state.messages = Backlog::default();
             finished
         };
-        finished.settle(self).into_iter().for_each(Waker::wake);
+        finished.complete(self).into_iter().for_each(Waker::wake);
     }
 
     /// Returns what the task that sends the call's messages may do. The task is woken when that changes, or when the

@@ -198,7 +198,7 @@ impl Core {
                 let Some(config) = self.config.clone().or_else(|| self.default_config.clone()) else {
                     self.with_latest(|policy, view| policy.resolver_error(&error, view));
                     self.on_result(false);
-                    return self.settle();
+                    return self.deliver_notices();
                 };
                 (config, false)
             }
@@ -217,14 +217,14 @@ impl Core {
             tracing::debug!(target = %self.target, %rejected, "resolution refused");
         }
         self.on_result(valid && !matches!(outcome, Some(Err(_))));
-        self.settle();
+        self.deliver_notices();
         self.configure(config);
     }
 
     pub(super) fn resolver_failed(&mut self, error: &SharedError, now: Instant) {
         self.now = now;
         self.with_latest(|policy, view| policy.resolver_error(error, view));
-        self.settle();
+        self.deliver_notices();
         // Nothing better will come soon.
         if self.config.is_none()
             && let Some(config) = self.default_config.clone()
@@ -237,7 +237,7 @@ impl Core {
         self.now = now;
         self.awake = true;
         self.with_latest(|policy, view| policy.exit_idle(view));
-        self.settle();
+        self.deliver_notices();
     }
 
     /// Publishes the source of the methods' configuration, unless it is unchanged.
@@ -305,7 +305,7 @@ impl Core {
     pub(super) fn attempt_ready(&mut self, subchannel: &Subchannel, attempt: u64, now: Instant) {
         self.now = now;
         self.change(subchannel.id(), |machine| machine.attempt_ready(attempt));
-        self.settle();
+        self.deliver_notices();
     }
 
     pub(super) fn attempt_ended(
@@ -317,7 +317,7 @@ impl Core {
     ) {
         self.now = now;
         self.change(subchannel.id(), |machine| machine.attempt_ended(attempt, cause));
-        self.settle();
+        self.deliver_notices();
     }
 
     pub(super) fn poll_timeout(&self) -> Option<Instant> {
@@ -344,7 +344,7 @@ impl Core {
                     self.actions.push_back(Action::Resolve);
                 }
             }
-            self.settle();
+            self.deliver_notices();
         }
     }
 
@@ -387,7 +387,7 @@ impl Core {
     }
 
     /// Delivers notices to policies until there are none.
-    fn settle(&mut self) {
+    fn deliver_notices(&mut self) {
         while let Some(notice) = self.notices.pop_front() {
             match notice {
                 Notice::Subchannel(subchannel, state) => {
@@ -425,7 +425,7 @@ impl Core {
                 node.touched = false;
             }
             self.with_policy(id, |policy, view| policy.aggregate(view));
-            self.settle();
+            self.deliver_notices();
         }
     }
 
