@@ -255,7 +255,7 @@ impl Observers {
 }
 
 impl ObserverList {
-    /// Removes an observer that panicked: the call goes on without it.
+    /// Notifies every observer. One that panics is removed: the call goes on without it.
     #[cold]
     fn notify(&mut self, mut notify: impl FnMut(&mut dyn CallObserver)) {
         self.observers.retain_mut(|observer| {

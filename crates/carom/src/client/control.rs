@@ -26,7 +26,7 @@ use crate::client::connection::{Close, ConnectionEvent, deadline_exceeded};
 use crate::clock;
 
 /// An event of attempt number `attempt` of a subchannel.
-struct AttemptNews {
+struct AttemptEvent {
     subchannel: Arc<Subchannel>,
     attempt: u64,
     event: ConnectionEvent,
@@ -42,8 +42,8 @@ pub(super) struct Control {
     resolutions: mpsc::UnboundedReceiver<ResolverEvent>,
     /// The running resolver, from the first request for a connection on.
     active_resolver: Option<Box<dyn ActiveResolver>>,
-    news: mpsc::UnboundedReceiver<AttemptNews>,
-    news_sender: mpsc::UnboundedSender<AttemptNews>,
+    events: mpsc::UnboundedReceiver<AttemptEvent>,
+    event_sender: mpsc::UnboundedSender<AttemptEvent>,
     /// The attempts that are not READY yet.
     attempts: HashMap<SubchannelId, AbortHandle>,
     /// The calls that wait for a picker that places them.
@@ -56,11 +56,11 @@ pub(super) struct Control {
 const SWEEP_FROM: usize = 64;
 
 /// The number of attempt events that are handled together before their consequences are carried out.
-const NEWS_TOGETHER: usize = 256;
+const EVENTS_TOGETHER: usize = 256;
 
 enum Wake {
     Resolution(ResolverEvent),
-    Attempt(AttemptNews),
+    Attempt(AttemptEvent),
     Requests,
     Timeout,
 }
@@ -68,7 +68,7 @@ enum Wake {
 impl Control {
     pub(super) fn new(shared: Arc<Shared>, core: Core, target: Target, resolver: Arc<dyn Resolver>) -> Self {
         let (sink, resolutions) = ResolverSink::new(shared.runtime.clone());
-        let (news_sender, news) = mpsc::unbounded_channel();
+        let (event_sender, events) = mpsc::unbounded_channel();
         Self {
             shared,
             core,
@@ -77,8 +77,8 @@ impl Control {
             sink,
             resolutions,
             active_resolver: None,
-            news,
-            news_sender,
+            events,
+            event_sender,
             attempts: HashMap::new(),
             held: Vec::new(),
             held_deadline: None,
@@ -96,12 +96,12 @@ impl Control {
                     self.core.resolved(resolution, now);
                 }
                 Wake::Resolution(ResolverEvent::Failed(error)) => self.core.resolver_failed(&error, now),
-                Wake::Attempt(news) => {
-                    self.on_attempt(news, now);
+                Wake::Attempt(event) => {
+                    self.on_attempt(event, now);
                     // Events that came meanwhile, so that policies with many connections publish once for all of them.
-                    for _ in 0..NEWS_TOGETHER {
-                        let Ok(news) = self.news.try_recv() else { break };
-                        self.on_attempt(news, now);
+                    for _ in 0..EVENTS_TOGETHER {
+                        let Ok(event) = self.events.try_recv() else { break };
+                        self.on_attempt(event, now);
                     }
                 }
                 Wake::Requests => {
@@ -138,15 +138,15 @@ impl Control {
             // Always in the same order, so that a seed replays a run exactly. None of the first three can be ready so
             // often that the last is starved.
             biased;
-            Some(news) = self.news.recv() => Wake::Attempt(news),
+            Some(event) = self.events.recv() => Wake::Attempt(event),
             Some(event) = self.resolutions.recv() => Wake::Resolution(event),
             () = self.shared.notify.notified() => Wake::Requests,
             () = timeout => Wake::Timeout,
         }
     }
 
-    fn on_attempt(&mut self, news: AttemptNews, now: Instant) {
-        let AttemptNews { subchannel, attempt, event } = news;
+    fn on_attempt(&mut self, attempt_event: AttemptEvent, now: Instant) {
+        let AttemptEvent { subchannel, attempt, event } = attempt_event;
         match event {
             ConnectionEvent::Ready(connection) => {
                 if self.core.is_current(&subchannel, attempt) {
@@ -275,12 +275,12 @@ impl Control {
     }
 
     fn start_attempt(&mut self, subchannel: Arc<Subchannel>, attempt: u64) {
-        let news = self.news_sender.clone();
+        let events = self.event_sender.clone();
         let (id, address) = (subchannel.id(), subchannel.address().clone());
         tracing::debug!(target = %self.shared.target, %address, "connecting");
         let report = move |event| {
             // Nobody listens once the channel is closed.
-            let _ = news.send(AttemptNews { subchannel: Arc::clone(&subchannel), attempt, event });
+            let _ = events.send(AttemptEvent { subchannel: Arc::clone(&subchannel), attempt, event });
         };
         let task = run_attempt(address, Arc::clone(&self.shared.connector), report);
         let task = self.shared.runtime.spawn(task).abort_handle();
