@@ -192,8 +192,10 @@ fn unary_message(
 ) -> Result<Bytes, Status> {
     match first {
         Some(message) if !surplus => inflate(message, encoding, max),
-        Some(_) => Err(Status::unimplemented("the server sent more than one message where one belongs")),
-        None => Err(Status::unimplemented("the server sent no message where one belongs")),
+        Some(_) => Err(Status::unimplemented(
+            "the server sent more than one message in response to a call that takes one",
+        )),
+        None => Err(Status::unimplemented("the server sent no message in response to a call that takes one")),
     }
 }
 
@@ -209,7 +211,7 @@ pub(super) fn inflate(message: Message, encoding: Option<&[u8]>, max: usize) -> 
             "a message has the compressed flag, but the response names no grpc-encoding",
         )),
         None => Err(Status::internal(format!(
-            "the response is encoded by `{}`, which was not asked for",
+            "the response is encoded with `{}`, which the client does not accept",
             name.escape_ascii()
         ))),
     }

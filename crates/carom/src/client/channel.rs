@@ -240,7 +240,7 @@ impl Channel {
     fn prepare(&self, call: Arc<CallSlot>, to_intercept: bool, credentials: Credentials) {
         let shared = Arc::clone(self.shared());
         if !credentials.is_empty() && !shared.connector.is_secure() {
-            let reason = "call credentials go only over a secure channel; this one has no TLS";
+            let reason = "call credentials are only sent over a secure channel; this one has no TLS";
             return end_call(&call, Status::unauthenticated(reason));
         }
         shared.runtime.clone().spawn(async move {
@@ -340,7 +340,7 @@ fn control_plane_status(status: Status) -> Status {
         | Code::OutOfRange
         | Code::DataLoss
         | Code::Ok => Status::internal(format!(
-            "call credentials ended with {}, which is not theirs to use: {}",
+            "call credentials failed with {}, a code reserved to applications: {}",
             status.code().name(),
             status.message()
         )),

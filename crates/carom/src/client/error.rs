@@ -47,10 +47,10 @@ impl fmt::Display for ConnectError {
             Self::Credentials(error) => error.fmt(f),
             Self::ServiceConfig(error) => error.fmt(f),
             Self::HeaderText { what, text } => {
-                write!(f, "the {what} {text:?} has characters other than visible ASCII and blanks")
+                write!(f, "the {what} {text:?} has characters other than visible ASCII and spaces")
             }
             Self::NoRuntime => f.write_str(
-                "no tokio runtime: make the channel inside one, or give the builder a handle by runtime()",
+                "no tokio runtime: build the channel inside one, or pass a handle to the builder with runtime()",
             ),
             Self::Unavailable(status) => f.write_str(status.message()),
         }

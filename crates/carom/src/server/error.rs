@@ -72,14 +72,17 @@ impl fmt::Display for ServeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.kind {
             Kind::Listen { addr, error } if error.kind() == io::ErrorKind::AddrInUse => {
-                write!(f, "cannot listen on {addr}: address already in use (another program has it; {error})")
+                write!(
+                    f,
+                    "cannot listen on {addr}: address already in use (another program uses it; {error})"
+                )
             }
             Kind::Listen { addr, error } => write!(f, "cannot listen on {addr}: {error}"),
             #[cfg(feature = "tls")]
             Kind::Credentials { addr, error } => write!(f, "cannot use TLS on {addr}: {error}"),
             Kind::DuplicateMethod { path } => write!(f, "two services have the method {path}"),
             Kind::NoAddress => f.write_str("the server has no address to listen on: call Builder::bind"),
-            Kind::Stopped => f.write_str("the server has been stopped and takes no more addresses"),
+            Kind::Stopped => f.write_str("the server has been stopped and accepts no more addresses"),
         }
     }
 }

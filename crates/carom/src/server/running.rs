@@ -136,7 +136,7 @@ impl<C: Codec> MakeRequest<C> for OneRequest {
     fn make(&self, codec: &C, mut body: MessageReceiver) -> Result<C::Decode, Status> {
         match body.try_message()? {
             Some(payload) => codec.decode(payload),
-            None => Err(Status::internal("the call was started before its message came")),
+            None => Err(Status::internal("the call was started before its message arrived")),
         }
     }
 }

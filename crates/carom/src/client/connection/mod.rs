@@ -352,9 +352,9 @@ impl<R: FnMut(ConnectionEvent)> Driver<R> {
         let handshaking = self.life.stage() != Stage::Ready;
         if handshaking && self.shared.info().tls {
             cause = cause
-                .with_hint("under TLS a server does this that wants a client certificate, or another one");
+                .with_hint("a TLS server that requires a client certificate, or a different one, does this");
         } else if handshaking && unexplained {
-            cause = cause.with_hint("a port that wants TLS does this to a channel without it");
+            cause = cause.with_hint("a port that expects TLS does this to a channel without it");
         }
         let peer = self.shared.info().peer.to_uri();
         let target = &self.connector.target;
@@ -532,7 +532,7 @@ impl<R: FnMut(ConnectionEvent)> Driver<R> {
                 attempt.withdraw();
                 self.end_new_calls(TransportError::new(
                     self.life.stage(),
-                    "the connection takes no more calls",
+                    "the connection accepts no more calls",
                 ));
                 return Ok(());
             }
@@ -721,7 +721,7 @@ impl<R: FnMut(ConnectionEvent)> Drop for Driver<R> {
         }
         self.end_new_calls(TransportError::new(self.life.stage(), "the connection was dropped"));
         for open in std::mem::take(&mut self.open).into_iter().flatten() {
-            self.finish(&open.attempt, Status::unavailable("the task of the connection was ended"));
+            self.finish(&open.attempt, Status::unavailable("the task of the connection has ended"));
         }
         self.wake_callers();
     }

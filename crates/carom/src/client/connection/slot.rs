@@ -765,7 +765,7 @@ impl CallState {
 
 /// The end as reported to whoever asks again after [`CallSlot::poll_outcome`].
 fn taken_before() -> Ended {
-    Ended::local(Status::internal("the end of this call was taken before"))
+    Ended::local(Status::internal("the outcome of this call was already taken"))
 }
 
 #[cfg(test)]

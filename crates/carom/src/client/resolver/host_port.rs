@@ -45,7 +45,7 @@ pub(super) fn split_host_port(text: &str) -> Result<(String, u16), String> {
         Some("http") => 80,
         Some("https") => 443,
         Some(port) => match port.parse::<u16>() {
-            Ok(0) => return Err("port 0 cannot be connected to".to_owned()),
+            Ok(0) => return Err("cannot connect to port 0".to_owned()),
             Ok(number) if port.bytes().all(|byte| byte.is_ascii_digit()) => number,
             _ => return Err(format!("the port `{port}` is not a number from 1 to 65535")),
         },

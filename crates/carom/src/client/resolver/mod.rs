@@ -138,7 +138,7 @@ fn refuse_authority(target: &Target) -> Result<(), InvalidTarget> {
         return Ok(());
     }
     let reason = format!(
-        "`{scheme}:` takes no authority, but `{authority}` stands between `//` and the path; write `{scheme}:` with three \
+        "`{scheme}:` takes no authority, but there is `{authority}` between `//` and the path; write `{scheme}:` with three \
          slashes or none"
     );
     Err(InvalidTarget::new(target, reason))

@@ -49,11 +49,11 @@ impl Resolvers {
         let scheme = target.split(':').next().unwrap_or_default();
         if target.contains("://") && !scheme.eq_ignore_ascii_case(parsed.scheme()) {
             let known: Vec<_> = self.by_scheme.keys().map(String::as_str).collect();
-            let reason = format!("the scheme `{scheme}` is not known; known are {}", known.join(", "));
+            let reason = format!("the scheme `{scheme}` is unknown; known schemes are {}", known.join(", "));
             return Err(InvalidTarget::of_text(target, reason));
         }
         let Some(resolver) = self.get(parsed.scheme()) else {
-            return Err(InvalidTarget::of_text(target, "no resolver is known for names"));
+            return Err(InvalidTarget::of_text(target, "there is no resolver for names"));
         };
         resolver.check(&parsed)?;
         Ok((parsed, Arc::clone(resolver)))

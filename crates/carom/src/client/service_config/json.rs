@@ -51,7 +51,7 @@ impl Json {
         reader.skip_blanks();
         match reader.peek() {
             None => Ok(value),
-            Some(_) => Err(reader.error("something follows the value")),
+            Some(_) => Err(reader.error("unexpected text after the value")),
         }
     }
 
@@ -195,7 +195,7 @@ impl Reader<'_> {
         let mut names: Vec<&str> = members.iter().map(|(name, _)| &**name).collect();
         names.sort_unstable();
         if names.windows(2).any(|pair| pair[0] == pair[1]) {
-            return Err(self.error("an object has a name twice"));
+            return Err(self.error("an object has a duplicate name"));
         }
         Ok(Json::Object(members))
     }
@@ -265,14 +265,14 @@ impl Reader<'_> {
                     self.at += 1;
                     out.push(self.escape()?);
                 }
-                Some(_) => return Err(self.error("a control character stands in a string")),
-                None => return Err(self.error("a string does not end")),
+                Some(_) => return Err(self.error("a control character in a string")),
+                None => return Err(self.error("an unterminated string")),
             }
         }
     }
 
     fn escape(&mut self) -> Result<char, InvalidJson> {
-        let Some(kind) = self.peek() else { return Err(self.error("a string does not end")) };
+        let Some(kind) = self.peek() else { return Err(self.error("an unterminated string")) };
         self.at += 1;
         Ok(match kind {
             b'"' | b'\\' | b'/' => char::from(kind),
@@ -292,7 +292,7 @@ impl Reader<'_> {
                 }
                 char::from_u32(code).ok_or_else(|| self.error("half of a surrogate pair is missing"))?
             }
-            _ => return Err(self.error("an escape is not known")),
+            _ => return Err(self.error("an unknown escape")),
         })
     }
 

@@ -100,7 +100,7 @@ fn duration(json: &Json, name: &str) -> Result<Option<Duration>, String> {
         Some(Duration::new(seconds, format!("{decimals:0<9}").parse().ok()?))
     };
     let read = value.as_str().and_then(read);
-    read.map(Some).ok_or(format!("`{name}` is not a duration that is not negative, such as \"1.5s\""))
+    read.map(Some).ok_or(format!("`{name}` is not a non-negative duration such as \"1.5s\""))
 }
 
 fn bytes(json: &Json, name: &str) -> Result<Option<usize>, String> {

@@ -158,7 +158,7 @@ fn read_balancer(json: &Json, policies: &Policies) -> Result<Option<Chosen>, Str
     }
     let Some(name) = json.get("loadBalancingPolicy") else { return Ok(None) };
     let name = name.as_str().ok_or("`loadBalancingPolicy` is not a string")?.to_ascii_lowercase();
-    let factory = policies.get(&name).ok_or(format!("the load-balancing policy `{name}` is not known"))?;
+    let factory = policies.get(&name).ok_or(format!("the load-balancing policy `{name}` is unknown"))?;
     Ok(Some(Chosen { factory: Arc::clone(factory), config: None }))
 }
 

@@ -71,13 +71,13 @@ impl Accepting {
 /// Admits an accepted connection, with a permit if their number is limited; or returns the reason for turning it away.
 fn admit(shared: &ServerShared) -> Result<Option<OwnedSemaphorePermit>, &'static str> {
     if shared.quota.is_exceeded() {
-        return Err("the server holds as much in memory as it may (memory_quota); try again later");
+        return Err("the server has used up its memory quota (memory_quota); try again later");
     }
     match &shared.connection_permits {
         None => Ok(None),
         Some(permits) => match Arc::clone(permits).try_acquire_owned() {
             Ok(permit) => Ok(Some(permit)),
-            Err(_) => Err("the server has as many connections as it may (max_connections); try again later"),
+            Err(_) => Err("the server is at its limit of connections (max_connections); try again later"),
         },
     }
 }

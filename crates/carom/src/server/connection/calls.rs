@@ -404,7 +404,7 @@ impl Calls {
         } else if plan.encoding == RequestEncoding::Unknown {
             let name = head.encoding.as_deref().unwrap_or_default().escape_ascii();
             Some(Status::unimplemented(format!(
-                "messages compressed by {name} are not supported; supported: {ACCEPT_ENCODING}"
+                "messages compressed with {name} are not supported; supported: {ACCEPT_ENCODING}"
             )))
         } else if self.share.quota().is_exceeded() {
             Some(self.out_of_memory())

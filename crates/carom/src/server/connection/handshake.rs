@@ -56,7 +56,7 @@ pub(super) async fn handshake(
 fn report(peer: &PeerAddr, error: &io::Error, first: &[u8]) {
     // A client that connects and sends nothing is a health check or a port scan.
     if first.is_empty() {
-        tracing::debug!(%peer, %error, "closed: no TLS handshake came");
+        tracing::debug!(%peer, %error, "closed: the client sent no TLS handshake");
     } else {
         tracing::warn!(%peer, %error, received = looks_like(first), "closed: the TLS handshake failed");
     }

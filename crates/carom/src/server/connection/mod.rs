@@ -302,7 +302,7 @@ impl ServerConnection {
                 tracing::warn!(%peer, %reason, "closed a connection");
             }
             Some(Some(error)) => tracing::debug!(%peer, %error, "a connection ended"),
-            Some(None) => tracing::debug!(%peer, "a connection ended in good order"),
+            Some(None) => tracing::debug!(%peer, "a connection ended normally"),
             None => match result {
                 Err(error) if !accept::is_disconnect(error) => {
                     tracing::debug!(%peer, %error, "a connection failed");
@@ -336,7 +336,7 @@ impl Future for ServerConnection {
 }
 
 fn reads_nothing() -> io::Error {
-    io::Error::new(io::ErrorKind::TimedOut, "the peer reads nothing")
+    io::Error::new(io::ErrorKind::TimedOut, "the peer does not read")
 }
 
 impl Drop for ServerConnection {

@@ -91,7 +91,7 @@ fn refusals_say_what_is_wrong() {
     let cases = [
         ("", "it is empty"),
         ("local host:1", "the character ' '"),
-        ("foo:///bar", "the scheme `foo` is not known"),
+        ("foo:///bar", "the scheme `foo` is unknown"),
         ("localhost:", "the port after `:` is missing"),
         (":50051", "the host is missing"),
         ("dns:///", "the host is missing"),

@@ -107,7 +107,7 @@ impl Calls {
     pub(super) fn out_of_memory(&self) -> Status {
         self.ask_others();
         Status::resource_exhausted(format!(
-            "the server holds as much for its calls as it may (memory_quota of {} bytes); try again later",
+            "the server has used up its memory quota (memory_quota of {} bytes); try again later",
             self.share.quota().limit()
         ))
     }
@@ -117,7 +117,7 @@ impl Calls {
     pub(super) fn too_many_calls(&self) -> Status {
         let max = self.shared.settings.max_concurrent_calls.unwrap_or(usize::MAX);
         Status::resource_exhausted(format!(
-            "the server runs as many calls at once as it may (max_concurrent_calls of {max}); try again later"
+            "the server is at its limit of concurrent calls (max_concurrent_calls of {max}); try again later"
         ))
     }
 }
