@@ -22,7 +22,7 @@ pub trait Service: Send + Sync + 'static {
     /// The methods. Called once, when the service is added to a server.
     fn methods(&self) -> Vec<Method>;
 
-    /// The serialised `google.protobuf.FileDescriptorSet` of the file that declares the service and of its imports,
+    /// The serialized `google.protobuf.FileDescriptorSet` of the file that declares the service and of its imports,
     /// for reflection.
     fn file_descriptor_set(&self) -> Option<&'static [u8]> {
         None

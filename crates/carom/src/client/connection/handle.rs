@@ -95,7 +95,7 @@ impl ClientConnection {
         Ok(())
     }
 
-    /// Says that there is something new for an attempt that was started here.
+    /// Puts an attempt that was started here into the mailbox, because there is something new for it.
     pub(super) fn poke(&self, attempt: Attempt) {
         let waker = {
             let mut mailbox = self.lock();
