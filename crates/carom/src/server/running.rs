@@ -312,7 +312,7 @@ impl StartCall for Spawned {
         } else {
             tokio::spawn(work);
         }
-        Ok(Box::pin(ElsewhereRunning { receiver }))
+        Ok(Box::pin(SpawnedRunning { receiver }))
     }
 }
 
@@ -331,11 +331,11 @@ async fn hand_over(mut running: Pin<Box<dyn Running>>, steps: &mpsc::Sender<Step
     }
 }
 
-struct ElsewhereRunning {
+struct SpawnedRunning {
     receiver: mpsc::Receiver<StepAndMessage>,
 }
 
-impl Running for ElsewhereRunning {
+impl Running for SpawnedRunning {
     fn poll_step(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut BytesMut) -> Poll<Step> {
         match ready!(self.receiver.poll_recv(cx)) {
             Some((step, message)) => {

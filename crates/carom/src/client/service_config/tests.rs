@@ -58,7 +58,10 @@ fn durations() {
     for text in ["1", "", "s", ".5s", "1.s", "-1s", "+1s", "1.0000000000s", "1ms", "1e3s", "999999999999s"] {
         let error = method(&format!(r#""timeout":"{text}""#)).err();
         // `s` and `.5s` have no whole seconds.
-        assert!(error.is_some_and(|error| error.contains("`timeout` is not a non-negative duration")), "{text}");
+        assert!(
+            error.is_some_and(|error| error.contains("`timeout` is not a non-negative duration")),
+            "{text}"
+        );
     }
     assert!(method(r#""timeout":1"#).is_err());
 }
