@@ -54,7 +54,7 @@ pub struct CallOptions {
     pub(crate) compression_switch: Option<CompressionSwitch>,
 }
 
-/// How a call's messages are compressed.
+/// The compression of a call's messages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Compression {
     /// Messages are sent uncompressed.

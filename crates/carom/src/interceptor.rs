@@ -224,25 +224,25 @@ impl Observers {
 
     /// Notifies all observers of something.
     #[inline]
-    fn tell(&mut self, tell: impl FnMut(&mut dyn CallObserver)) {
+    fn notify(&mut self, notify: impl FnMut(&mut dyn CallObserver)) {
         if let Some(list) = &mut self.0 {
-            list.tell(tell);
+            list.notify(notify);
         }
     }
 
     #[inline]
     pub(crate) fn request_message(&mut self, message: MessageInfo) {
-        self.tell(|observer| observer.request_message(&message));
+        self.notify(|observer| observer.request_message(&message));
     }
 
     #[inline]
     pub(crate) fn response_metadata(&mut self, metadata: &MetadataMap) {
-        self.tell(|observer| observer.response_metadata(metadata));
+        self.notify(|observer| observer.response_metadata(metadata));
     }
 
     #[inline]
     pub(crate) fn response_message(&mut self, message: MessageInfo) {
-        self.tell(|observer| observer.response_message(&message));
+        self.notify(|observer| observer.response_message(&message));
     }
 
     /// Notifies all observers of the end, and drops them.
@@ -250,20 +250,20 @@ impl Observers {
         let Some(mut list) = self.0.take() else { return };
         let end =
             CallEnd { status, trailers, duration: clock::now().saturating_duration_since(list.started) };
-        list.tell(|observer| observer.end(&end));
+        list.notify(|observer| observer.end(&end));
     }
 }
 
 impl ObserverList {
-    /// Removes an observer that panicked: the call goes on without it.
+    /// Notifies every observer. One that panics is removed: the call goes on without it.
     #[cold]
-    fn tell(&mut self, mut tell: impl FnMut(&mut dyn CallObserver)) {
+    fn notify(&mut self, mut notify: impl FnMut(&mut dyn CallObserver)) {
         self.observers.retain_mut(|observer| {
-            let told = catch_unwind(AssertUnwindSafe(|| tell(&mut **observer)));
-            if told.is_err() {
+            let outcome = catch_unwind(AssertUnwindSafe(|| notify(&mut **observer)));
+            if outcome.is_err() {
                 tracing::error!("an observer of a call panicked");
             }
-            told.is_ok()
+            outcome.is_ok()
         });
     }
 }

@@ -142,7 +142,7 @@ async fn metadata_of_a_request_that_is_too_large_stays_at_home() {
             }
             let status = called.unwrap_err();
             assert_eq!(status.code(), Code::ResourceExhausted, "{status}");
-            let words = "the request's header list is larger than the server takes (";
+            let words = "the request's header list is larger than the server accepts (";
             assert!(status.message().starts_with(words), "{status}");
             assert!(status.message().ends_with(" vs. 16384 bytes)"), "{status}");
         }

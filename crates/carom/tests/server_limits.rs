@@ -50,7 +50,7 @@ async fn a_connection_too_many_is_told_so() {
     assert_eq!(second.goaways, 1);
     let (code, words) = second.goaway.take().unwrap();
     assert_eq!(code, ErrorCode::ENHANCE_YOUR_CALM);
-    assert!(words.contains("as many connections as it may (max_connections)"), "{words}");
+    assert!(words.contains("limit of connections (max_connections)"), "{words}");
     // A channel says why its calls fail.
     let channel = Channel::builder(addr.to_string()).connect_lazy().unwrap();
     let request = Request::new(Bytes::new());

@@ -40,7 +40,7 @@ struct Entry {
     call: ClientCall,
 }
 
-/// What happened to the connection or to a call.
+/// An event of the connection or of a call.
 #[derive(Debug)]
 pub enum Event {
     /// The server speaks HTTP/2: its first SETTINGS are here.
@@ -61,7 +61,7 @@ pub enum Event {
     End {
         /// The call that ended.
         key: StreamKey,
-        /// How it ended.
+        /// The end of the call.
         end: End,
     },
     /// The call's send buffer has room again, after it was full.
@@ -85,7 +85,7 @@ pub enum Event {
     },
 }
 
-/// How a call ended.
+/// The end of a call.
 #[derive(Debug)]
 pub enum End {
     /// With a status: the server's, or one of this side where the response was not gRPC.

@@ -42,7 +42,7 @@ struct Entry {
     call: ServerCall,
 }
 
-/// What happened to the connection or to a call.
+/// An event of the connection or of a call.
 #[derive(Debug)]
 pub enum Event {
     /// A call begins.
@@ -76,7 +76,7 @@ pub enum Event {
     Reset {
         /// The call that ended.
         key: StreamKey,
-        /// Who ended it.
+        /// The party that ended it.
         by: ResetBy,
     },
     /// The client announced its leave with GOAWAY, with debug data if something is wrong.

@@ -1,11 +1,11 @@
-//! What a picker has a call take along, and is told when it ends.
+//! Attachments: metadata and completion callbacks that a picker adds to a call.
 
 use std::fmt;
 
 use carom_wire::{MetadataMap, Status};
 use smallvec::SmallVec;
 
-/// What a pick attaches to a call. Its completions are told exactly once, also when it is dropped.
+/// The attachments of a pick to a call. Completions are called exactly once, even if this is dropped.
 #[derive(Default)]
 pub struct Attachments {
     metadata: MetadataMap,
@@ -13,27 +13,27 @@ pub struct Attachments {
 }
 
 impl Attachments {
-    /// Has `completion` told how the call ends, after those that were attached before.
+    /// Adds a completion, which is called after those attached before.
     pub(crate) fn push(&mut self, completion: impl Completion) {
         self.completions.push(Box::new(completion));
     }
 
-    /// Sends metadata along with the call.
+    /// Adds metadata to the call's own.
     pub(crate) fn add_metadata(&mut self, metadata: &MetadataMap) {
         self.metadata.merge(metadata);
     }
 
-    /// What goes along with the call's own metadata.
+    /// The metadata sent in addition to the call's own.
     pub(crate) fn metadata(&self) -> &MetadataMap {
         &self.metadata
     }
 
-    /// The call ended.
+    /// Calls the completions at the end of the call.
     pub(crate) fn complete(mut self, outcome: &CallOutcome) {
-        self.tell(Some(outcome));
+        self.complete_all(Some(outcome));
     }
 
-    fn tell(&mut self, outcome: Option<&CallOutcome>) {
+    fn complete_all(&mut self, outcome: Option<&CallOutcome>) {
         for completion in std::mem::take(&mut self.completions) {
             completion.complete(outcome);
         }
@@ -42,7 +42,7 @@ impl Attachments {
 
 impl Drop for Attachments {
     fn drop(&mut self) {
-        self.tell(None);
+        self.complete_all(None);
     }
 }
 
@@ -55,10 +55,11 @@ impl fmt::Debug for Attachments {
     }
 }
 
-/// Is told how a call ended. Exactly once for each pick, from whatever thread ends the call: it must not block.
+/// A callback for the end of a call. It is called exactly once for each pick, on whichever thread ends the call, and
+/// must not block.
 pub trait Completion: Send + 'static {
-    /// `None`: the call did not go to the subchannel, or left it without having reached the server; it is picked for
-    /// again, or ends by something else.
+    /// Handles the end of the call. `None`: the call did not go to the subchannel, or left it without having reached
+    /// the server; it is picked for again, or ends for another reason.
     fn complete(self: Box<Self>, outcome: Option<&CallOutcome>);
 }
 
@@ -68,11 +69,11 @@ impl<F: FnOnce(Option<&CallOutcome>) + Send + 'static> Completion for F {
     }
 }
 
-/// How a call ended that had gone to a subchannel.
+/// The outcome of a call that went to a subchannel.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct CallOutcome {
-    /// The server's status, or this side's own: a deadline, a cancellation, a lost connection.
+    /// The server's status, or one of this side: a deadline, a cancellation, a lost connection.
     pub status: Status,
     /// The server's trailing metadata.
     pub trailers: MetadataMap,

@@ -1,24 +1,24 @@
-//! How long a subchannel waits between attempts to connect (`doc/connection-backoff.md` of the gRPC project).
+//! The back-off between a subchannel's attempts to connect (`doc/connection-backoff.md` of the gRPC project).
 
 use std::time::Duration;
 
-/// When to try again after a failed attempt to connect.
+/// The configuration of the back-off between attempts to connect.
 ///
-/// The wait before attempt *n* is counted from the start of attempt *n* − 1, and starts over once a server has proved to
-/// speak HTTP/2 by its SETTINGS: accepting TCP alone resets nothing.
+/// The wait before attempt *n* counts from the start of attempt *n* − 1. It is reset once a server has shown with its
+/// SETTINGS that it speaks HTTP/2: merely accepting TCP resets nothing.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct BackoffConfig {
     /// The first wait. Default 1 s.
     pub initial: Duration,
-    /// What a wait is multiplied with for the next. Default 1.6; values below 1 count as 1.
+    /// The factor from one wait to the next. Default 1.6; values below 1 count as 1.
     pub multiplier: f64,
-    /// What a wait never exceeds, but for jitter. Default 120 s.
+    /// The longest wait, before jitter. Default 120 s.
     pub max: Duration,
-    /// The part by which a wait is made longer or shorter at random, so that the clients of a server that failed do not
-    /// all come back at once. Default 0.2; kept within 0 and 1.
+    /// The fraction by which a wait is randomly lengthened or shortened, so that the clients of a failed server do not
+    /// all reconnect at once. Default 0.2; clamped to between 0 and 1.
     pub jitter: f64,
-    /// How long an attempt may take at least, whatever the wait: TCP, TLS and the server's SETTINGS together. Default
+    /// The minimum time allowed for an attempt, whatever the wait: TCP, TLS and the server's SETTINGS together. Default
     /// 20 s.
     pub min_connect_timeout: Duration,
 }
@@ -35,10 +35,10 @@ impl Default for BackoffConfig {
     }
 }
 
-/// No wait is longer, so that adding one to a time never overflows.
+/// The upper bound of all waits, so that adding one to a time never overflows.
 const LONGEST: Duration = Duration::from_secs(365 * 24 * 3600);
 
-/// Where a source of waits stands.
+/// The state of a back-off.
 #[derive(Debug, Clone)]
 pub(crate) struct Backoff {
     config: BackoffConfig,
@@ -56,7 +56,7 @@ impl Backoff {
         self.next = self.config.initial.min(self.config.max).as_secs_f64();
     }
 
-    /// The wait after the attempt that begins now. `random` is from 0 to 1.
+    /// Returns the wait after the attempt that begins now. `random` is from 0 to 1.
     pub(crate) fn next_delay(&mut self, random: f64) -> Duration {
         let base = self.next;
         let max = self.config.max.as_secs_f64();
@@ -66,7 +66,7 @@ impl Backoff {
         Duration::try_from_secs_f64(wait).unwrap_or(LONGEST).min(LONGEST)
     }
 
-    /// How long an attempt may take if `delay` is the wait that follows it.
+    /// The time allowed for an attempt if `delay` is the wait that follows it.
     pub(crate) fn connect_timeout(&self, delay: Duration) -> Duration {
         delay.max(self.config.min_connect_timeout).min(LONGEST)
     }

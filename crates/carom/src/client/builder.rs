@@ -1,4 +1,4 @@
-//! Setting a channel up.
+//! The builder of a channel.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,7 +26,7 @@ use crate::transport::connect::Connector;
 #[cfg(feature = "tls")]
 use crate::transport::tls::ClientTls;
 
-/// Builds a [`Channel`]. Nothing is connected before it is built, and nothing checked.
+/// A builder for a [`Channel`]. Nothing is connected or checked before the channel is built.
 #[derive(Clone)]
 #[must_use]
 pub struct ChannelBuilder {
@@ -72,26 +72,27 @@ impl ChannelBuilder {
         }
     }
 
-    /// Connects under TLS. Default: without.
+    /// Connects with TLS. Default: without.
     #[cfg(feature = "tls")]
     pub fn tls(mut self, config: ClientTlsConfig) -> Self {
         self.tls = Some(config);
         self
     }
 
-    /// What stands before `carom/VERSION` in the user agent.
+    /// Sets the prefix of `carom/VERSION` in the user agent.
     pub fn user_agent(mut self, prefix: impl Into<String>) -> Self {
         self.user_agent = Some(prefix.into());
         self
     }
 
-    /// The `:authority` of calls, and under TLS the name that the certificate must prove. Default: from the target.
+    /// Sets the `:authority` of calls, which is also the name that the server's TLS certificate must be valid for.
+    /// Default: derived from the target.
     pub fn authority(mut self, authority: impl Into<String>) -> Self {
         self.authority = Some(authority.into());
         self
     }
 
-    /// Changes settings of HTTP/2, keepalive among them; its interval is at least 10 s (gRFC A8).
+    /// Changes settings of HTTP/2, including keepalive, whose interval is at least 10 s (gRFC A8).
     ///
     /// ```
     /// # use std::time::Duration;
@@ -110,78 +111,78 @@ impl ChannelBuilder {
         self
     }
 
-    /// The waits between attempts to connect.
+    /// Sets the back-off between attempts to connect.
     pub fn backoff(mut self, config: BackoffConfig) -> Self {
         self.backoff = config;
         self
     }
 
-    /// How long an attempt to connect may take: TCP, TLS and the server's SETTINGS. Default 20 s; a longer wait between
-    /// attempts makes it longer.
+    /// Sets the time allowed for an attempt to connect: TCP, TLS and the server's SETTINGS. Default 20 s; it is
+    /// extended to the wait between attempts if that is longer.
     pub fn connect_timeout(mut self, timeout: Duration) -> Self {
         self.backoff.min_connect_timeout = timeout;
         self
     }
 
-    /// The largest message taken, decompressed, in bytes; `None` without limit. Default 4 MiB.
+    /// Sets the largest message accepted, decompressed, in bytes; `None` for no limit. Default 4 MiB.
     pub fn max_recv_message_size(mut self, bytes: Option<usize>) -> Self {
         self.defaults.max_recv_message_size = Some(bytes.unwrap_or(usize::MAX));
         self
     }
 
-    /// The largest message sent, before compression, in bytes; `None` without limit, which is the default.
+    /// Sets the largest message sent, before compression, in bytes; `None`, the default, for no limit.
     pub fn max_send_message_size(mut self, bytes: Option<usize>) -> Self {
         self.defaults.max_send_message_size = Some(bytes.unwrap_or(usize::MAX));
         self
     }
 
-    /// How messages of calls are compressed that do not say it themselves. Default: not at all.
+    /// Sets how messages are compressed in calls that do not set it themselves. Default: no compression.
     pub fn compression(mut self, encoding: Option<CompressionEncoding>) -> Self {
         self.defaults.compression = Some(encoding.into());
         self
     }
 
-    /// The timeout of calls that set none. Default: none.
+    /// Sets the timeout of calls that do not set one. Default: none.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.defaults.timeout = Some(timeout);
         self
     }
 
-    /// Whether calls that do not say it themselves wait while the channel cannot connect. Default `false`.
+    /// Sets whether calls wait while the channel cannot connect, unless they set it themselves. Default `false`.
     pub fn wait_for_ready(mut self, wait: bool) -> Self {
         self.defaults.wait_for_ready = Some(wait);
         self
     }
 
-    /// What all calls prove themselves by, before the credentials of each call. Only over secure connections: a call
-    /// of a channel without TLS ends with UNAUTHENTICATED.
+    /// Sets the credentials of all calls, applied before those of each call. Only over secure connections: a call of a
+    /// channel without TLS ends with UNAUTHENTICATED.
     pub fn call_credentials(mut self, credentials: Arc<dyn CallCredentials>) -> Self {
         self.credentials = Some(credentials);
         self
     }
 
-    /// Lets an interceptor see all calls, after those added before. Of a raw call
-    /// ([`Channel::start_call`]) it can change the metadata alone.
+    /// Adds an interceptor, which sees all calls after those added before it. Of a raw call ([`Channel::start_call`])
+    /// it can change only the metadata.
     pub fn intercept(mut self, interceptor: impl Interceptor) -> Self {
         self.interceptors.push(interceptor);
         self
     }
 
-    /// Resolves the target, of whatever scheme, by this resolver.
+    /// Sets the resolver of the target, whatever its scheme.
     pub fn resolver(mut self, resolver: Arc<dyn Resolver>) -> Self {
         self.resolver = Some(resolver);
         self
     }
 
-    /// Adds a resolver for targets of a scheme, in place of Carom's own if it has one: `consul` for
+    /// Registers a resolver for targets of a scheme, replacing Carom's own if there is one: `consul` for
     /// `consul:///service`.
     pub fn register_resolver(mut self, scheme: &str, resolver: Arc<dyn Resolver>) -> Self {
         self.resolvers.register(scheme, resolver);
         self
     }
 
-    /// The service config of a channel whose resolver gives none, in its JSON form (gRFC A2): timeouts, sizes and
-    /// waiting of methods, and the load-balancing policy.
+    /// Sets the service config to use if the resolver provides none, in its JSON form (gRFC A2): the timeout, message
+    /// size limits and wait-for-ready of methods, and the load-balancing policy.
     ///
     /// ```
     /// # use carom::Channel;
@@ -197,21 +198,21 @@ impl ChannelBuilder {
         self
     }
 
-    /// Whether calls are tried again as the retry policies of a service config say (gRFC A6). Calls that no server has looked
-    /// at are sent again in any case. Default `true`.
+    /// Sets whether calls are retried as the policies of a service config say (gRFC A6). Calls that no server has
+    /// processed are sent again in any case. Default `true`.
     pub fn retries(mut self, retry: bool) -> Self {
         self.retries = retry;
         self
     }
 
-    /// Adds a load-balancing policy, to be chosen by a service config. One of the same name is replaced.
+    /// Registers a load-balancing policy, which a service config can choose. One of the same name is replaced.
     pub fn register_policy(mut self, factory: Arc<dyn PolicyFactory>) -> Self {
         self.policies.register(factory);
         self
     }
 
-    /// Opens connections over byte streams of the program's own: to a server in the same process, through a tunnel. TLS,
-    /// where the channel has it, runs inside. Default: TCP and Unix sockets.
+    /// Opens connections over byte streams that the program provides: to a server in the same process, or through a
+    /// tunnel. TLS, if the channel uses it, runs inside. Default: TCP and Unix sockets.
     ///
     /// ```
     /// # async fn run(server: carom::server::Server) -> Result<(), Box<dyn std::error::Error>> {
@@ -231,17 +232,17 @@ impl ChannelBuilder {
         self
     }
 
-    /// Where the channel's tasks run; it needs I/O and time enabled. Default: the runtime in whose context the channel
-    /// is built.
+    /// Sets the runtime of the channel's tasks; it must have I/O and time enabled. Default: the runtime in whose
+    /// context the channel is built.
     pub fn runtime(mut self, runtime: Handle) -> Self {
         self.runtime = Some(runtime);
         self
     }
 
-    /// Makes the channel without connecting; the first call does.
+    /// Builds the channel without connecting; the first call connects it.
     ///
     /// # Errors
-    /// Any [`ConnectError`] but [`Unavailable`](ConnectError::Unavailable).
+    /// Any [`ConnectError`] except [`Unavailable`](ConnectError::Unavailable).
     pub fn connect_lazy(self) -> Result<Channel, ConnectError> {
         let runtime = match self.runtime {
             Some(runtime) => runtime,
@@ -251,7 +252,7 @@ impl ChannelBuilder {
             Some(resolver) => (self.resolvers.parse_any(&self.target)?, resolver),
             None => self.resolvers.find(&self.target)?,
         };
-        // Who resolves a target says nothing of what its scheme calls the server.
+        // Whoever resolves the target, its scheme determines what the server is called.
         let named_by = self.resolvers.get(target.scheme()).unwrap_or(&resolver);
         let authority = self.authority.unwrap_or_else(|| named_by.default_authority(&target));
         let own = concat!("carom/", env!("CARGO_PKG_VERSION"));
@@ -283,10 +284,10 @@ impl ChannelBuilder {
         Ok(Channel::new(shared))
     }
 
-    /// Makes the channel and waits until it is connected, or the first round of attempts failed.
+    /// Builds the channel and waits until it is connected, or the first round of attempts has failed.
     ///
     /// # Errors
-    /// [`ConnectError`]. The channel is given up then; a lazy one would go on trying.
+    /// [`ConnectError`]. The channel is then dropped; a lazy one would keep trying.
     pub async fn connect(self) -> Result<Channel, ConnectError> {
         let channel = self.connect_lazy()?;
         let mut state = channel.state(true);
@@ -306,7 +307,7 @@ impl ChannelBuilder {
     }
 }
 
-/// HTTP takes what RFC 9110 §5.5 calls a field value; control characters could break out of it.
+/// Checks that a text is a field value by RFC 9110 §5.5; control characters could break out of it.
 fn check_text(what: &'static str, text: &str) -> Result<(), ConnectError> {
     if text.bytes().all(|byte| (0x20..0x7f).contains(&byte)) {
         Ok(())

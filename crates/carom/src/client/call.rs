@@ -1,4 +1,4 @@
-//! One call, without types: bytes out, bytes in, from any thread and under any executor.
+//! Untyped calls: bytes out, bytes in, from any thread and under any executor.
 
 use std::fmt;
 use std::sync::Arc;
@@ -13,25 +13,25 @@ use super::limits::{CallLimits, LateLimits, check_sent};
 use crate::client::connection::slot::CallSlot;
 use crate::codec::{Codec, CompressionEncoding, append_message, append_payload, decompress};
 
-/// A call under way.
+/// A running call of raw bytes.
 ///
-/// It needs no runtime of the caller's: messages are handed over by plain functions, results are polled with whatever
-/// waker the caller has, and the channel's own tasks do the rest. Each `poll_` function keeps the last waker that it was
-/// given. Dropping the call cancels it, unless it is over.
+/// It does not need the caller to have a runtime: messages are passed to plain functions, results are polled with any
+/// waker, and the channel's own tasks do the rest. Each `poll_` function keeps the last waker that it was given.
+/// Dropping the call cancels it, unless it is over.
 ///
-/// The end always comes: by the server, the deadline, [`cancel`](Self::cancel) or the loss of the connection.
+/// A call always ends: through the server, the deadline, [`cancel`](Self::cancel) or the loss of the connection.
 pub struct RawCall {
     pub(super) slot: Arc<CallSlot>,
     pub(super) limits: Limits,
 }
 
-/// What messages of a call are held to.
+/// The limits on messages of a call.
 #[derive(Debug, Clone)]
 pub(super) struct Limits {
     pub(super) compression: Option<CompressionEncoding>,
     max_recv: usize,
     max_send: usize,
-    /// Counts in place of the others.
+    /// The limits that replace the others if set.
     late: Option<Arc<LateLimits>>,
 }
 
@@ -44,7 +44,7 @@ impl Limits {
         Self { compression, max_recv: early.max_recv, max_send: early.max_send, late }
     }
 
-    /// The largest message taken, decompressed.
+    /// The largest message accepted, decompressed.
     pub(super) fn max_recv(&self) -> usize {
         match &self.late {
             None => self.max_recv,
@@ -52,7 +52,7 @@ impl Limits {
         }
     }
 
-    /// Whether a message of `len` bytes, before compression, may be sent.
+    /// Checks that a message of `len` bytes, before compression, may be sent.
     pub(super) fn check_sent(&self, len: usize) -> Result<(), Status> {
         match &self.late {
             None => check_sent(len, self.max_send),
@@ -61,15 +61,15 @@ impl Limits {
     }
 }
 
-/// All of a unary call.
+/// The outcome of a unary call.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct UnaryOutcome {
-    /// How it ended. OK only with a message.
+    /// The status. OK only with a message.
     pub status: Status,
     /// The server's message.
     pub message: Option<Bytes>,
-    /// Whether the message had come compressed.
+    /// Whether the message was received compressed.
     pub compressed: bool,
     /// The server's initial metadata.
     pub initial_metadata: MetadataMap,
@@ -78,8 +78,8 @@ pub struct UnaryOutcome {
 }
 
 impl RawCall {
-    /// Sends a message. Never blocks; [`poll_ready`](Self::poll_ready) says when there is room. After the half-close or
-    /// the end of the call nothing happens. A message over the limit ends the call with RESOURCE_EXHAUSTED.
+    /// Sends a message. It never blocks; [`poll_ready`](Self::poll_ready) says when there is room. After the half-close
+    /// or the end of the call this does nothing. A message over the limit ends the call with RESOURCE_EXHAUSTED.
     pub fn send_message(&self, payload: Bytes) {
         self.send(payload, false);
     }
@@ -96,27 +96,27 @@ impl RawCall {
         }
     }
 
-    /// Says that no message follows.
+    /// Half-closes the call: no message follows.
     pub fn half_close(&self) {
         self.slot.send([], true);
     }
 
-    /// Ready while little is waiting to be sent, or the call is over.
+    /// Ready when little is waiting to be sent, or the call is over.
     pub fn poll_ready(&self, cx: &mut Context<'_>) -> Poll<()> {
         self.slot.poll_ready(cx)
     }
 
-    /// Ends the call with `status` at this side and with CANCEL at the server's, unless it is over.
+    /// Ends the call, with `status` on this side and CANCEL at the server, unless it is over.
     pub fn cancel(&self, status: Status) {
         self.slot.cancel(|| status);
     }
 
-    /// The server's initial metadata; `None` if the call ended without (ask the status).
+    /// Polls for the server's initial metadata; `None` if the call ended without any (see the status).
     pub fn poll_headers(&self, cx: &mut Context<'_>) -> Poll<Option<MetadataMap>> {
         self.slot.poll_head(cx, |head| head.map(|head| head.metadata.clone()))
     }
 
-    /// The next message, decompressed; `None`: no more will come, the status says why.
+    /// Polls for the next message, decompressed; `None` if no more will come, and the status says why.
     pub fn poll_message(&self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
         let Some((message, encoding)) = ready!(self.slot.poll_message(cx)) else { return Poll::Ready(None) };
         match inflate(message, encoding.as_deref(), self.limits.max_recv()) {
@@ -128,13 +128,13 @@ impl RawCall {
         }
     }
 
-    /// How the call ended, and the server's trailing metadata.
+    /// Polls for the status of the call and the server's trailing metadata.
     pub fn poll_status(&self, cx: &mut Context<'_>) -> Poll<(Status, MetadataMap)> {
         self.slot.poll_end(cx, |end| (end.status.clone(), end.metadata.clone()))
     }
 
-    /// The whole of a call with one request and one response message, at its end: one wake-up for all of it. To be used
-    /// instead of the other `poll_` functions, and once: what it gives is taken out of the call.
+    /// Polls for the complete outcome of a call with one request and one response message: one wake-up for all of it.
+    /// To be used instead of the other `poll_` functions, and only once: the outcome is moved out of the call.
     pub fn poll_unary(&self, cx: &mut Context<'_>) -> Poll<UnaryOutcome> {
         let outcome = ready!(self.slot.poll_outcome(cx));
         let (initial_metadata, encoding) = match outcome.head {
@@ -183,7 +183,7 @@ impl fmt::Debug for RawCall {
     }
 }
 
-/// The one message that belongs into a response (rule: none or several are UNIMPLEMENTED).
+/// Returns the one message of a unary response (the rule: none or several are UNIMPLEMENTED).
 fn unary_message(
     first: Option<Message>,
     surplus: bool,
@@ -192,12 +192,14 @@ fn unary_message(
 ) -> Result<Bytes, Status> {
     match first {
         Some(message) if !surplus => inflate(message, encoding, max),
-        Some(_) => Err(Status::unimplemented("the server sent more than one message where one belongs")),
-        None => Err(Status::unimplemented("the server sent no message where one belongs")),
+        Some(_) => Err(Status::unimplemented(
+            "the server sent more than one message in response to a call that takes one",
+        )),
+        None => Err(Status::unimplemented("the server sent no message in response to a call that takes one")),
     }
 }
 
-/// The payload of a received message.
+/// Returns the payload of a received message, decompressed.
 pub(super) fn inflate(message: Message, encoding: Option<&[u8]>, max: usize) -> Result<Bytes, Status> {
     if !message.compressed {
         return Ok(message.payload);
@@ -209,13 +211,13 @@ pub(super) fn inflate(message: Message, encoding: Option<&[u8]>, max: usize) -> 
             "a message has the compressed flag, but the response names no grpc-encoding",
         )),
         None => Err(Status::internal(format!(
-            "the response is encoded by `{}`, which was not asked for",
+            "the response is encoded with `{}`, which the client does not accept",
             name.escape_ascii()
         ))),
     }
 }
 
-/// The chunks of a message as it goes out.
+/// Returns the chunks of a message as it is sent.
 pub(super) fn frame(payload: Bytes, limits: &Limits) -> Result<SmallVec<[Bytes; 1]>, Status> {
     limits.check_sent(payload.len())?;
     let mut out = BytesMut::new();
@@ -225,7 +227,7 @@ pub(super) fn frame(payload: Bytes, limits: &Limits) -> Result<SmallVec<[Bytes; 
     Ok(chunks)
 }
 
-/// Encodes a message behind its prefix.
+/// Encodes a message after its prefix.
 pub(super) fn encode_framed<C: Codec>(
     codec: &C,
     message: &C::Encode,

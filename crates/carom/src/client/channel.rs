@@ -1,4 +1,4 @@
-//! The handle that programs hold.
+//! The channel, as programs hold it.
 
 use std::fmt;
 use std::sync::Arc;
@@ -25,10 +25,10 @@ use crate::extensions::Extensions;
 use crate::interceptor::{CallStart, Observers};
 use crate::request::Request;
 
-/// A way to a service: resolves its target, connects, reconnects, and carries calls.
+/// A channel to a service: it resolves its target, connects, reconnects, and carries calls.
 ///
-/// Clones are the same channel and cost next to nothing. A channel connects when the first call needs it; when its
-/// connection is lost it is IDLE until the next. Dropping the last clone closes it once its calls are done.
+/// Clones are the same channel and cost next to nothing. A channel connects when the first call needs it; after its
+/// connection is lost, it is IDLE until the next call. Dropping the last clone closes it once its calls are done.
 ///
 /// ```no_run
 /// # use bytes::Bytes;
@@ -71,7 +71,7 @@ impl Drop for Inner {
 }
 
 impl Channel {
-    /// Begins to set a channel up for `target`; see [`Target`](super::Target) for its forms.
+    /// Returns a builder of a channel to `target`; see [`Target`](super::Target) for its forms.
     pub fn builder(target: impl Into<String>) -> ChannelBuilder {
         ChannelBuilder::new(target.into())
     }
@@ -79,7 +79,7 @@ impl Channel {
     /// Connects to `target` with default settings, without TLS.
     ///
     /// # Errors
-    /// As [`ChannelBuilder::connect`].
+    /// Those of [`ChannelBuilder::connect`].
     pub async fn connect(target: impl Into<String>) -> Result<Self, ConnectError> {
         Self::builder(target).connect().await
     }
@@ -97,7 +97,7 @@ impl Channel {
         &self.shared().target
     }
 
-    /// The state now. `try_to_connect`: an IDLE channel is asked to connect.
+    /// The current state. With `try_to_connect`, an IDLE channel starts to connect.
     pub fn state(&self, try_to_connect: bool) -> ConnectivityState {
         let state = *self.shared().state.borrow();
         if try_to_connect && state == ConnectivityState::Idle {
@@ -106,7 +106,7 @@ impl Channel {
         state
     }
 
-    /// Follows the state.
+    /// Returns a watch that follows the state.
     pub fn watch_state(&self) -> StateWatch {
         StateWatch::new(self.shared().state.subscribe())
     }
@@ -116,17 +116,18 @@ impl Channel {
         self.watch_state().changed_from(from).await
     }
 
-    /// Closes the channel for all clones: calls under way end with CANCELLED, later ones too.
+    /// Closes the channel for all clones: running calls end with CANCELLED, and so do later ones.
     pub fn close(&self) {
         self.shared().close(Close::AtOnce(channel_closed()));
     }
 
-    /// Why calls fail at the moment, if they do.
+    /// The reason why calls currently fail, if they do.
     pub(super) fn failure(&self) -> Option<Status> {
         self.shared().failure()
     }
 
-    /// Starts a call whose messages follow. From any thread; returns at once. What is wrong with the call is its status.
+    /// Starts a call whose messages follow. It may be called from any thread and returns at once. Any error becomes the
+    /// status of the call.
     ///
     /// `method` is the full name, `/package.Service/Method`.
     pub fn start_call(
@@ -138,7 +139,7 @@ impl Channel {
         self.start(method.into(), options, metadata, None, |_| Ok((SmallVec::new(), false)))
     }
 
-    /// Starts a call with its one message, half-closed: all of a unary request in one hand-over.
+    /// Starts a call with its one message and half-closes it: a complete unary request in one hand-over.
     ///
     /// ```no_run
     /// # use bytes::Bytes;
@@ -150,7 +151,7 @@ impl Channel {
     ///     MetadataMap::new(),
     ///     Bytes::from("order 17"),
     /// );
-    /// // Any executor will do, or a loop that blocks: the call needs none of the caller's.
+    /// // Any executor will do, even a blocking loop: the call does not depend on it.
     /// let outcome = std::future::poll_fn(|cx| call.poll_unary(cx)).await;
     /// println!("{}: {:?}", outcome.status, outcome.message);
     /// # }
@@ -165,8 +166,8 @@ impl Channel {
         self.start(method.into(), options, metadata, None, |limits| Ok((frame(payload, limits)?, true)))
     }
 
-    /// Starts a call. `first` makes what is known of its messages, and whether they are all. `observers`: of a call that the
-    /// interceptors have let pass; those of others see it first.
+    /// Starts a call. `first` produces the messages known so far, and whether they are all. `observers` are given for a
+    /// call that the interceptors have let pass; otherwise the interceptors see it first.
     pub(super) fn start(
         &self,
         path: Bytes,
@@ -180,7 +181,7 @@ impl Channel {
         let published = shared.published();
         let compression = options.compression.and_then(Compression::encoding);
         let timeout = options.timeout;
-        // A timeout beyond the clock's range is none.
+        // A timeout beyond the clock's range counts as none.
         let deadline =
             options.deadline.or_else(|| timeout.and_then(|timeout| clock::now().checked_add(timeout)));
         let requested = Requested {
@@ -207,7 +208,7 @@ impl Channel {
         let spec = CallSpec {
             path,
             authority: options.authority.map(String::into_boxed_str),
-            // `proto` goes without saying.
+            // `proto` is the default and is not sent.
             subtype: options.content_subtype.filter(|subtype| *subtype != "proto").unwrap_or_default(),
             encoding: compression.map(|encoding| encoding.as_str()),
             early,
@@ -238,11 +239,11 @@ impl Channel {
         RawCall { slot, limits }
     }
 
-    /// Places a call once interceptors have let it pass and its credentials have said what they add.
+    /// Places a call once interceptors have let it pass and its credentials have provided their metadata.
     fn prepare(&self, call: Arc<CallSlot>, to_intercept: bool, credentials: Credentials) {
         let shared = Arc::clone(self.shared());
         if !credentials.is_empty() && !shared.connector.is_secure() {
-            let reason = "call credentials go only over a secure channel; this one has no TLS";
+            let reason = "call credentials are only sent over a secure channel; this one has no TLS";
             return end_call(&call, Status::unauthenticated(reason));
         }
         let guarded_call = Arc::clone(&call);
@@ -282,7 +283,7 @@ impl Channel {
         !self.shared().interceptors.is_empty()
     }
 
-    /// Lets the interceptors see a typed call.
+    /// Passes a typed call to the interceptors.
     pub(super) async fn intercept<T>(
         &self,
         method: &'static str,
@@ -296,7 +297,7 @@ impl Channel {
     }
 }
 
-/// What the credentials of a call add to its metadata.
+/// Returns the metadata that the credentials of a call add.
 async fn credentials_metadata(
     shared: &Shared,
     call: &CallSlot,
@@ -313,7 +314,7 @@ async fn credentials_metadata(
     Ok(all)
 }
 
-/// What one call proves itself by: the channel's credentials, then its own.
+/// The credentials of one call: the channel's, then its own.
 type Credentials = SmallVec<[Arc<dyn CallCredentials>; 2]>;
 
 fn check_spec(spec: &CallSpec, expired: bool) -> Result<(), Status> {
@@ -337,7 +338,7 @@ fn check_spec(spec: &CallSpec, expired: bool) -> Result<(), Status> {
     Ok(())
 }
 
-/// The status of an error that is not the server's answer: some codes are the application's alone (gRFC A54).
+/// Converts the status of an error that is not the server's answer: some codes are reserved to applications (gRFC A54).
 fn control_plane_status(status: Status) -> Status {
     match status.code() {
         Code::InvalidArgument
@@ -348,7 +349,7 @@ fn control_plane_status(status: Status) -> Status {
         | Code::OutOfRange
         | Code::DataLoss
         | Code::Ok => Status::internal(format!(
-            "call credentials ended with {}, which is not theirs to use: {}",
+            "call credentials failed with {}, a code reserved to applications: {}",
             status.code().name(),
             status.message()
         )),

@@ -1,5 +1,5 @@
 //! Connectivity states of channels and subchannels (`doc/connectivity-semantics-and-api.md` of the gRPC project), and
-//! watching a channel's.
+//! watching those of a channel.
 
 use std::fmt;
 
@@ -7,25 +7,25 @@ use tokio::sync::watch;
 
 use super::error::SharedError;
 
-/// How a channel, or one of its subchannels, stands with its servers.
+/// The connectivity state of a channel or a subchannel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[repr(i32)]
 pub enum ConnectivityState {
-    /// No connection, and none is being made: nobody has asked for one. A call starts one.
+    /// There is no connection, and none is being established, because none was asked for. A call asks for one.
     Idle = 0,
-    /// A connection is being made; calls wait for the outcome.
+    /// A connection is being established; calls wait for the outcome.
     Connecting = 1,
-    /// Calls go out.
+    /// There is a connection that calls can use.
     Ready = 2,
-    /// The last attempt to connect failed and the next is due after a wait. Calls fail at once, except those that wait
-    /// for readiness.
+    /// The last attempt to connect failed and the next one follows after a wait. Calls fail at once, except those with
+    /// wait-for-ready.
     TransientFailure = 3,
-    /// The channel was closed. This state stays.
+    /// The channel was closed. This state is final.
     Shutdown = 4,
 }
 
 impl ConnectivityState {
-    /// The name in capitals, as in `TRANSIENT_FAILURE`.
+    /// The name in upper case, such as `TRANSIENT_FAILURE`.
     pub fn name(self) -> &'static str {
         match self {
             Self::Idle => "IDLE",
@@ -43,13 +43,13 @@ impl fmt::Display for ConnectivityState {
     }
 }
 
-/// The state of a subchannel as its policy sees it. A subchannel has no SHUTDOWN: nothing is heard of one that was
-/// removed.
+/// The state of a subchannel as its policy sees it. A subchannel has no SHUTDOWN: nothing is reported about one that
+/// was removed.
 #[derive(Debug, Clone)]
 pub enum SubchannelState {
     /// No connection; [`connect`](super::balancer::Controller::connect) starts an attempt.
     Idle,
-    /// An attempt is under way.
+    /// An attempt is in progress.
     Connecting,
     /// Calls can be started on the connection.
     Ready,
@@ -57,7 +57,7 @@ pub enum SubchannelState {
     TransientFailure(SharedError),
 }
 
-/// Follows the state of a channel. States that follow each other faster than they are looked at are seen as one change.
+/// A watch on the state of a channel. States that change faster than they are read are seen as one change.
 #[derive(Debug, Clone)]
 pub struct StateWatch {
     receiver: watch::Receiver<ConnectivityState>,
@@ -68,13 +68,13 @@ impl StateWatch {
         Self { receiver }
     }
 
-    /// The state now.
+    /// The current state.
     pub fn current(&self) -> ConnectivityState {
         *self.receiver.borrow()
     }
 
-    /// Waits until the state differs from `from` and returns it. After [`ConnectivityState::Shutdown`] nothing changes
-    /// any more: it is returned at once, whatever `from` is.
+    /// Waits until the state differs from `from` and returns it. [`ConnectivityState::Shutdown`] is final: it is
+    /// returned at once, whatever `from` is.
     pub async fn changed_from(&mut self, from: ConnectivityState) -> ConnectivityState {
         let differs = |state: &ConnectivityState| *state != from || *state == ConnectivityState::Shutdown;
         match self.receiver.wait_for(differs).await {
@@ -84,7 +84,7 @@ impl StateWatch {
         }
     }
 
-    /// Waits until the channel is in `wanted`; `false` if it was shut down before.
+    /// Waits until the channel is in the state `wanted`; returns `false` if it was shut down before that.
     pub async fn reached(&mut self, wanted: ConnectivityState) -> bool {
         let over = |state: &ConnectivityState| *state == wanted || *state == ConnectivityState::Shutdown;
         match self.receiver.wait_for(over).await {

@@ -1,7 +1,7 @@
 //! The control task of a channel.
 //!
-//! [`Core`] holds the policy and the machines of its subchannels: no I/O and no clock, time and chance are arguments, and
-//! what is to be done comes out as [`Action`]s. [`Control`] is the task around it.
+//! [`Core`] holds the policy and the state machines of its subchannels. It does no I/O and has no clock: time and
+//! randomness are arguments, and [`Action`]s come out. [`Control`] is the task around it.
 
 mod core;
 mod retries;
@@ -28,14 +28,14 @@ use crate::client::connection::{Close, ConnectionEvent, deadline_exceeded};
 use crate::client::retry::Wait;
 use crate::clock;
 
-/// News of attempt number `attempt` of a subchannel.
-struct AttemptNews {
+/// An event of attempt number `attempt` of a subchannel.
+struct AttemptEvent {
     subchannel: Arc<Subchannel>,
     attempt: u64,
     event: ConnectionEvent,
 }
 
-/// See the module's documentation.
+/// The control task; see the module's documentation.
 pub(super) struct Control {
     shared: Arc<Shared>,
     core: Core,
@@ -43,28 +43,28 @@ pub(super) struct Control {
     target: Target,
     sink: ResolverSink,
     resolutions: mpsc::UnboundedReceiver<ResolverEvent>,
-    /// Runs from the first wish for a connection on.
+    /// The running resolver, from the first request for a connection on.
     active_resolver: Option<Box<dyn ActiveResolver>>,
-    news: mpsc::UnboundedReceiver<AttemptNews>,
-    news_sender: mpsc::UnboundedSender<AttemptNews>,
-    /// Attempts that are not READY yet.
+    events: mpsc::UnboundedReceiver<AttemptEvent>,
+    event_sender: mpsc::UnboundedSender<AttemptEvent>,
+    /// The attempts that are not READY yet.
     attempts: HashMap<SubchannelId, AbortHandle>,
-    /// Calls that wait for a picker that lets them go.
+    /// The calls that wait for a picker that places them.
     held: Vec<Attempt>,
     held_deadline: Option<Instant>,
     retries: Retries,
-    /// `held` is looked through for calls that ended when it is as long as this.
+    /// The length at which `held` is swept for calls that have ended.
     sweep_at: usize,
 }
 
 const SWEEP_FROM: usize = 64;
 
-/// As much news of attempts is looked at before what follows from it is done.
-const NEWS_TOGETHER: usize = 256;
+/// The number of attempt events that are handled together before their consequences are carried out.
+const EVENTS_TOGETHER: usize = 256;
 
 enum Wake {
     Resolution(ResolverEvent),
-    Attempt(AttemptNews),
+    Attempt(AttemptEvent),
     Requests,
     Timeout,
 }
@@ -72,7 +72,7 @@ enum Wake {
 impl Control {
     pub(super) fn new(shared: Arc<Shared>, core: Core, target: Target, resolver: Arc<dyn Resolver>) -> Self {
         let (sink, resolutions) = ResolverSink::new(shared.runtime.clone());
-        let (news_sender, news) = mpsc::unbounded_channel();
+        let (event_sender, events) = mpsc::unbounded_channel();
         Self {
             shared,
             core,
@@ -81,8 +81,8 @@ impl Control {
             sink,
             resolutions,
             active_resolver: None,
-            news,
-            news_sender,
+            events,
+            event_sender,
             attempts: HashMap::new(),
             held: Vec::new(),
             held_deadline: None,
@@ -101,12 +101,12 @@ impl Control {
                     self.core.resolved(resolution, now);
                 }
                 Wake::Resolution(ResolverEvent::Failed(error)) => self.core.resolver_failed(&error, now),
-                Wake::Attempt(news) => {
-                    self.on_attempt(news, now);
-                    // What came meanwhile, so that policies with many connections publish once for all of them.
-                    for _ in 0..NEWS_TOGETHER {
-                        let Ok(news) = self.news.try_recv() else { break };
-                        self.on_attempt(news, now);
+                Wake::Attempt(event) => {
+                    self.on_attempt(event, now);
+                    // Events that came meanwhile, so that policies with many connections publish once for all of them.
+                    for _ in 0..EVENTS_TOGETHER {
+                        let Ok(event) = self.events.try_recv() else { break };
+                        self.on_attempt(event, now);
                     }
                 }
                 Wake::Requests => {
@@ -146,18 +146,18 @@ impl Control {
             }
         };
         tokio::select! {
-            // Always in the same order, so that a seed replays a run exactly. None of the first three can come so
-            // often that the last is not reached.
+            // Always in the same order, so that a seed replays a run exactly. None of the first three can be ready so
+            // often that the last is starved.
             biased;
-            Some(news) = self.news.recv() => Wake::Attempt(news),
+            Some(event) = self.events.recv() => Wake::Attempt(event),
             Some(event) = self.resolutions.recv() => Wake::Resolution(event),
             () = self.shared.notify.notified() => Wake::Requests,
             () = timeout => Wake::Timeout,
         }
     }
 
-    fn on_attempt(&mut self, news: AttemptNews, now: Instant) {
-        let AttemptNews { subchannel, attempt, event } = news;
+    fn on_attempt(&mut self, attempt_event: AttemptEvent, now: Instant) {
+        let AttemptEvent { subchannel, attempt, event } = attempt_event;
         match event {
             ConnectionEvent::Ready(connection) => {
                 if self.core.is_current(&subchannel, attempt) {
@@ -178,7 +178,7 @@ impl Control {
         }
     }
 
-    /// Sends a call off, or holds it.
+    /// Places a call, or holds it.
     fn place(&mut self, attempt: Attempt, now: Instant) {
         if attempt.has_ended() {
             return;
@@ -213,7 +213,7 @@ impl Control {
         }
     }
 
-    /// Tries held calls again.
+    /// Tries to place held calls again.
     fn place_held(&mut self) {
         if self.held.is_empty() {
             return;
@@ -225,7 +225,7 @@ impl Control {
                 self.held.push(attempt);
             }
         }
-        // A service config may have brought some forward.
+        // A service config may have brought some deadlines forward.
         self.held_deadline = self.held.iter().filter_map(|attempt| attempt.call.spec.deadline()).min();
         if self.held.is_empty() {
             self.sweep_at = SWEEP_FROM;
@@ -240,7 +240,7 @@ impl Control {
         self.act(now);
     }
 
-    /// Ends held calls whose deadline passed.
+    /// Ends held calls whose deadline has passed.
     fn expire(&mut self, now: Instant) {
         if self.held_deadline.is_none_or(|at| at > now) {
             return;
@@ -256,7 +256,7 @@ impl Control {
         self.held_deadline = self.held.iter().filter_map(|attempt| attempt.call.spec.deadline()).min();
     }
 
-    /// A call that waited for a connection says why there was none, if that is known.
+    /// The status of a held call at its deadline. It says why there was no connection, if that is known.
     fn deadline_status(&self) -> Status {
         match self.shared.failure() {
             Some(why) => Status::deadline_exceeded(format!("Deadline Exceeded; {}", why.message())),
@@ -264,7 +264,7 @@ impl Control {
         }
     }
 
-    /// Does what the core wants done.
+    /// Carries out the actions of the core.
     fn act(&mut self, now: Instant) {
         while let Some(action) = self.core.next_action() {
             match action {
@@ -304,12 +304,12 @@ impl Control {
     }
 
     fn start_attempt(&mut self, subchannel: Arc<Subchannel>, attempt: u64) {
-        let news = self.news_sender.clone();
+        let events = self.event_sender.clone();
         let (id, address) = (subchannel.id(), subchannel.address().clone());
         tracing::debug!(target = %self.shared.target, %address, "connecting");
         let report = move |event| {
             // Nobody listens once the channel is closed.
-            let _ = news.send(AttemptNews { subchannel: Arc::clone(&subchannel), attempt, event });
+            let _ = events.send(AttemptEvent { subchannel: Arc::clone(&subchannel), attempt, event });
         };
         let task = run_attempt(address, Arc::clone(&self.shared.connector), report);
         let task = self.shared.runtime.spawn(task).abort_handle();
@@ -343,7 +343,7 @@ impl Control {
 }
 
 impl Drop for Control {
-    /// The task ended, by closing, by a panic or with its runtime: nobody waits for it for ever.
+    /// The task ended, by closing, by a panic or with its runtime: nobody must wait for it forever.
     fn drop(&mut self) {
         if *self.shared.state.borrow() != ConnectivityState::Shutdown {
             let status = if std::thread::panicking() {

@@ -1,4 +1,4 @@
-//! Errors of a channel, before there are calls and below them.
+//! Errors of channels, from building them and from the layers below calls.
 
 use std::error::Error;
 use std::fmt;
@@ -11,11 +11,10 @@ use super::target::InvalidTarget;
 #[cfg(feature = "tls")]
 use crate::credentials::CredentialsError;
 
-/// An error that many hold: each call that fails because of it has it as its
-/// [source](Error::source).
+/// A shared error: every call that fails because of it has it as its [source](Error::source).
 pub type SharedError = Arc<dyn Error + Send + Sync>;
 
-/// Why a channel could not be made, or not be connected.
+/// The reason why a channel could not be built or connected.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum ConnectError {
@@ -24,19 +23,19 @@ pub enum ConnectError {
     /// Certificates, keys or the server's name cannot be used.
     #[cfg(feature = "tls")]
     Credentials(CredentialsError),
-    /// A text that goes into each request, such as the user agent, has characters that HTTP does not allow there.
+    /// A text that is sent with each request, such as the user agent, has characters that HTTP does not allow there.
     HeaderText {
-        /// Which: `authority` or `user agent`.
+        /// Which text: `authority` or `user agent`.
         what: &'static str,
         /// The text.
         text: String,
     },
     /// The default service config is not valid.
     ServiceConfig(InvalidServiceConfig),
-    /// There is no tokio runtime: the builder was given none and is not used inside one.
+    /// There is no tokio runtime: the builder was not given one and is not used inside one.
     NoRuntime,
-    /// No connection: the status names target, address and cause. Only from `connect`; a lazy channel reports it by its
-    /// calls.
+    /// There is no connection; the status names target, address and cause. Only from `connect`; a lazy channel reports
+    /// it through its calls.
     Unavailable(Status),
 }
 
@@ -48,10 +47,10 @@ impl fmt::Display for ConnectError {
             Self::Credentials(error) => error.fmt(f),
             Self::ServiceConfig(error) => error.fmt(f),
             Self::HeaderText { what, text } => {
-                write!(f, "the {what} {text:?} has characters other than visible ASCII and blanks")
+                write!(f, "the {what} {text:?} has characters other than visible ASCII and spaces")
             }
             Self::NoRuntime => f.write_str(
-                "no tokio runtime: make the channel inside one, or give the builder a handle by runtime()",
+                "no tokio runtime: build the channel inside one, or pass a handle to the builder with runtime()",
             ),
             Self::Unavailable(status) => f.write_str(status.message()),
         }

@@ -1,4 +1,4 @@
-//! What a call is held to: its own options, the service config, the channel's defaults.
+//! The limits of a call, from its own options, the service config, and the channel's defaults.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
@@ -7,22 +7,22 @@ use carom_wire::Status;
 
 use super::service_config::MethodConfig;
 
-/// Received messages are limited to this unless told otherwise, as in all gRPC implementations.
+/// The default limit of received messages, as in all gRPC implementations.
 const MAX_RECV_MESSAGE_SIZE: usize = 4 * 1024 * 1024;
 
-/// What a call is held to.
+/// The limits of a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct CallLimits {
-    /// From then on the call is over with DEADLINE_EXCEEDED.
+    /// The time at which the call ends with DEADLINE_EXCEEDED.
     pub(crate) deadline: Option<Instant>,
     pub(crate) wait_for_ready: bool,
-    /// Largest message taken, decompressed, in bytes.
+    /// The largest message accepted, decompressed, in bytes.
     pub(crate) max_recv: usize,
-    /// Largest message sent, before compression, in bytes.
+    /// The largest message sent, before compression, in bytes.
     pub(crate) max_send: usize,
 }
 
-/// What a call, or its channel's defaults, asked for.
+/// The limits that a call, or its channel's defaults, asked for.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Requested {
     pub(crate) deadline: Option<Instant>,
@@ -32,8 +32,8 @@ pub(crate) struct Requested {
 }
 
 impl Requested {
-    /// What becomes of it under the configuration of the method (gRFC A2): the earlier deadline, the smaller sizes, the
-    /// call's own choice of waiting. `started` is when the call did.
+    /// Combines them with the configuration of the method (gRFC A2): the earlier deadline, the smaller sizes, the
+    /// call's own choice of wait-for-ready. `started` is when the call started.
     pub(crate) fn under(
         &self,
         config: Option<&MethodConfig>,
@@ -47,7 +47,7 @@ impl Requested {
                 max_send: self.max_send.unwrap_or(usize::MAX),
             };
         };
-        // A timeout beyond the clock's range is none.
+        // A timeout beyond the clock's range counts as none.
         let timeout = config.timeout.and_then(|timeout| started().checked_add(timeout));
         let smaller = |own: Option<usize>, configured| own.into_iter().chain(configured).min();
         CallLimits {
@@ -60,8 +60,8 @@ impl Requested {
     }
 }
 
-/// The limits of a call that was made before it was known whether there is a service config. It is placed nowhere before
-/// it has them. Only such calls pay for the lock.
+/// The limits of a call that started before it was known whether there is a service config. It is not placed before
+/// they are known. Only such calls pay for the lock.
 #[derive(Debug)]
 pub(crate) struct LateLimits {
     requested: Requested,
@@ -71,7 +71,7 @@ pub(crate) struct LateLimits {
 
 #[derive(Debug)]
 struct Late {
-    /// Those of the call's own, until the others are known.
+    /// The call's own limits, until the others are known.
     limits: CallLimits,
     known: bool,
     /// The largest message that the caller sent meanwhile.
@@ -88,21 +88,21 @@ impl LateLimits {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What is known so far.
+    /// The limits known so far.
     pub(crate) fn get(&self) -> CallLimits {
         self.lock().limits
     }
 
-    /// Whether nothing will change any more.
+    /// Whether the limits are final.
     pub(crate) fn are_known(&self) -> bool {
         self.lock().known
     }
 
-    /// It is known what the service config says of the method. The first time counts.
+    /// Applies what the service config says about the method. Only the first time counts.
     ///
     /// # Errors
     /// The status that the call ends with, if a message that was sent is larger than allowed.
-    pub(crate) fn settle(&self, config: Option<&MethodConfig>) -> Result<(), Status> {
+    pub(crate) fn apply_config(&self, config: Option<&MethodConfig>) -> Result<(), Status> {
         let mut state = self.lock();
         if std::mem::replace(&mut state.known, true) {
             return Ok(());
@@ -111,7 +111,7 @@ impl LateLimits {
         check_sent(state.largest, state.limits.max_send)
     }
 
-    /// Whether a message of `len` bytes may be sent.
+    /// Checks that a message of `len` bytes may be sent.
     ///
     /// # Errors
     /// The status that the call ends with, if it is larger than allowed, as far as that is known.
@@ -122,9 +122,9 @@ impl LateLimits {
     }
 }
 
-/// Whether a message of `len` bytes may be sent.
+/// Checks that a message of `len` bytes may be sent.
 pub(super) fn check_sent(len: usize, max: usize) -> Result<(), Status> {
-    // Four bytes of length are all the wire has.
+    // The prefix has four bytes for the length.
     let max = max.min(u32::MAX as usize);
     if len > max {
         return Err(Status::resource_exhausted(format!(

@@ -1,4 +1,4 @@
-//! The four kinds of calls, with types: what generated stubs use.
+//! The four kinds of typed calls, as used by generated stubs.
 
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
@@ -21,11 +21,11 @@ use crate::response::Response;
 use crate::streaming::{MessageSource, Streaming};
 
 impl Channel {
-    /// One message out, one message in. `method` is the full name, `/package.Service/Method`.
+    /// Calls a unary method: one message out, one message in. `method` is the full name, `/package.Service/Method`.
     ///
     /// # Errors
-    /// The status that the call ended with: the server's, or UNAVAILABLE, DEADLINE_EXCEEDED and others of this side's
-    /// own.
+    /// The status that the call ended with: the server's, or one of this side, such as UNAVAILABLE or
+    /// DEADLINE_EXCEEDED.
     pub async fn unary<C: Codec>(
         &self,
         method: &'static str,
@@ -41,10 +41,11 @@ impl Channel {
         unary_response(&call, &codec).await
     }
 
-    /// One message out, a stream of messages in. Returns when the server's head is there.
+    /// Calls a server-streaming method: one message out, a stream of messages in. Returns when the response's head has
+    /// arrived.
     ///
     /// # Errors
-    /// As [`unary`](Self::unary); later errors come from the stream.
+    /// Those of [`unary`](Self::unary); later errors come from the stream.
     pub async fn server_streaming<C: Codec>(
         &self,
         method: &'static str,
@@ -60,11 +61,11 @@ impl Channel {
         streaming_response(call, codec).await
     }
 
-    /// A stream of messages out, one message in. The stream is read by a task of the channel's runtime, no faster than
-    /// the server takes it, and dropped when the call is over.
+    /// Calls a client-streaming method: a stream of messages out, one message in. The stream is read in a task on the
+    /// channel's runtime, no faster than the server accepts it, and dropped when the call is over.
     ///
     /// # Errors
-    /// As [`unary`](Self::unary).
+    /// Those of [`unary`](Self::unary).
     pub async fn client_streaming<C: Codec, S>(
         &self,
         method: &'static str,
@@ -83,11 +84,11 @@ impl Channel {
         unary_response(&call, &codec).await
     }
 
-    /// Messages both ways. Returns when the server's head is there; the request stream is read meanwhile, as in
-    /// [`client_streaming`](Self::client_streaming).
+    /// Calls a bidirectional method: streams of messages both ways. Returns when the response's head has arrived; the
+    /// request stream is read meanwhile, as in [`client_streaming`](Self::client_streaming).
     ///
     /// # Errors
-    /// As [`unary`](Self::unary); later errors come from the stream.
+    /// Those of [`unary`](Self::unary); later errors come from the stream.
     pub async fn bidi_streaming<C: Codec, S>(
         &self,
         method: &'static str,
@@ -144,7 +145,7 @@ impl Channel {
     }
 }
 
-/// Sends the messages of `stream` as the connection takes them. Ends with the stream or with the call.
+/// Sends the messages of `stream` as the connection accepts them. Ends with the stream or with the call.
 async fn send_all<C: Codec>(
     call: Arc<CallSlot>,
     limits: Limits,
@@ -163,9 +164,9 @@ fn poll_send<C: Codec, S: Stream<Item = C::Encode>>(
     mut stream: Pin<&mut S>,
     cx: &mut Context<'_>,
 ) -> Poll<()> {
-    /// Small messages are handed over together, up to about this many bytes: what one DATA frame takes.
+    /// Small messages are handed over together, up to about this many bytes: the payload of one DATA frame.
     const TOGETHER: usize = 16 * 1024;
-    /// Handed over in one go before other tasks get their turn.
+    /// The bytes handed over in one go before other tasks get their turn.
     const BYTES_PER_TURN: usize = 4 * TOGETHER;
     let mut handed_over = 0;
     while handed_over < BYTES_PER_TURN {
@@ -244,7 +245,7 @@ async fn streaming_response<C: Codec>(
             if status.code() != Code::Ok {
                 return Err(status);
             }
-            // Trailers-Only with OK: a stream without messages. What metadata there is, is trailing.
+            // Trailers-Only with OK is a stream without messages. Any metadata is trailing.
             MetadataMap::new()
         }
     };
@@ -258,7 +259,7 @@ async fn streaming_response<C: Codec>(
 struct Received {
     call: RawCall,
     batch: Batch,
-    /// Whether the message that came last was compressed.
+    /// Whether the last message was compressed.
     compressed: bool,
 }
 
@@ -272,7 +273,7 @@ impl MessageSource for Received {
         }
         if let Some(message) = next {
             self.compressed = message.compressed;
-            // `inflate` does this too, but is not inlined: of a small message's cost the call would be a tenth.
+            // `inflate` does this too, but is not inlined: the call would be a tenth of the cost of a small message.
             if !message.compressed {
                 return Poll::Ready(Ok(Some(message.payload)));
             }

@@ -4,8 +4,8 @@
 //! control:  target → resolver → addresses → balancer → picker → subchannel → transport   (one task a channel)
 //! a call:   interceptors → picker → subchannel → the connection's task
 //! ```
-//! A [`Channel`] has a control task that owns its resolver, its load-balancing policy and its subchannels. What a call
-//! touches of all that is the picker that the policy published last, and the connection that it points to.
+//! A [`Channel`] has a control task that owns its resolver, its load-balancing policy and its subchannels. Of all that,
+//! a call touches only the picker that the policy published last, and the connection that it points to.
 
 mod attachments;
 pub(crate) mod backoff;

@@ -1,4 +1,4 @@
-//! What calls, channel handles and the control task have in common.
+//! The state shared by calls, channel handles and the control task.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
@@ -21,26 +21,26 @@ use crate::credentials::CallCredentials;
 use crate::interceptor::Interceptors;
 use crate::transport::connect::Connector;
 
-/// See the module's documentation.
+/// The shared state of a channel; see the module's documentation.
 pub(super) struct Shared {
     pub(super) target: String,
     pub(super) connector: Arc<Connector>,
-    /// What calls leave open.
+    /// The defaults of options that calls do not set.
     pub(super) defaults: CallOptions,
-    /// Of all calls, before those of each.
+    /// The credentials of all calls, applied before those of each call.
     pub(super) credentials: Option<Arc<dyn CallCredentials>>,
     pub(super) interceptors: Interceptors,
     pub(super) runtime: Handle,
-    /// What calls ask for their configuration and for a connection.
+    /// What calls consult for their configuration and a connection.
     published: ArcSwap<Published>,
     replay_budget: Arc<ReplayBudget>,
     requests: Mutex<Requests>,
-    /// Wakes the control task: there are requests.
+    /// Wakes the control task when there are requests.
     pub(super) notify: Notify,
     pub(super) state: watch::Sender<ConnectivityState>,
 }
 
-/// What the control task published last: one load for both.
+/// What the control task published last: one atomic load gives both.
 pub(super) struct Published {
     picker: Arc<dyn Picker>,
     selection: Selection,
@@ -48,10 +48,10 @@ pub(super) struct Published {
     retries: bool,
 }
 
-/// Where methods have their configuration.
+/// The source of the methods' configuration.
 #[derive(Clone)]
 pub(super) enum Selection {
-    /// Nothing was resolved yet: a service config may come.
+    /// Nothing has been resolved yet: a service config may come.
     Unknown,
     /// There is none.
     None,
@@ -67,7 +67,7 @@ impl Selection {
     }
 }
 
-/// What is known of a method's configuration.
+/// What is known about a method's configuration.
 pub(super) enum Selected<'a> {
     /// See [`Selection::Unknown`].
     Unknown,
@@ -89,10 +89,10 @@ impl Published {
         Some(Box::new(Retry::new(Arc::clone(policy), self.selection.retry_throttle().cloned())))
     }
 
-    /// Gives the call back if it has to wait.
+    /// Places an attempt; returns it if it has to wait.
     fn try_place(&self, attempt: Attempt) -> Result<(), Attempt> {
         let call = &attempt.call;
-        let known = match self.settle(call) {
+        let known = match self.apply_config(call) {
             Ok(known) => known,
             Err(status) => {
                 end_call(call, status);
@@ -116,8 +116,8 @@ impl Published {
         }
     }
 
-    /// Gives a call its configuration, if it was made before that was known. Whether all is known of it now.
-    fn settle(&self, call: &CallSlot) -> Result<bool, Status> {
+    /// Gives a call its configuration, if it started before that was known. Returns whether its limits are now final.
+    fn apply_config(&self, call: &CallSlot) -> Result<bool, Status> {
         let Some(late) = call.spec.late.as_ref().filter(|late| !late.are_known()) else { return Ok(true) };
         match self.select(&call.spec.path)? {
             Selected::Unknown => Ok(false),
@@ -125,27 +125,27 @@ impl Published {
                 if let Some(retry) = self.retry(config) {
                     call.set_retry(retry);
                 }
-                late.settle(config).map(|()| true)
+                late.apply_config(config).map(|()| true)
             }
         }
     }
 }
 
-/// What the control task is asked for.
+/// The requests to the control task.
 #[derive(Default)]
 pub(super) struct Requests {
-    /// Attempts to be made after a wait.
+    /// The attempts to be made after a wait.
     pub(super) retries: Vec<(Attempt, Wait)>,
-    /// Calls that no connection was found for so far.
+    /// The calls that no connection was found for so far.
     pub(super) attempts: Vec<Attempt>,
-    /// Leave IDLE even without a call.
+    /// Whether to leave IDLE even without a call.
     pub(super) connect: bool,
     pub(super) close: Option<Close>,
-    /// The channel is closed: calls end with this.
+    /// The status that calls end with, once the channel is closed.
     closed: Option<Status>,
 }
 
-/// The words that grpc programs know.
+/// The status of calls on a closed channel, with the text that gRPC programs know.
 pub(super) fn channel_closed() -> Status {
     Status::cancelled("Channel closed!")
 }
@@ -188,19 +188,19 @@ impl Shared {
         self.published.load()
     }
 
-    /// Sends an attempt to a connection, ends it, or leaves it to the control task.
+    /// Places an attempt on a connection, ends it, or leaves it to the control task.
     pub(super) fn place(&self, attempt: Attempt) {
         self.place_by(&self.published(), attempt);
     }
 
-    /// The same by what was published when the call began.
+    /// The same, using what was published when the call began.
     pub(super) fn place_by(&self, published: &Published, attempt: Attempt) {
         if let Err(attempt) = published.try_place(attempt) {
             self.enqueue(attempt);
         }
     }
 
-    /// Gives the attempt back if it has to wait.
+    /// Places an attempt; returns it if it has to wait.
     pub(super) fn try_place(&self, attempt: Attempt) -> Result<(), Attempt> {
         self.published().try_place(attempt)
     }
@@ -227,7 +227,7 @@ impl Shared {
         self.notify.notify_one();
     }
 
-    /// Asks the control task to end. The first wish to end at once counts.
+    /// Asks the control task to end. The first request to end at once counts.
     pub(super) fn close(&self, how: Close) {
         {
             let mut requests = self.lock();
@@ -250,7 +250,7 @@ impl Shared {
         }
     }
 
-    /// Publishes a picker. To be called by the control task alone, as is [`configure`](Self::configure).
+    /// Publishes a picker. To be called by the control task only, like [`configure`](Self::configure).
     pub(super) fn publish(&self, state: ConnectivityState, picker: Arc<dyn Picker>) {
         let (selection, retries) = {
             let before = self.published();
@@ -260,7 +260,7 @@ impl Shared {
         self.state.send_if_modified(|current| std::mem::replace(current, state) != state);
     }
 
-    /// Publishes where methods have their configuration.
+    /// Publishes the source of the methods' configuration.
     pub(super) fn configure(&self, selection: Selection) {
         let (picker, retries) = {
             let before = self.published();
@@ -274,7 +274,7 @@ impl Shared {
         self.published.store(Arc::new(Published { picker, selection, retries }));
     }
 
-    /// Why calls fail at the moment, if they do.
+    /// The reason why calls currently fail, if they do.
     pub(super) fn failure(&self) -> Option<Status> {
         match self.published().picker.pick(&PickArgs::new(b"", &MetadataMap::new())) {
             Pick::Fail(status) | Pick::Drop(status) => Some(status),
@@ -282,7 +282,7 @@ impl Shared {
         }
     }
 
-    /// From now on calls end with `status`; those that wait are returned.
+    /// Makes calls end with `status` from now on; returns those that wait.
     pub(super) fn set_closed(&self, status: Status) -> Vec<Attempt> {
         let mut requests = self.lock();
         requests.closed.get_or_insert(status);
@@ -329,11 +329,11 @@ impl CallMetadata for CallSlot {
 /// Ends a call that is with its channel.
 pub(super) fn end_call(call: &Arc<CallSlot>, status: Status) {
     let finished = call.lock().finish(Ended::local(status));
-    finished.settle(call).into_iter().for_each(Waker::wake);
+    finished.complete(call).into_iter().for_each(Waker::wake);
 }
 
 /// Ends an attempt that is with its channel.
 pub(super) fn end_attempt(attempt: &Attempt, status: Status) {
     let finished = attempt.end(Ended::local(status), Processed::Maybe);
-    finished.settle(&attempt.call).into_iter().for_each(Waker::wake);
+    finished.complete(&attempt.call).into_iter().for_each(Waker::wake);
 }

@@ -1,7 +1,7 @@
-//! A subchannel: one address, at most one connection to it, and the pace of attempts to get one.
+//! A subchannel: one address, at most one connection to it, and the pacing of attempts to connect.
 //!
-//! [`Machine`] is the state machine, without I/O or clock; [`run_attempt`] is the only place of the client where
-//! a transport is opened.
+//! [`Machine`] is the state machine, without I/O or clock; [`run_attempt`] is the only place in the client where a
+//! transport is opened.
 
 use std::error::Error;
 use std::fmt;
@@ -17,19 +17,19 @@ use super::resolver::Address;
 use crate::client::connection::{ClientConnection, ConnectionEvent, Driver};
 use crate::transport::connect::Connector;
 
-/// A subchannel as policies and pickers hold it.
+/// A subchannel, as policies and pickers hold it.
 pub struct Subchannel {
     id: SubchannelId,
     address: Address,
     connection: ArcSwapOption<ClientConnection>,
 }
 
-/// Tells the subchannels of a channel apart. None is used twice.
+/// The identity of a subchannel within its channel, never reused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct SubchannelId {
-    /// Where the control task has it.
+    /// The index in the control task's slab.
     pub(super) index: u32,
-    /// Tells it from those that had its place before.
+    /// Distinguishes it from earlier ones with the same index.
     pub(super) serial: u32,
 }
 
@@ -44,17 +44,17 @@ impl Subchannel {
         Arc::new(Self { id, address, connection: ArcSwapOption::empty() })
     }
 
-    /// Its identity.
+    /// The identity of the subchannel.
     pub fn id(&self) -> SubchannelId {
         self.id
     }
 
-    /// Where it connects to.
+    /// The address that it connects to.
     pub fn address(&self) -> &Address {
         &self.address
     }
 
-    /// Where calls go; `None` unless READY.
+    /// The connection that calls use; `None` unless READY.
     pub(crate) fn connection(&self) -> Guard<Option<Arc<ClientConnection>>> {
         self.connection.load()
     }
@@ -67,9 +67,9 @@ impl Subchannel {
     }
 }
 
-/// However a server behaves, its address is not connected to more often than this allows. A connection that is lost
-/// waits for no back-off (rule of `connection-backoff.md`), so a server that takes connections only to close them would
-/// otherwise be asked in a tight loop.
+/// The minimum time between attempts to connect to one address, however its server behaves. A lost connection does not
+/// wait for any back-off (a rule of `connection-backoff.md`), so a server that accepts connections only to close them
+/// would otherwise be tried in a tight loop.
 const MIN_ATTEMPT_SPACING: Duration = Duration::from_millis(50);
 
 /// ```text
@@ -84,7 +84,7 @@ const MIN_ATTEMPT_SPACING: Duration = Duration::from_millis(50);
 pub(crate) struct Machine {
     backoff: Backoff,
     state: State,
-    /// Numbers attempts, so that news of one that was given up is told from news of the one that counts.
+    /// The number of the current attempt, to tell its events from those of abandoned ones.
     attempt: u64,
     last_start: Option<Instant>,
 }
@@ -97,14 +97,14 @@ enum State {
     TransientFailure { until: Instant },
 }
 
-/// What the owner of a machine is to do and tell.
+/// What the owner of a machine must do and report.
 #[derive(Debug, Default)]
 pub(crate) struct Outcome {
-    /// Start this attempt.
+    /// The attempt to start, if any.
     pub(crate) start: Option<u64>,
-    /// Give up whatever attempt is under way.
+    /// Whether to abandon the attempt in progress.
     pub(crate) abort: bool,
-    /// The new state.
+    /// The new state, if it changed.
     pub(crate) state: Option<SubchannelState>,
 }
 
@@ -113,7 +113,7 @@ impl Machine {
         Self { backoff: Backoff::new(config), state: State::Idle, attempt: 0, last_start: None }
     }
 
-    /// Whether news of `attempt` still counts.
+    /// Whether events of `attempt` still count.
     pub(crate) fn is_current(&self, attempt: u64) -> bool {
         self.attempt == attempt && matches!(self.state, State::Connecting { .. } | State::Ready)
     }
@@ -142,7 +142,7 @@ impl Machine {
         self.attempt
     }
 
-    /// The server's SETTINGS came.
+    /// Handles an attempt that succeeded: the server's SETTINGS have arrived.
     pub(crate) fn attempt_ready(&mut self, attempt: u64) -> Outcome {
         if self.attempt != attempt || !matches!(self.state, State::Connecting { .. }) {
             return Outcome::default();
@@ -152,7 +152,7 @@ impl Machine {
         Outcome { state: Some(SubchannelState::Ready), ..Outcome::default() }
     }
 
-    /// The attempt failed, or the connection takes no more calls.
+    /// Handles an attempt that failed, or a connection that accepts no more calls.
     pub(crate) fn attempt_ended(&mut self, attempt: u64, cause: SharedError) -> Outcome {
         if self.attempt != attempt {
             return Outcome::default();
@@ -203,7 +203,7 @@ impl Machine {
     }
 }
 
-/// An attempt to connect took longer than it may.
+/// The error of an attempt to connect that took too long.
 #[derive(Debug)]
 struct AttemptTimedOut {
     timeout: Duration,
@@ -217,9 +217,9 @@ impl fmt::Display for AttemptTimedOut {
 
 impl Error for AttemptTimedOut {}
 
-/// Opens a transport to `address` and drives it to its end: one task a connection.
+/// Opens a transport to `address` and drives it to its end: one task per connection.
 ///
-/// `report` hears [`ConnectionEvent::Ready`] at most once and [`ConnectionEvent::Ended`] once, unless the task is
+/// `report` is given [`ConnectionEvent::Ready`] at most once and [`ConnectionEvent::Ended`] once, unless the task is
 /// aborted.
 pub(crate) async fn run_attempt(
     address: Address,

@@ -1,9 +1,9 @@
-//! Target strings: what a channel is told to connect to.
+//! Target strings, which name what a channel connects to.
 
 use std::fmt;
 
-/// A target string, taken apart as the URI that it is (gRPC naming document, `doc/naming.md` of the gRPC project). What
-/// its parts mean is for the resolver of its scheme to say:
+/// A target string, parsed as a URI (gRPC naming document, `doc/naming.md` of the gRPC project). The resolver of its
+/// scheme decides what its parts mean:
 ///
 /// | form | meaning |
 /// |---|---|
@@ -14,7 +14,7 @@ use std::fmt;
 /// | `ipv6:[::1]:50051,[::2]:50051` | fixed addresses |
 /// | `unix:relative/path`, `unix:///absolute/path` | a Unix socket |
 /// | `unix-abstract:name` | a Linux socket in the abstract namespace |
-/// | `scheme:…` | what the resolver registered for that scheme makes of it |
+/// | `scheme:…` | as defined by the resolver registered for that scheme |
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Target {
     text: String,
@@ -23,7 +23,7 @@ pub struct Target {
     path: String,
 }
 
-/// A target string that cannot be used, and why.
+/// The error of a target string that cannot be used, with the reason.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InvalidTarget {
     target: String,
@@ -31,7 +31,7 @@ pub struct InvalidTarget {
 }
 
 impl InvalidTarget {
-    /// A refusal of `target`, for resolvers that cannot use it.
+    /// Creates an error for `target`, for resolvers that cannot use it.
     pub fn new(target: &Target, reason: impl Into<String>) -> Self {
         Self::of_text(target.as_str(), reason)
     }
@@ -40,7 +40,7 @@ impl InvalidTarget {
         Self { target: target.to_owned(), reason: reason.into() }
     }
 
-    /// The string that was refused.
+    /// The invalid target string.
     pub fn target(&self) -> &str {
         &self.target
     }
@@ -54,15 +54,15 @@ impl fmt::Display for InvalidTarget {
 
 impl std::error::Error for InvalidTarget {}
 
-/// The scheme of targets that name none.
+/// The scheme of targets without one.
 const DEFAULT_SCHEME: &str = "dns";
 
 impl Target {
-    /// Takes a target string apart. `is_scheme` knows the schemes, in small letters: `localhost:50051` looks like a URI
-    /// with one, and is none. What has no known scheme is a name for DNS.
+    /// Parses a target string. `is_scheme` recognizes the schemes, in lower case: `localhost:50051` looks like a URI
+    /// with a scheme, but is not one. Anything without a known scheme is a name for DNS.
     ///
     /// # Errors
-    /// [`InvalidTarget`] if it is empty, contains blanks or control characters, or is not well escaped.
+    /// [`InvalidTarget`] if it is empty, contains spaces or control characters, or is wrongly escaped.
     pub fn parse(text: &str, is_scheme: impl Fn(&str) -> bool) -> Result<Self, InvalidTarget> {
         let fail = |reason: String| InvalidTarget::of_text(text, reason);
         if text.is_empty() {
@@ -84,27 +84,27 @@ impl Target {
         Ok(Self { text: text.to_owned(), scheme, authority: authority.to_owned(), path })
     }
 
-    /// The string as it was given.
+    /// The target string as it was given.
     pub fn as_str(&self) -> &str {
         &self.text
     }
 
-    /// The scheme in small letters; `dns` if none was given.
+    /// The scheme in lower case; `dns` if none was given.
     pub fn scheme(&self) -> &str {
         &self.scheme
     }
 
-    /// What stands between `//` and the path: for `dns`, the name server to ask. Usually empty.
+    /// The part between `//` and the path: for `dns`, the name server to ask. Usually empty.
     pub fn authority(&self) -> &str {
         &self.authority
     }
 
-    /// What follows, percent-decoded. Begins with a slash if there is one, as in `dns:///host`.
+    /// The path, percent-decoded. It begins with a slash if there is one, as in `dns:///host`.
     pub fn path(&self) -> &str {
         &self.path
     }
 
-    /// The path without the slash before it: what most schemes call the name.
+    /// The path without its leading slash: the name, for most schemes.
     pub fn endpoint(&self) -> &str {
         self.path.strip_prefix('/').unwrap_or(&self.path)
     }

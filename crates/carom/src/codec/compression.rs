@@ -142,7 +142,7 @@ pub(crate) fn compress(
     out: &mut BytesMut,
 ) -> Result<(), Status> {
     deflate(encoding, payload, out).map_err(|error| {
-        Status::internal(format!("cannot compress the message by {}: {error}", encoding.as_str()))
+        Status::internal(format!("cannot compress the message with {}: {error}", encoding.as_str()))
     })
 }
 
@@ -187,12 +187,13 @@ pub(crate) fn decompress(encoding: CompressionEncoding, payload: &[u8], max: usi
     match inflate(encoding, payload, max) {
         Ok(Some(bytes)) => Ok(bytes),
         Ok(None) => Err(Status::resource_exhausted(format!(
-            "Received message larger than max: more than {max} bytes after decompression by {}",
+            "Received message larger than max: more than {max} bytes after decompression with {}",
             encoding.as_str()
         ))),
-        Err(error) => {
-            Err(Status::internal(format!("cannot decompress the message by {}: {error}", encoding.as_str())))
-        }
+        Err(error) => Err(Status::internal(format!(
+            "cannot decompress the message with {}: {error}",
+            encoding.as_str()
+        ))),
     }
 }
 

@@ -110,7 +110,7 @@ impl ClientTlsConfig {
             store.add_parsable_certificates(found.certs);
             if store.is_empty() {
                 let why = found.errors.first().map_or_else(String::new, |error| format!(": {error}"));
-                let problem = format!("the system has none{why}; give some by ca_certificate()");
+                let problem = format!("the system has none{why}; add some with ca_certificate()");
                 return Err(CredentialsError::new(ROOTS, problem));
             }
         }

@@ -1,4 +1,4 @@
-//! Setting a server up.
+//! The builder of a server.
 
 use std::future::Future;
 use std::net::SocketAddr;
@@ -19,10 +19,10 @@ use crate::codec::CompressionEncoding;
 use crate::credentials::ServerTlsConfig;
 use crate::interceptor::{Interceptor, Interceptors};
 
-/// Received messages of more than this many bytes are refused by default, as gRPC implementations do.
+/// The default limit of received messages, in bytes, as in other gRPC implementations.
 const DEFAULT_MAX_RECV: usize = 4 * 1024 * 1024;
 
-/// Settings of a server that its connections look at.
+/// The settings of a server that its connections use.
 pub(crate) struct Settings {
     pub(crate) http2: ServerConfig,
     pub(crate) max_recv_message_size: usize,
@@ -35,7 +35,7 @@ pub(crate) struct Settings {
     pub(crate) interceptors: Interceptors,
 }
 
-/// Builds a [`Server`].
+/// A builder for a [`Server`].
 ///
 /// ```no_run
 /// # async fn run(greeter: impl carom::server::Service) -> Result<(), Box<dyn std::error::Error>> {
@@ -54,7 +54,7 @@ pub struct Builder {
     tls: Option<ServerTlsConfig>,
     reuse_port: bool,
     shutdown_grace: Option<Duration>,
-    /// The first thing that was wrong; told when the server starts.
+    /// The first error in the settings; returned when the server starts.
     error: Option<ServeError>,
 }
 
@@ -90,7 +90,7 @@ impl Builder {
         }
     }
 
-    /// Adds a service. Two services with the same method are an error when the server starts.
+    /// Adds a service. Two services with the same method make the server fail to start.
     pub fn add_service(mut self, service: impl Service) -> Self {
         if let Err(path) = self.router.add(&service) {
             self.error.get_or_insert(ServeError::duplicate(path));
@@ -98,49 +98,49 @@ impl Builder {
         self
     }
 
-    /// Hands calls of methods that no service has to `handler`. Without one they are answered with UNIMPLEMENTED.
+    /// Sets the handler for calls of methods that no service has. Without one they are answered with UNIMPLEMENTED.
     pub fn fallback(mut self, handler: impl DetachedHandler) -> Self {
         self.router.set_fallback(Arc::new(handler));
         self
     }
 
-    /// Adds an interceptor. The first one added sees a call first, before any of its messages is taken. Calls that go to a
-    /// [`fallback`](Self::fallback) handler pass it too.
+    /// Adds an interceptor. The first one added sees a call first, before any of its messages is accepted. Calls to a
+    /// [`fallback`](Self::fallback) handler pass through it too.
     pub fn intercept(mut self, interceptor: impl Interceptor) -> Self {
         self.settings.interceptors.push(interceptor);
         self
     }
 
-    /// The largest request message in bytes, decompressed. A larger one ends its call with RESOURCE_EXHAUSTED. `None`:
-    /// no limit but the format's 4 GiB. Default 4 MiB.
+    /// Sets the largest request message in bytes, decompressed. A larger one ends its call with RESOURCE_EXHAUSTED.
+    /// `None`: no limit other than the format's 4 GiB. Default 4 MiB.
     pub fn max_recv_message_size(mut self, bytes: Option<usize>) -> Self {
         self.settings.max_recv_message_size = bytes.unwrap_or(usize::MAX);
         self
     }
 
-    /// The largest response message in bytes, before compression. A larger one ends its call with RESOURCE_EXHAUSTED.
-    /// Default `None`: no limit.
+    /// Sets the largest response message in bytes, before compression. A larger one ends its call with
+    /// RESOURCE_EXHAUSTED. Default `None`: no limit.
     pub fn max_send_message_size(mut self, bytes: Option<usize>) -> Self {
         self.settings.max_send_message_size = bytes.unwrap_or(usize::MAX);
         self
     }
 
-    /// How responses are compressed for clients that can read it; a response may say otherwise
-    /// ([`Response::set_compression`](crate::Response::set_compression)). Default: not at all. Compressed requests are
-    /// always understood.
+    /// Sets how responses are compressed for clients that support it; a response may override it
+    /// ([`Response::set_compression`](crate::Response::set_compression)). Default: no compression. Compressed requests
+    /// are always understood.
     pub fn compression(mut self, encoding: Option<CompressionEncoding>) -> Self {
         self.settings.compression = encoding;
         self
     }
 
-    /// How many calls one connection may have open at a time; handlers that still run after their call was cancelled
-    /// count too. Default 200.
+    /// Sets how many calls one connection may have open at a time; handlers that still run after their call was
+    /// cancelled count too. Default 200.
     pub fn max_concurrent_streams(mut self, streams: u32) -> Self {
         self.settings.http2.max_concurrent_streams = streams;
         self
     }
 
-    /// Changes settings of HTTP/2, those among them that have no method of their own here.
+    /// Changes settings of HTTP/2, including those that have no method of their own here.
     ///
     /// ```
     /// # use carom::server::Server;
@@ -154,74 +154,77 @@ impl Builder {
         self
     }
 
-    /// How long a client may take for the TLS handshake, and again for the first bytes of HTTP/2. Default 10 s.
+    /// Sets the time that a client has for the TLS handshake, and again for the first bytes of HTTP/2. Default 10 s.
     pub fn handshake_timeout(mut self, timeout: Duration) -> Self {
         self.settings.handshake_timeout = timeout;
         self.settings.http2.connection.handshake_timeout = timeout;
         self
     }
 
-    /// Pings that find out whether clients are still there (gRFC A8; `keepalive.ServerParameters` of grpc-go).
+    /// Sets the pings that detect clients that are gone (gRFC A8; `keepalive.ServerParameters` of grpc-go).
     /// Default [`Keepalive::server_default`]; `None`: no pings.
     pub fn keepalive(mut self, keepalive: Option<Keepalive>) -> Self {
         self.settings.http2.connection.keepalive = keepalive;
         self
     }
 
-    /// How often clients may ping (gRFC A8; `keepalive.EnforcementPolicy` of grpc-go). Who pings more often gets GOAWAY
-    /// with ENHANCE_YOUR_CALM and `too_many_pings`.
+    /// Sets how often clients may ping (gRFC A8; `keepalive.EnforcementPolicy` of grpc-go). A client that pings more
+    /// often gets GOAWAY with ENHANCE_YOUR_CALM and `too_many_pings`.
     pub fn ping_policy(mut self, policy: PingPolicy) -> Self {
         self.settings.http2.ping_policy = policy;
         self
     }
 
-    /// How long a connection may be without calls before it is ended gracefully (gRFC A9). Default `None`: for ever.
+    /// Sets the time that a connection may be without calls before it is shut down gracefully (gRFC A9). Default
+    /// `None`: unlimited.
     pub fn max_connection_idle(mut self, time: Option<Duration>) -> Self {
         self.settings.http2.max_connection_idle = time;
         self
     }
 
-    /// How old a connection may become before it is ended gracefully, give or take 10 % at random, so that clients do
-    /// not all come back at once (gRFC A9). Default `None`: any age.
+    /// Sets the age at which a connection is shut down gracefully, plus or minus 10 % at random, so that clients do not
+    /// all reconnect at once (gRFC A9). Default `None`: unlimited.
     pub fn max_connection_age(mut self, time: Option<Duration>) -> Self {
         self.settings.http2.max_connection_age = time;
         self
     }
 
-    /// How long calls may go on after [`max_connection_age`](Self::max_connection_age); then they are cancelled.
-    /// Default `None`: until they end.
+    /// Sets the time that calls may continue after [`max_connection_age`](Self::max_connection_age); then they are
+    /// cancelled. Default `None`: until they end.
     pub fn max_connection_age_grace(mut self, time: Option<Duration>) -> Self {
         self.settings.http2.max_connection_age_grace = time;
         self
     }
 
-    /// How long a client's system may take nothing of what is written to its socket before the connection is closed.
-    /// A client that only rests, so that its flow-control windows stay shut, may do so for any time; what waits for it is
-    /// bounded, and given up when the [`memory_quota`](Self::memory_quota) is exceeded. Default 60 s. `None`: no limit.
+    /// Sets the time that a client's system may accept nothing of what is written to its socket before the connection
+    /// is closed. A client that merely pauses, keeping its flow-control windows closed, may do so indefinitely; what
+    /// waits for it is bounded, and dropped when the [`memory_quota`](Self::memory_quota) is exceeded. Default 60 s.
+    /// `None`: no limit.
     pub fn stall_timeout(mut self, timeout: Option<Duration>) -> Self {
         self.settings.http2.stall_timeout = timeout;
         self
     }
 
-    /// How much memory, in bytes, connections may hold together for what was received and not handed to a handler, what
-    /// was answered and not sent, and their own state. While it is more, new calls end with RESOURCE_EXHAUSTED, new
-    /// connections are turned away, and connections that hold more than their share give it back by ending their
-    /// largest calls. It is an estimate; what handlers hold is not in it. `None`: no limit. Default: half of the memory
-    /// that the process may have, by its control group or the machine.
+    /// Sets how much memory, in bytes, all connections together may hold for messages not yet handed to a handler,
+    /// answers not yet sent, and their own state. While they hold more, new calls end with RESOURCE_EXHAUSTED, new
+    /// connections are turned away, and connections that exceed their share free memory by ending their largest calls.
+    /// It is an estimate, and excludes what handlers hold. `None`: no limit. Default: half of the memory available to
+    /// the process, by its control group or the machine.
     pub fn memory_quota(mut self, bytes: Option<usize>) -> Self {
         self.settings.memory_quota = bytes;
         self
     }
 
-    /// How many calls may be open at a time on all connections together; handlers that still run after their call was
-    /// cancelled count too. More end with RESOURCE_EXHAUSTED before they reach a handler. Default: no limit.
+    /// Sets how many calls may be open at a time on all connections together; handlers that still run after their call
+    /// was cancelled count too. Further calls end with RESOURCE_EXHAUSTED before they reach a handler. Default: no
+    /// limit.
     pub fn max_concurrent_calls(mut self, calls: Option<usize>) -> Self {
         self.settings.max_concurrent_calls = calls;
         self
     }
 
-    /// How many connections are open at a time. More are told so (GOAWAY with ENHANCE_YOUR_CALM and the reason) and
-    /// closed. Default: no limit.
+    /// Sets how many connections may be open at a time. Further ones are told the reason (GOAWAY with
+    /// ENHANCE_YOUR_CALM) and closed. Default: no limit.
     pub fn max_connections(mut self, connections: Option<usize>) -> Self {
         self.settings.max_connections = connections;
         self
@@ -237,21 +240,21 @@ impl Builder {
         self
     }
 
-    /// Listens at `addr` with TLS settings of its own.
+    /// Listens at `addr` with its own TLS configuration.
     #[cfg(feature = "tls")]
     pub fn bind_tls(mut self, addr: impl Into<ListenAddr>, tls: ServerTlsConfig) -> Self {
         self.listen.push(Listen { addr: addr.into(), tls: Some(tls) });
         self
     }
 
-    /// TLS at all addresses that have no settings of their own.
+    /// Sets the TLS configuration of all addresses that have none of their own.
     #[cfg(feature = "tls")]
     pub fn tls(mut self, tls: ServerTlsConfig) -> Self {
         self.tls = Some(tls);
         self
     }
 
-    /// Lets other sockets share the ports ([`ListenOptions::reuse_port`]). Default `false`.
+    /// Sets whether other sockets may share the ports ([`ListenOptions::reuse_port`]). Default `false`.
     pub fn reuse_port(mut self, reuse: bool) -> Self {
         self.reuse_port = reuse;
         self
@@ -289,16 +292,17 @@ impl Builder {
     /// or the future is dropped.
     ///
     /// # Errors
-    /// No address was given, or one is taken or not usable; credentials are not usable; two services have one method.
+    /// No address was given, or one is in use or invalid; credentials are invalid; two services have the same method.
     pub async fn run(self) -> Result<(), ServeError> {
         self.run_with_shutdown(std::future::pending()).await
     }
 
-    /// As [`run`](Self::run), until `signal` resolves: then new calls are refused, those that run may finish within
-    /// [`shutdown_grace`](Self::shutdown_grace), and it returns when all is over. Dropping it stops the server at once.
+    /// Like [`run`](Self::run), until `signal` resolves: then new calls are refused, running ones may finish within
+    /// [`shutdown_grace`](Self::shutdown_grace), and the future resolves when all are done. Dropping it stops the server
+    /// at once.
     ///
     /// # Errors
-    /// As [`run`](Self::run).
+    /// Those of [`run`](Self::run).
     pub async fn run_with_shutdown(self, signal: impl Future<Output = ()>) -> Result<(), ServeError> {
         if self.listen.is_empty() {
             return Err(ServeError::no_address());
@@ -311,11 +315,11 @@ impl Builder {
         Ok(())
     }
 
-    /// Starts the server on `runtime` and returns a handle. It may have no address yet: see
+    /// Starts the server on `runtime` and returns a handle. It need not have an address yet: see
     /// [`Server::add_listener`].
     ///
     /// # Errors
-    /// As [`run`](Self::run), but for the missing address.
+    /// Those of [`run`](Self::run), except for the missing address.
     pub fn start(self, runtime: Handle) -> Result<Server, ServeError> {
         if let Some(error) = self.error {
             return Err(error);
@@ -330,7 +334,7 @@ impl Builder {
                 options,
             );
             if let Err(error) = bound {
-                // Not half a server: what was bound before is given back.
+                // Not half a server: whatever was already bound is closed.
                 server.shutdown(Some(Duration::ZERO));
                 return Err(error);
             }
@@ -339,7 +343,7 @@ impl Builder {
     }
 }
 
-/// Stops a server whose future is dropped.
+/// A guard that stops the server when its future is dropped.
 struct StopOnDrop(Server);
 
 impl Drop for StopOnDrop {

@@ -1,4 +1,4 @@
-//! Calls in the raw: bytes of messages in and out, from any thread, for whoever brings handlers of another kind.
+//! Raw calls: encoded messages in and out, from any thread, for programs with another kind of handler.
 
 use std::fmt;
 use std::future::poll_fn;
@@ -24,7 +24,7 @@ use crate::streaming::MessageSource;
 use crate::transport::ConnectionInfo;
 use crate::wakers::Waiters;
 
-/// Takes calls of methods that no service has. It answers them from wherever it likes.
+/// A handler for calls of methods that no service has. It may answer them from any thread.
 ///
 /// ```
 /// use std::thread;
@@ -54,61 +54,62 @@ use crate::wakers::Waiters;
 /// let builder = Server::builder().fallback(Echo);
 /// ```
 pub trait DetachedHandler: Send + Sync + 'static {
-    /// Takes a call. Runs in the task of the connection: it must only hand the call over, never wait or compute.
+    /// Takes a call. This runs in the connection's task: it must only hand the call over, never wait or compute.
     fn call(&self, call: IncomingCall);
 
-    /// When a call of this method is handed over. Asked once for each distinct request head of a connection.
+    /// Returns when a call of this method is to be handed over. Called once for each distinct request head of a
+    /// connection.
     fn request_mode(&self, path: &str) -> RequestMode {
         let _ = path;
         RequestMode::Streaming
     }
 }
 
-/// When a call is handed to a [`DetachedHandler`].
+/// The time at which a call is handed to a [`DetachedHandler`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RequestMode {
-    /// When its one request message is here, and the client has said that none follows. Calls with none or with
-    /// several messages are refused by the library.
+    /// Once its one request message has arrived and the client has half-closed. The library itself refuses calls with
+    /// no message or with several.
     Unary,
-    /// As soon as its head is here.
+    /// As soon as its head has arrived.
     Streaming,
 }
 
 /// A call to be answered.
 #[derive(Debug)]
 pub struct IncomingCall {
-    /// Method, metadata, timeout: what the request's head said.
+    /// The request's head: method, metadata, timeout.
     pub head: Arc<RequestHead>,
-    /// Where the call came from, and until when.
+    /// The origin of the call, and its deadline.
     pub facts: CallFacts,
-    /// What interceptors made of it; `None`: there are none.
+    /// The result of the interceptors; `None` if there are none.
     pub(crate) context: Option<Box<RequestContext>>,
-    /// Gives the request messages.
+    /// The source of the request messages.
     pub receiver: MessageReceiver,
-    /// Takes the answer.
+    /// The sink for the answer.
     pub responder: Responder,
 }
 
 impl IncomingCall {
-    /// The metadata, as interceptors left it.
+    /// The metadata, with the changes of interceptors.
     pub fn metadata(&self) -> &MetadataMap {
         let changed = self.context.as_ref().and_then(|context| context.changed_metadata());
         changed.unwrap_or_else(|| self.head.metadata())
     }
 
-    /// What interceptors hand on.
+    /// The values that interceptors pass on.
     pub fn extensions(&self) -> Option<&Extensions> {
         self.context.as_ref().map(|context| context.extensions())
     }
 }
 
-/// What a call knows beside its head.
+/// The properties of a call besides its head.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct CallFacts {
     /// Addresses, TLS and certificates of the connection.
     pub connection: Arc<ConnectionInfo>,
-    /// When the deadline passes; the library then ends the call by itself.
+    /// The deadline, at which the library ends the call by itself.
     pub deadline: Option<Instant>,
 }
 
@@ -123,7 +124,7 @@ pub struct MessageReceiver {
     source: Source,
     encoding: Option<CompressionEncoding>,
     max_message_size: usize,
-    /// Whether the message that came last was compressed.
+    /// Whether the last message was compressed.
     compressed: bool,
 }
 
@@ -134,7 +135,7 @@ enum Source {
 }
 
 impl MessageReceiver {
-    /// `compressed`: whether the message was, on the wire.
+    /// Creates a receiver of one message. `compressed` says whether it was compressed on the wire.
     pub(crate) fn whole(message: Bytes, compressed: bool) -> Self {
         Self {
             source: Source::Whole(Some(message)),
@@ -153,8 +154,8 @@ impl MessageReceiver {
         Self { source: Source::Inbox(inbox), encoding, max_message_size, compressed: false }
     }
 
-    /// The next message; `None` after the last one. An error means that the call is over: the client cancelled it,
-    /// its deadline passed, or it sent something that cannot be taken.
+    /// Polls for the next message; `None` after the last one. An error means that the call is over: the client
+    /// cancelled it, its deadline passed, or the client sent something unacceptable.
     pub fn poll_message(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Bytes>, Status>> {
         let inbox = match &mut self.source {
             Source::Whole(message) => return Poll::Ready(Ok(message.take())),
@@ -177,15 +178,15 @@ impl MessageReceiver {
         }
     }
 
-    /// Whether the message that was taken last had come compressed.
+    /// Whether the message last returned was received compressed.
     pub fn message_compressed(&self) -> bool {
         self.compressed
     }
 
-    /// The next message if it is here, without waiting; `None` if it is not, or if there is none.
+    /// Returns the next message if it has arrived, without waiting; `None` if it has not, or if there is none.
     ///
     /// # Errors
-    /// As [`poll_message`](Self::poll_message).
+    /// Those of [`poll_message`](Self::poll_message).
     pub fn try_message(&mut self) -> Result<Option<Bytes>, Status> {
         match self.poll_message(&mut Context::from_waker(Waker::noop())) {
             Poll::Ready(result) => result,
@@ -193,10 +194,10 @@ impl MessageReceiver {
         }
     }
 
-    /// The next message, waiting for it.
+    /// Waits for the next message.
     ///
     /// # Errors
-    /// As [`poll_message`](Self::poll_message).
+    /// Those of [`poll_message`](Self::poll_message).
     pub async fn message(&mut self) -> Result<Option<Bytes>, Status> {
         poll_fn(|cx| self.poll_message(cx)).await
     }
@@ -218,7 +219,7 @@ impl fmt::Debug for MessageReceiver {
     }
 }
 
-/// The payload of a message, decompressed if its flag says that it is compressed.
+/// Returns the payload of a message, decompressed if its flag says that it is compressed.
 pub(crate) fn open(
     message: Message,
     encoding: Option<CompressionEncoding>,
@@ -234,33 +235,34 @@ pub(crate) fn open(
     }
 }
 
-/// Takes the answer of one call, from any thread. What it is given is queued to the connection, which is woken once for
-/// many. After the call has ended, everything is ignored. Dropped without a finish, it answers INTERNAL.
+/// The sink for the answer of one call, usable from any thread. Everything is queued to the connection, which is woken
+/// once for many entries. After the call has ended, everything is ignored. If dropped without a finish, it answers
+/// INTERNAL.
 pub struct Responder {
     shared: Arc<ResponderShared>,
 }
 
-/// What a responder and its connection share.
+/// The state that a responder and its connection share.
 pub(crate) struct ResponderShared {
     key: StreamKey,
     mailbox: Arc<Mailbox>,
     sending: Sending,
-    /// Bytes that may be queued before [`Responder::poll_ready`] asks to wait.
+    /// The bytes that may be queued before [`Responder::poll_ready`] makes the caller wait.
     max_queued: usize,
     finished: AtomicBool,
-    /// Set when the call is over, with the reason.
+    /// Set to the reason when the call is over.
     pub(crate) end: CancelCell,
     flow: Mutex<Flow>,
-    /// Counts as running for the connection's limit until the call is answered, or the responder and its connection
-    /// have let go.
+    /// Counts the call against the limits until it is answered, or until the responder and its connection have dropped
+    /// it.
     occupied: Mutex<Option<Occupied>>,
 }
 
 #[derive(Default)]
 struct Flow {
-    /// Bytes handed over and not yet with the engine.
+    /// The bytes handed over but not yet with the engine.
     queued: usize,
-    /// The stream's send buffer is full.
+    /// Whether the stream's send buffer is full.
     full: bool,
     encoding: Option<CompressionEncoding>,
     waiting: Waiters,
@@ -291,7 +293,8 @@ impl ResponderShared {
         self.flow.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The connection took a message of `len` bytes off the queue; `full`: the stream has enough to send.
+    /// Records that the connection took a message of `len` bytes off the queue; `full` says whether the stream's send
+    /// buffer is full.
     pub(crate) fn moved(&self, len: usize, full: bool) {
         let waiting = {
             let mut flow = self.flow();
@@ -305,25 +308,25 @@ impl ResponderShared {
         waiting.for_each(Waker::wake);
     }
 
-    /// The call is over.
+    /// Records that the call is over.
     pub(crate) fn ended(&self, reason: Cancelled) {
         self.end.set(reason);
         let waiting = self.flow().waiting.take();
         waiting.for_each(Waker::wake);
     }
 
-    /// Whether this is the first (and only) end that the responder gives.
+    /// Whether this is the first (and only) end that the responder sends.
     fn finish_once(&self) -> bool {
         let first = !self.finished.swap(true, Ordering::AcqRel);
         if first {
-            // The holder may keep the responder for longer; the client may use the place as soon as it has the answer.
+            // The holder may keep the responder for longer; the client may use the slot as soon as it has the answer.
             *self.occupied.lock().unwrap_or_else(PoisonError::into_inner) = None;
         }
         first
     }
 
     fn send(&self, command: Command) {
-        // An ended connection has told so by `ended`; there is nobody to send to.
+        // A connection that is gone has already called `ended`; there is nobody to send to.
         let _ = self.mailbox.push(command);
     }
 }
@@ -333,7 +336,7 @@ impl Responder {
         Self { shared }
     }
 
-    /// Sends the initial metadata now. Without this the first message sends empty ones.
+    /// Sends the initial metadata now. Otherwise the first message sends empty metadata.
     pub fn send_initial_metadata(&self, metadata: MetadataMap) {
         if self.is_active() {
             let encoding = self.shared.flow().encoding;
@@ -341,8 +344,8 @@ impl Responder {
         }
     }
 
-    /// Sends a message. `compress`: by the call's encoding, if it has one that the client can read.
-    /// [`poll_ready`](Self::poll_ready) says when to hold back; a message over the send limit ends the call.
+    /// Sends a message. With `compress`, it is compressed with the call's encoding, if the client supports that.
+    /// [`poll_ready`](Self::poll_ready) applies backpressure; a message over the send limit ends the call.
     pub fn send_message(&self, payload: Bytes, compress: bool) {
         if !self.is_active() {
             return;
@@ -374,15 +377,15 @@ impl Responder {
         Poll::Pending
     }
 
-    /// Ends the call. The first end counts.
+    /// Ends the call with a status. The first end counts.
     pub fn finish(&self, status: Status, trailing: MetadataMap) {
         if self.shared.finish_once() {
             self.shared.send(Command::Finish { key: self.shared.key, status, trailing });
         }
     }
 
-    /// Answers by one message and ends the call well, in one hand-over. `initial`: metadata for the head, unless it was
-    /// sent already.
+    /// Answers with one message and ends the call with OK, in one hand-over. `initial` is the metadata for the head,
+    /// unless that was sent already.
     pub fn finish_unary(&self, initial: Option<MetadataMap>, payload: Bytes, trailing: MetadataMap) {
         if let Err(status) = self.shared.sending.check_size(payload.len()) {
             return self.finish(status, trailing);
@@ -399,18 +402,19 @@ impl Responder {
         self.shared.end.poll(cx)
     }
 
-    /// Why the call is over; `None` while it goes on.
+    /// The reason why the call is over; `None` while it is running.
     pub fn cancelled(&self) -> Option<Cancelled> {
         self.shared.end.reason()
     }
 
-    /// Whether an answer can still be given: the call goes on and has not been finished.
+    /// Whether the call can still be answered: it is running and has not been finished.
     pub fn is_active(&self) -> bool {
         !self.shared.finished.load(Ordering::Acquire) && self.shared.end.reason().is_none()
     }
 
-    /// How messages are compressed from here on, in place of the server's default. An encoding that the client does not
-    /// list is not used. What the head said stays: once it is sent, messages are compressed as it says or not at all.
+    /// Sets how messages are compressed from here on, in place of the server's default. An encoding that the client
+    /// does not list is not used. Once the head has been sent, messages are compressed with the encoding that it
+    /// announced, or not at all.
     pub fn set_compression(&self, encoding: Option<CompressionEncoding>) {
         let encoding = self.shared.sending.encoding(Some(encoding));
         self.shared.flow().encoding = encoding;

@@ -1,4 +1,4 @@
-//! Why a server could not start.
+//! The errors of starting a server.
 
 use std::error::Error;
 use std::fmt;
@@ -8,7 +8,7 @@ use super::ListenAddr;
 #[cfg(feature = "tls")]
 use crate::credentials::CredentialsError;
 
-/// Why a server could not start, or not listen at one more address.
+/// The reason why a server could not start, or could not listen at a further address.
 #[derive(Debug)]
 pub struct ServeError {
     kind: Kind,
@@ -54,12 +54,12 @@ impl ServeError {
         Self { kind: Kind::Stopped }
     }
 
-    /// Whether another program (or another server of this one) has the address.
+    /// Whether the address is in use, by another program or by another server of this one.
     pub fn is_address_in_use(&self) -> bool {
         matches!(&self.kind, Kind::Listen { error, .. } if error.kind() == io::ErrorKind::AddrInUse)
     }
 
-    /// The operating system's error, if it was one.
+    /// The operating system's error, if there was one.
     pub fn io_error(&self) -> Option<&io::Error> {
         match &self.kind {
             Kind::Listen { error, .. } => Some(error),
@@ -72,14 +72,17 @@ impl fmt::Display for ServeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.kind {
             Kind::Listen { addr, error } if error.kind() == io::ErrorKind::AddrInUse => {
-                write!(f, "cannot listen on {addr}: address already in use (another program has it; {error})")
+                write!(
+                    f,
+                    "cannot listen on {addr}: address already in use (another program uses it; {error})"
+                )
             }
             Kind::Listen { addr, error } => write!(f, "cannot listen on {addr}: {error}"),
             #[cfg(feature = "tls")]
             Kind::Credentials { addr, error } => write!(f, "cannot use TLS on {addr}: {error}"),
             Kind::DuplicateMethod { path } => write!(f, "two services have the method {path}"),
             Kind::NoAddress => f.write_str("the server has no address to listen on: call Builder::bind"),
-            Kind::Stopped => f.write_str("the server has been stopped and takes no more addresses"),
+            Kind::Stopped => f.write_str("the server has been stopped and accepts no more addresses"),
         }
     }
 }

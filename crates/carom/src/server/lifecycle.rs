@@ -1,4 +1,4 @@
-//! A server from its start to its end: what it listens on, which connections it has, and when all is over.
+//! The lifecycle of a server: its listeners, its connections, and its shutdown.
 
 use std::fmt;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -20,24 +20,24 @@ use crate::server::router::Router;
 use crate::transport::listener::Listener;
 use crate::transport::{ByteStream, ListenAddr, ListenOptions, PeerAddr};
 
-/// What all tasks of one server share.
+/// The state that all tasks of one server share.
 pub(crate) struct ServerShared {
     pub(crate) router: Router,
     pub(crate) settings: Settings,
     pub(crate) runtime: Handle,
-    /// Permits for connections, if their number is limited.
-    pub(crate) room: Option<Arc<Semaphore>>,
-    /// Permits for connections that are being turned away in words.
-    pub(crate) door: Arc<Semaphore>,
+    /// The permits for connections, if their number is limited.
+    pub(crate) connection_permits: Option<Arc<Semaphore>>,
+    /// The permits for connections that are turned away with a reason.
+    pub(crate) rejection_permits: Arc<Semaphore>,
     pub(crate) quota: Arc<MemoryQuota>,
-    /// Calls that run, if their number is limited.
+    /// The number of running calls, if it is limited.
     calls: AtomicUsize,
     state: Mutex<State>,
     /// Becomes `true` when the server stops: listeners and handshakes end.
     stopping: watch::Sender<bool>,
     /// Becomes `true` when the last connection has ended after that.
     terminated: watch::Sender<bool>,
-    /// Listening tasks that have not closed their socket.
+    /// The number of listening tasks that have not closed their socket.
     listening: AtomicUsize,
 }
 
@@ -55,7 +55,7 @@ impl fmt::Debug for ServerShared {
     }
 }
 
-/// A running server. Clones are handles of the same server; it goes on when the last one is dropped.
+/// A handle to a running server. Clones refer to the same server, which keeps running when the last one is dropped.
 #[derive(Clone)]
 pub struct Server {
     shared: Arc<ServerShared>,
@@ -72,19 +72,19 @@ impl Drop for Admission {
 }
 
 impl ServerShared {
-    /// Connections that are turned away get a moment in which to read why; so many at once, and no more.
+    /// The number of connections at once that are turned away with a moment to read the reason.
     const TURNED_AWAY_AT_ONCE: usize = 64;
 
     pub(crate) fn new(router: Router, settings: Settings, runtime: Handle) -> Self {
         let most = |max: usize| Arc::new(Semaphore::new(max.min(Semaphore::MAX_PERMITS)));
-        let room = settings.max_connections.map(most);
+        let connection_permits = settings.max_connections.map(most);
         let quota = Arc::new(MemoryQuota::new(settings.memory_quota, clock::now()));
         Self {
             router,
             settings,
             runtime,
-            room,
-            door: most(Self::TURNED_AWAY_AT_ONCE),
+            connection_permits,
+            rejection_permits: most(Self::TURNED_AWAY_AT_ONCE),
             quota,
             calls: AtomicUsize::new(0),
             state: Mutex::default(),
@@ -104,26 +104,26 @@ impl ServerShared {
         let _ = self.stopping.subscribe().wait_for(|stopping| *stopping).await;
     }
 
-    /// Enters a connection; it leaves when the guard is dropped. `None`: the server is stopping.
+    /// Registers a connection until the guard is dropped. `None`: the server is stopping.
     pub(crate) fn enter(self: &Arc<Self>, mailbox: &Arc<Mailbox>) -> Option<ConnectionGuard> {
         let mut state = self.lock();
         if state.stopping {
             return None;
         }
-        let place = state.connections.insert(Arc::clone(mailbox));
-        Some(ConnectionGuard { shared: Arc::clone(self), place })
+        let index = state.connections.insert(Arc::clone(mailbox));
+        Some(ConnectionGuard { shared: Arc::clone(self), index })
     }
 
-    /// Counts a call, if calls are counted. `Err`: there are as many as may be.
+    /// Counts a call, if their number is limited. `Err`: the limit is reached.
     pub(crate) fn admit(self: &Arc<Self>) -> Result<Option<Arc<Admission>>, ()> {
         let Some(max) = self.settings.max_concurrent_calls else { return Ok(None) };
-        // Counted first, so that two who come at once do not both see the last place.
+        // Counted first, so that two concurrent calls cannot both take the last place.
         let admission = Admission(Arc::clone(self));
         let before = self.calls.fetch_add(1, Ordering::Relaxed);
         if before < max { Ok(Some(Arc::new(admission))) } else { Err(()) }
     }
 
-    /// Asks all connections to give back what is above their share of the memory quota.
+    /// Asks all connections to free what exceeds their share of the memory quota.
     pub(crate) fn reclaim(&self) {
         self.command(|| Command::Reclaim);
     }
@@ -137,7 +137,7 @@ impl ServerShared {
         }
     }
 
-    /// Tells those who wait if all is over.
+    /// Notifies those who wait, if the server has terminated.
     fn check_terminated(&self) {
         let callbacks = {
             let mut state = self.lock();
@@ -154,20 +154,20 @@ impl ServerShared {
     }
 }
 
-/// A connection in its server's list.
+/// The registration of a connection with its server.
 pub(crate) struct ConnectionGuard {
     shared: Arc<ServerShared>,
-    place: usize,
+    index: usize,
 }
 
 impl Drop for ConnectionGuard {
     fn drop(&mut self) {
-        self.shared.lock().connections.remove(self.place);
+        self.shared.lock().connections.remove(self.index);
         self.shared.check_terminated();
     }
 }
 
-/// A task that accepts connections.
+/// The registration of a task that accepts connections.
 pub(crate) struct ListeningGuard {
     shared: Arc<ServerShared>,
 }
@@ -180,7 +180,7 @@ impl Drop for ListeningGuard {
 }
 
 impl Server {
-    /// Begins a server: add services, bind addresses, then serve or start.
+    /// Returns a builder: add services, bind addresses, then serve or start.
     pub fn builder() -> Builder {
         Builder::new()
     }
@@ -189,11 +189,11 @@ impl Server {
         Self { shared: Arc::new(shared) }
     }
 
-    /// Listens at one more address and takes connections there from now on. Returns the address that was bound, with
-    /// the port that the system picked for port 0.
+    /// Listens at a further address and accepts connections there from now on. Returns the bound address, with the port
+    /// that the system picked for port 0.
     ///
     /// # Errors
-    /// The address is taken or not ours, the credentials are not usable, or the server has been stopped.
+    /// The address is in use or not local, the credentials are invalid, or the server has been stopped.
     pub fn add_listener(
         &self,
         addr: impl Into<ListenAddr>,
@@ -230,10 +230,10 @@ impl Server {
         Ok(bound)
     }
 
-    /// Serves a client at the other end of a byte stream that the program brought along: one in the same process, or
-    /// behind a tunnel. There is no TLS on it. `peer` is what handlers are told of the client. The connection counts
-    /// among the server's, but not against [`Builder::max_connections`]: the program has let it in by itself. `false`: the server has
-    /// been stopped.
+    /// Serves a client at the other end of a byte stream that the program provides: a client in the same process, or
+    /// behind a tunnel. The stream is not encrypted. `peer` is the client's address as handlers see it. The connection
+    /// counts among the server's, but not against [`Builder::max_connections`], since the program itself has admitted
+    /// it. Returns `false` if the server has been stopped.
     pub fn serve_connection(&self, stream: impl ByteStream, peer: PeerAddr) -> bool {
         accept::serve_stream(&self.shared, Box::new(stream), peer)
     }
@@ -243,14 +243,15 @@ impl Server {
         self.shared.lock().addresses.clone()
     }
 
-    /// How many connections are open.
+    /// The number of open connections.
     pub fn connections(&self) -> usize {
         self.shared.lock().connections.len()
     }
 
-    /// Stops the server. It takes no more connections, tells its clients to go elsewhere (GOAWAY), and lets the calls
-    /// that run go on. When `grace` is over, those that still run end with UNAVAILABLE and their handlers are cancelled;
-    /// `None` waits for all of them, zero for none. May be called again; the shortest grace counts.
+    /// Shuts the server down. It accepts no more connections, tells its clients to go elsewhere (GOAWAY), and lets
+    /// running calls continue. When the `grace` period is over, those still running end with UNAVAILABLE and their
+    /// handlers are cancelled; `None` waits for all of them, zero for none. May be called again; the shortest grace
+    /// period counts.
     ///
     /// ```
     /// # use std::time::Duration;
@@ -283,18 +284,18 @@ impl Server {
         }
     }
 
-    /// Resolves when the server was stopped and its last connection has ended.
+    /// Resolves when the server has been stopped and its last connection has ended.
     pub async fn terminated(&self) {
         let _ = self.shared.terminated.subscribe().wait_for(|terminated| *terminated).await;
     }
 
-    /// Whether the server was stopped and its last connection has ended.
+    /// Whether the server has been stopped and its last connection has ended.
     pub fn is_terminated(&self) -> bool {
         *self.shared.terminated.borrow()
     }
 
-    /// Calls `callback`, from whichever thread notices, when the server was stopped and its last connection has ended;
-    /// at once if that has happened already. For those who do not await.
+    /// Calls `callback`, on whichever thread notices, when the server has been stopped and its last connection has
+    /// ended; at once if that has already happened. For programs that do not await.
     pub fn on_terminated(&self, callback: impl FnOnce() + Send + 'static) {
         {
             let mut state = self.shared.lock();

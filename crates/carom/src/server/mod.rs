@@ -1,6 +1,6 @@
-//! Servers: services and methods, what takes their calls, and how it starts and stops.
+//! Servers: services and methods, the server that answers their calls, and its lifecycle.
 //!
-//! A server over TLS that ends with its process's signal, after the calls that run:
+//! A TLS server that stops on a signal, once the running calls are done:
 //! ```no_run
 //! # #[cfg(feature = "tls")]
 //! # async fn run(greeter: impl carom::server::Service) -> Result<(), Box<dyn std::error::Error>> {
@@ -19,10 +19,10 @@
 //! # Ok(()) }
 //! ```
 //!
-//! * [`Server::builder`] puts a server together; [`Server`] is the handle of one that runs.
-//! * [`Service`] and [`Method`] are what generated code gives; they can be written by hand just as well.
+//! * [`Server::builder`] configures a server; [`Server`] is the handle to a running one.
+//! * [`Service`] and [`Method`] are what generated code provides; they can be written by hand just as well.
 //! * [`Interceptor`](crate::Interceptor) sees each call before its handler.
-//! * [`DetachedHandler`] takes raw calls and answers them from any thread.
+//! * [`DetachedHandler`] receives raw calls and answers them from any thread.
 
 mod builder;
 pub(crate) mod call;

@@ -1,4 +1,4 @@
-//! How much memory a server's connections may hold together.
+//! The memory quota of a server's connections.
 
 use std::fs;
 use std::path::Path;
@@ -6,27 +6,27 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-/// What all connections of one server hold, against what they may.
+/// The memory that all connections of one server hold, and its limit.
 ///
-/// Connections tell of what they hold once a turn, and only of changes that matter, so that many of them do not fight
+/// Connections report what they hold once per turn, and only significant changes, so that many of them do not contend
 /// for one counter.
 #[derive(Debug)]
 pub(crate) struct MemoryQuota {
     limit: usize,
     used: AtomicUsize,
     connections: AtomicUsize,
-    /// Milliseconds after `start` when connections were last asked to give memory back.
+    /// The time when connections were last asked to free memory, in milliseconds after `start`.
     reclaimed: AtomicU64,
     start: Instant,
 }
 
 impl MemoryQuota {
-    /// No connection has to do with less, however many there are.
+    /// The least share of a connection, however many there are.
     const LEAST_SHARE: usize = 64 * 1024;
-    /// Connections are not asked to give memory back more often than this.
+    /// The minimum interval between requests to free memory.
     const RECLAIM_INTERVAL: Duration = Duration::from_millis(100);
 
-    /// `None`: no limit.
+    /// Creates a quota; `None` for no limit.
     pub(crate) fn new(limit: Option<usize>, now: Instant) -> Self {
         Self {
             limit: limit.unwrap_or(usize::MAX),
@@ -49,12 +49,12 @@ impl MemoryQuota {
         self.used() > self.limit
     }
 
-    /// What a connection may go on to hold while the quota is exceeded.
+    /// The memory that a connection may keep while the quota is exceeded.
     pub(crate) fn fair_share(&self) -> usize {
         (self.limit / self.connections.load(Ordering::Relaxed).max(1)).max(Self::LEAST_SHARE)
     }
 
-    /// Whether all connections should be asked now to give back what is above their share.
+    /// Whether all connections should now be asked to free what exceeds their share.
     pub(crate) fn reclaim_is_due(&self, now: Instant) -> bool {
         if !self.is_exceeded() {
             return false;
@@ -63,12 +63,12 @@ impl MemoryQuota {
         let now = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX);
         let last = self.reclaimed.load(Ordering::Relaxed);
         let due = now - last.min(now) >= Self::RECLAIM_INTERVAL.as_millis() as u64;
-        // Of several that find it due one does it.
+        // If several find it due, one of them does it.
         due && self.reclaimed.compare_exchange(last, now, Ordering::Relaxed, Ordering::Relaxed).is_ok()
     }
 }
 
-/// What one connection has told its server's quota.
+/// The memory that one connection has reported to its server's quota.
 #[derive(Debug)]
 pub(crate) struct Share {
     quota: Arc<MemoryQuota>,
@@ -76,7 +76,7 @@ pub(crate) struct Share {
 }
 
 impl Share {
-    /// Changes below this are kept for later.
+    /// Smaller changes are not reported yet.
     const GRAIN: usize = 16 * 1024;
 
     pub(crate) fn new(quota: &Arc<MemoryQuota>) -> Self {
@@ -88,7 +88,7 @@ impl Share {
         &self.quota
     }
 
-    /// The connection holds `held` bytes now.
+    /// Reports that the connection now holds `held` bytes.
     pub(crate) fn update(&mut self, held: usize) {
         if held.abs_diff(self.told) >= Self::GRAIN || (held == 0 && self.told != 0) {
             if held > self.told {
@@ -100,7 +100,7 @@ impl Share {
         }
     }
 
-    /// Whether the connection has to give memory back.
+    /// Whether the connection has to free memory.
     pub(crate) fn is_too_large(&self) -> bool {
         self.quota.is_exceeded() && self.told > self.quota.fair_share()
     }
@@ -113,22 +113,22 @@ impl Drop for Share {
     }
 }
 
-/// The default of a server's quota: half of the memory that this process may have, by its control group or by the
-/// machine. `None` where nothing tells.
+/// The default of a server's quota: half of the memory available to this process, by its control group or the machine.
+/// `None` if that is unknown.
 pub(crate) fn half_of_memory() -> Option<usize> {
     let machine = fs::read_to_string("/proc/meminfo").ok().and_then(|text| total_memory(&text));
     let group = fs::read_to_string("/proc/self/cgroup").ok().and_then(|text| group_limit(&text));
     [machine, group].into_iter().flatten().min().map(|bytes| bytes / 2)
 }
 
-/// `MemTotal` of `/proc/meminfo`.
+/// Reads `MemTotal` of `/proc/meminfo`.
 fn total_memory(meminfo: &str) -> Option<usize> {
     let line = meminfo.lines().find_map(|line| line.strip_prefix("MemTotal:"))?;
     line.trim().strip_suffix("kB")?.trim().parse::<usize>().ok()?.checked_mul(1024)
 }
 
-/// The least limit of the control groups (version 2) that the process is in, from its own up to the root. In a container
-/// with a namespace of its own the root is the container's.
+/// Returns the smallest limit of the control groups (version 2) that the process is in, from its own up to the root. In
+/// a container with its own namespace the root is the container's.
 fn group_limit(cgroup: &str) -> Option<usize> {
     let own = cgroup.lines().find_map(|line| line.strip_prefix("0::/"))?;
     let root = Path::new("/sys/fs/cgroup");

@@ -1,4 +1,4 @@
-//! From a call's path to the method that answers it.
+//! Routing of a call's path to the method that answers it.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -8,7 +8,7 @@ use carom_wire::Status;
 use super::call::{DetachedHandler, RequestMode};
 use super::service::{Method, Service};
 
-/// All methods of a server. Looked into once for each distinct request head of a connection.
+/// All methods of a server. Consulted once for each distinct request head of a connection.
 #[derive(Default)]
 pub(crate) struct Router {
     by_path: HashMap<Box<str>, u32>,
@@ -17,21 +17,21 @@ pub(crate) struct Router {
     fallback: Option<Arc<dyn DetachedHandler>>,
 }
 
-/// Where a call goes. Small, to be remembered beside a request head.
+/// The destination of a call. Small, because it is cached with the request head.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Route {
-    /// To the method at this place.
+    /// The method at this index.
     Method {
         index: u32,
         whole_request: bool,
     },
-    /// To the handler of calls that no service takes.
+    /// The handler of calls that no service has.
     Fallback(RequestMode),
     Unknown,
 }
 
 impl Router {
-    /// Adds a service. Of two services with one name the first keeps its methods: `Err` with the path that is taken.
+    /// Adds a service. If a method exists already, the first one stays: `Err` with its path.
     pub(crate) fn add(&mut self, service: &dyn Service) -> Result<(), String> {
         self.services.push(service.name().into());
         for method in service.methods() {
@@ -67,7 +67,7 @@ impl Router {
         self.fallback.as_deref()
     }
 
-    /// Says what of `path` is unknown.
+    /// Returns a status that says which part of `path` is unknown.
     pub(crate) fn unknown(&self, path: &str) -> Status {
         let parts = path.strip_prefix('/').and_then(|path| path.rsplit_once('/'));
         Status::unimplemented(match parts {

@@ -1,5 +1,5 @@
-//! A call at work: what a connection polls until the whole answer is given, and how the four kinds of handlers become
-//! that.
+//! Running calls: what a connection polls until the whole answer is given, and how the four kinds of handlers implement
+//! it.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -21,8 +21,8 @@ use crate::request::{Request, RequestContext};
 use crate::response::{Answer, Response};
 use crate::streaming::Streaming;
 
-/// A piece of an answer, in the order in which it is to be sent. A message stands in the buffer that was given to
-/// [`Running::poll_step`], behind its prefix, so that a small one costs no allocation.
+/// A piece of an answer, in the order in which it is to be sent. A message is in the buffer given to
+/// [`Running::poll_step`], after its prefix, so that a small one costs no allocation.
 pub(crate) enum Step {
     /// The whole answer of a call with one response message. Ends the call.
     Unary { metadata: MetadataMap, encoding: Option<CompressionEncoding>, trailers: MetadataMap },
@@ -30,32 +30,33 @@ pub(crate) enum Step {
     Head { metadata: MetadataMap, encoding: Option<CompressionEncoding> },
     /// One message.
     Message,
-    /// Ends the call: trailing metadata of a good end, or the status of a bad one.
+    /// The end of the call: its trailing metadata if it succeeded, or the status if it failed.
     End(Result<MetadataMap, Status>),
 }
 
-/// Gives an answer step by step. Not polled any more after a step that ends the call. `buffer` is shared by all calls of a
-/// connection; what a step does not say is in it means nothing.
+/// A running call, which gives its answer step by step. It is not polled after a step that ends the call. `buffer` is
+/// shared by all calls of a connection; unless a step says that it contains something, its contents are meaningless.
 pub(crate) trait Running: Send {
     fn poll_step(self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut BytesMut) -> Poll<Step>;
 }
 
-/// All that starts a call.
+/// Everything that is needed to start a call.
 pub(crate) struct CallInput {
     pub(crate) context: RequestContext,
     pub(crate) body: MessageReceiver,
     pub(crate) sending: Sending,
 }
 
-/// A method's handler with its types erased.
+/// The type-erased handler of a method.
 pub(crate) trait StartCall: Send + Sync {
     /// Runs the handler up to its first await at most.
     ///
-    /// `occupied` is cloned by work that goes on elsewhere after the call is gone, so that it still counts.
+    /// `occupied` is cloned by work that continues elsewhere after the call is gone, so that it still counts.
     fn start(&self, input: CallInput, occupied: &Occupied) -> Result<Pin<Box<dyn Running>>, Status>;
 }
 
-/// As long as a clone of it exists, a call's work counts against the limits of its connection and its server.
+/// A token of a call's work: as long as a clone exists, the call counts against the limits of its connection and its
+/// server.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Occupied {
     pub(crate) connection: Arc<()>,
@@ -63,24 +64,24 @@ pub(crate) struct Occupied {
     pub(crate) server: Option<Arc<Admission>>,
 }
 
-/// How the messages of one answer go out.
+/// The encoding and limits of the messages of one answer.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Sending {
-    /// The server's wish.
+    /// The encoding that the server prefers.
     pub(crate) preferred: Option<CompressionEncoding>,
-    /// What the client can read.
+    /// The encodings that the client can read.
     pub(crate) accepted: Encodings,
     /// The largest message in bytes before compression.
     pub(crate) max_message_size: usize,
 }
 
 impl Sending {
-    /// The encoding to use, given what the handler said about it.
+    /// The encoding to use, given the handler's choice.
     pub(crate) fn encoding(&self, wish: Option<Option<CompressionEncoding>>) -> Option<CompressionEncoding> {
         wish.unwrap_or(self.preferred).filter(|encoding| self.accepted.contains(*encoding))
     }
 
-    /// Encodes a message behind its prefix, as all that is in `buffer`.
+    /// Encodes a message, after its prefix, as the only content of `buffer`.
     fn frame<C: Codec>(
         &self,
         codec: &C,
@@ -93,7 +94,7 @@ impl Sending {
     }
 
     pub(crate) fn check_size(&self, len: usize) -> Result<(), Status> {
-        // The prefix has four bytes for it.
+        // The prefix has four bytes for the length.
         let max = self.max_message_size.min(u32::MAX as usize);
         if len > max {
             return Err(Status::resource_exhausted(format!(
@@ -104,7 +105,7 @@ impl Sending {
     }
 }
 
-/// The handler of a method with one response message; `Req` makes its argument.
+/// The handler of a method with one response message; `Req` creates its argument.
 pub(crate) struct OneResponse<C, F, Req> {
     pub(crate) codec: C,
     pub(crate) handler: F,
@@ -118,7 +119,7 @@ pub(crate) struct StreamResponse<C, F, Req> {
     pub(crate) request: Req,
 }
 
-/// How a handler's argument is made of what came.
+/// Creates a handler's argument from what was received.
 pub(crate) trait MakeRequest<C: Codec>: Send + Sync {
     type Message;
     fn make(&self, codec: &C, body: MessageReceiver) -> Result<Self::Message, Status>;
@@ -135,7 +136,7 @@ impl<C: Codec> MakeRequest<C> for OneRequest {
     fn make(&self, codec: &C, mut body: MessageReceiver) -> Result<C::Decode, Status> {
         match body.try_message()? {
             Some(payload) => codec.decode(payload),
-            None => Err(Status::internal("the call was started before its message came")),
+            None => Err(Status::internal("the call was started before its message arrived")),
         }
     }
 }
@@ -272,17 +273,17 @@ where
     }
 }
 
-/// Runs another handler away from the connection's task.
-pub(crate) struct Elsewhere {
+/// A handler that runs another one outside of the connection's task.
+pub(crate) struct Spawned {
     pub(crate) inner: Arc<dyn StartCall>,
-    /// On a thread of the blocking pool and not in a task.
+    /// Whether it runs on a thread of the blocking pool rather than in a task.
     pub(crate) blocking: bool,
 }
 
-/// Answers that may wait between a handler that runs elsewhere and its connection.
+/// The number of steps that may wait between a handler in another task and its connection.
 const STEPS_IN_FLIGHT: usize = 16;
 
-impl StartCall for Elsewhere {
+impl StartCall for Spawned {
     fn start(&self, input: CallInput, occupied: &Occupied) -> Result<Pin<Box<dyn Running>>, Status> {
         let (steps, receiver) = mpsc::channel(STEPS_IN_FLIGHT);
         let inner = Arc::clone(&self.inner);
@@ -292,11 +293,11 @@ impl StartCall for Elsewhere {
             let work = async {
                 match inner.start(input, &occupied) {
                     Ok(running) => hand_over(running, &steps).await,
-                    // If nobody listens any more, nobody wants the answer.
+                    // If the receiver is gone, nobody needs the answer.
                     Err(status) => drop(steps.send((Step::End(Err(status)), BytesMut::new())).await),
                 }
             };
-            // The call's end is seen at the handler's next await and drops it there, as it does in place.
+            // The end of the call is noticed at the handler's next await and drops it there, as it does in place.
             let mut work = std::pin::pin!(work);
             let mut gone = std::pin::pin!(steps.closed());
             std::future::poll_fn(|cx| match gone.as_mut().poll(cx) {
@@ -311,11 +312,11 @@ impl StartCall for Elsewhere {
         } else {
             tokio::spawn(work);
         }
-        Ok(Box::pin(ElsewhereRunning { receiver }))
+        Ok(Box::pin(SpawnedRunning { receiver }))
     }
 }
 
-/// A step, and what it left in the buffer.
+/// A step, and the contents of the buffer that it left.
 type StepAndMessage = (Step, BytesMut);
 
 async fn hand_over(mut running: Pin<Box<dyn Running>>, steps: &mpsc::Sender<StepAndMessage>) {
@@ -330,29 +331,29 @@ async fn hand_over(mut running: Pin<Box<dyn Running>>, steps: &mpsc::Sender<Step
     }
 }
 
-struct ElsewhereRunning {
+struct SpawnedRunning {
     receiver: mpsc::Receiver<StepAndMessage>,
 }
 
-impl Running for ElsewhereRunning {
+impl Running for SpawnedRunning {
     fn poll_step(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut BytesMut) -> Poll<Step> {
         match ready!(self.receiver.poll_recv(cx)) {
             Some((step, message)) => {
                 *buffer = message;
                 Poll::Ready(step)
             }
-            // Without an end the sender is gone because the handler panicked; the runtime has reported where.
+            // The sender is gone without an end because the handler panicked; the runtime has reported where.
             None => Poll::Ready(Step::End(Err(panicked()))),
         }
     }
 }
 
-/// What a client hears of a handler that panicked. What the panic said is for the log alone.
+/// The status of a call whose handler panicked. The panic message goes only to the log.
 pub(crate) fn panicked() -> Status {
     Status::internal("the handler of this method panicked")
 }
 
-/// Runs code of the user's for a call. `None`: it panicked, which is logged; the connection and its other calls go on.
+/// Runs user code for a call. `None`: it panicked, which is logged; the connection and its other calls continue.
 pub(crate) fn guard<R>(head: &RequestHead, run: impl FnOnce() -> R) -> Option<R> {
     panics::catch(run)
         .inspect_err(|panicked| tracing::error!(method = head.path_str(), %panicked, "a handler panicked"))

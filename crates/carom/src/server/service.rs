@@ -1,4 +1,4 @@
-//! Services and methods, as generated code or a user's own gives them.
+//! Services and methods, generated or written by hand.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -8,7 +8,7 @@ use std::sync::Arc;
 use carom_wire::Status;
 use futures_core::Stream;
 
-use super::running::{Elsewhere, OneRequest, OneResponse, StartCall, StreamRequest, StreamResponse};
+use super::running::{OneRequest, OneResponse, Spawned, StartCall, StreamRequest, StreamResponse};
 use crate::codec::{Codec, CompressionEncoding};
 use crate::request::Request;
 use crate::response::Response;
@@ -24,17 +24,17 @@ pub trait Service: Send + Sync + 'static {
     /// The full name, `package.Service`.
     fn name(&self) -> &str;
 
-    /// The methods. Asked once, when the service is added to a server.
+    /// The methods. Called once, when the service is added to a server.
     fn methods(&self) -> Vec<Method>;
 
-    /// The serialised `google.protobuf.FileDescriptorSet` of the file that declares the service and of its imports,
+    /// The serialized `google.protobuf.FileDescriptorSet` of the file that declares the service and of its imports,
     /// for reflection.
     fn file_descriptor_set(&self) -> Option<&'static [u8]> {
         None
     }
 }
 
-/// What one service sets for its methods in place of the server's settings. `None` leaves it to the server.
+/// The settings of one service that override the server's for its methods. `None` keeps the server's.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ServiceOptions {
@@ -42,29 +42,29 @@ pub struct ServiceOptions {
     pub max_recv_message_size: Option<usize>,
     /// The largest response message in bytes, before compression.
     pub max_send_message_size: Option<usize>,
-    /// How responses are compressed for clients that can read it.
+    /// The compression of responses for clients that support it.
     pub compression: Option<CompressionEncoding>,
 }
 
 /// A method: its name, its kind, and the handler that answers its calls.
 ///
-/// A handler runs in the task of its connection, polled as soon as its request is there; one that computes for long or
-/// blocks holds up the other calls of the connection and belongs elsewhere: see [`spawned`](Self::spawned) and
+/// A handler runs in the task of its connection and is polled as soon as its request has arrived; one that computes for
+/// long or blocks delays the other calls of the connection and belongs elsewhere: see [`spawned`](Self::spawned) and
 /// [`blocking`](Self::blocking). A handler is dropped when its call is cancelled or its deadline passes. One that
-/// panics ends its call with INTERNAL and nothing else.
+/// panics ends its own call with INTERNAL, and affects no other.
 #[derive(Clone)]
 pub struct Method {
     name: Cow<'static, str>,
     streams_requests: bool,
     streams_responses: bool,
-    /// Of the codec.
+    /// The subtype of the codec.
     subtype: &'static str,
     options: ServiceOptions,
     handler: Arc<dyn StartCall>,
 }
 
 impl Method {
-    /// One request, one response.
+    /// Creates a method with one request and one response.
     pub fn unary<C, F, Fut>(name: impl Into<Cow<'static, str>>, codec: C, handler: F) -> Self
     where
         C: Codec,
@@ -81,9 +81,9 @@ impl Method {
         }
     }
 
-    /// One request, a stream of responses.
+    /// Creates a method with one request and a stream of responses.
     ///
-    /// The stream is polled only while the client takes what it gives. Its first error ends the call.
+    /// The stream is polled only while the client accepts its messages. Its first error ends the call.
     ///
     /// ```
     /// use bytes::Bytes;
@@ -116,7 +116,7 @@ impl Method {
         }
     }
 
-    /// A stream of requests, one response.
+    /// Creates a method with a stream of requests and one response.
     pub fn client_streaming<C, F, Fut>(name: impl Into<Cow<'static, str>>, codec: C, handler: F) -> Self
     where
         C: Codec,
@@ -133,7 +133,7 @@ impl Method {
         }
     }
 
-    /// Streams both ways, independent of each other.
+    /// Creates a method with independent streams in both directions.
     ///
     /// ```
     /// use bytes::Bytes;
@@ -142,7 +142,7 @@ impl Method {
     /// use carom::{Request, Response, Streaming};
     /// use futures_util::StreamExt;
     ///
-    /// // Each message goes back as it comes; an error of the requests ends the responses too.
+    /// // Each message is sent back as it arrives; an error of the requests ends the responses too.
     /// let echo = Method::bidi_streaming("Echo", BytesCodec, |request: Request<Streaming<Bytes>>| async move {
     ///     Ok(Response::new(request.into_inner().map(|message| message)))
     /// });
@@ -164,13 +164,13 @@ impl Method {
         }
     }
 
-    /// Limits and compression of this method alone.
+    /// Sets limits and compression of this method alone.
     pub fn with_options(self, options: ServiceOptions) -> Self {
         Self { options, ..self }
     }
 
-    /// Runs the handler, and its response stream, in a task of its own on the runtime: for handlers that compute for
-    /// more than some tens of microseconds at a time. Costs a task and two hand-overs a call.
+    /// Runs the handler, and its response stream, in a separate task on the runtime: for handlers that compute for more
+    /// than a few tens of microseconds at a time. It costs a task and two hand-overs per call.
     pub fn spawned(self) -> Self {
         self.elsewhere(false)
     }
@@ -182,7 +182,7 @@ impl Method {
     }
 
     fn elsewhere(self, blocking: bool) -> Self {
-        Self { handler: Arc::new(Elsewhere { inner: self.handler, blocking }), ..self }
+        Self { handler: Arc::new(Spawned { inner: self.handler, blocking }), ..self }
     }
 
     /// The method's name, without its service.
@@ -190,7 +190,7 @@ impl Method {
         &self.name
     }
 
-    /// Whether its codec reads messages of this content subtype.
+    /// Whether the codec reads messages of this content subtype.
     pub(crate) fn reads(&self, subtype: &[u8]) -> bool {
         self.subtype.is_empty() || self.subtype.as_bytes().eq_ignore_ascii_case(subtype)
     }
@@ -200,7 +200,7 @@ impl Method {
         self.streams_requests
     }
 
-    /// Whether the server answers by a stream.
+    /// Whether the server answers with a stream.
     pub fn streams_responses(&self) -> bool {
         self.streams_responses
     }

@@ -198,7 +198,7 @@ impl Idleness {
 
     /// Records that memory was freed. `used`: calls had used it, and may need it again soon; what the handshake left
     /// behind is not needed again.
-    pub(crate) fn given_back(&mut self, used: bool) {
+    pub(crate) fn freed(&mut self, used: bool) {
         self.shrunk = true;
         self.patience = if used { Self::IDLE_AFTER_RETURN } else { Self::IDLE_AFTER };
     }

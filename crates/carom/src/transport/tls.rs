@@ -45,7 +45,7 @@ impl ClientTls {
             };
             return Err(TransportError::new(
                 Stage::Tls,
-                format!("TLS: the server did not agree to HTTP/2 by ALPN ({chosen}); gRPC needs `h2`"),
+                format!("TLS: the server did not negotiate HTTP/2 by ALPN ({chosen}); gRPC needs `h2`"),
             ));
         }
         info.tls = true;
@@ -60,7 +60,7 @@ impl ClientTls {
         let cause = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
         match cause {
             Some(rustls::Error::InvalidMessage(_)) => {
-                "TLS: the server's answer is not TLS; the port seems to be one without TLS".to_owned()
+                "TLS: the server's answer is not TLS; the port seems to be without TLS".to_owned()
             }
             Some(rustls::Error::AlertReceived(rustls::AlertDescription::NoApplicationProtocol)) => {
                 "TLS: the server does not speak HTTP/2 (its ALPN has no `h2`)".to_owned()
@@ -73,7 +73,7 @@ impl ClientTls {
             }
             Some(error) => format!("TLS handshake failed: {error}"),
             None if error.kind() == io::ErrorKind::UnexpectedEof => {
-                "TLS handshake failed: the server closed the connection; the port seems to be one without TLS"
+                "TLS handshake failed: the server closed the connection; the port seems to be without TLS"
                     .to_owned()
             }
             None => format!("TLS handshake failed: {error}"),
@@ -90,9 +90,7 @@ impl ClientTls {
             .and_then(ParsedCertificate::try_from)
             .and_then(|leaf| verify_server_name(&leaf, &name));
         checked.map_err(|error| {
-            format!(
-                "the call's authority `{authority}` is not one that the server's certificate proves: {error}"
-            )
+            format!("the call's authority `{authority}` is not covered by the server's certificate: {error}")
         })
     }
 }

@@ -149,7 +149,7 @@ async fn tls_against_plain_and_plain_against_tls() {
     let (_plain, address) = serve();
     let error =
         error_of(Channel::builder(address.replace("127.0.0.1", "localhost")).tls(ca.trusting())).await;
-    assert!(error.contains("one without TLS"), "{error}");
+    assert!(error.contains("seems to be without TLS"), "{error}");
     let (_tls, port) = serve_tls(ServerTlsConfig::new(ca.identity(&["localhost"])));
     let error = error_of(Channel::builder(format!("127.0.0.1:{port}"))).await;
     assert!(error.contains("TLS"), "{error}");

@@ -202,7 +202,7 @@ impl ClientCall {
         let came = came.escape_ascii();
         Err(Status::new(
             Code::Internal,
-            format!("the response's messages are encoded as {came}, and {asked} was asked for"),
+            format!("the response's messages are encoded as {came}, but {asked} was requested"),
         ))
     }
 

@@ -62,7 +62,7 @@ pub(super) fn trailers(trailers: StatusTrailers, before: usize, limit: Option<u3
 
 fn too_large(what: &str, size: usize, limit: u32) -> Status {
     Status::resource_exhausted(format!(
-        "the response's {what} makes its header list larger than the client takes ({size} vs. {limit} bytes)"
+        "the response's {what} makes its header list larger than the client accepts ({size} vs. {limit} bytes)"
     ))
 }
 

@@ -238,7 +238,7 @@ impl RequestFields<'_> {
         }
         Err(Status::new(
             Code::ResourceExhausted,
-            format!("the request's header list is larger than the server takes ({size} vs. {limit} bytes)"),
+            format!("the request's header list is larger than the server accepts ({size} vs. {limit} bytes)"),
         ))
     }
 

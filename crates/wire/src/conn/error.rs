@@ -5,7 +5,7 @@ use crate::frame::{ErrorCode, FrameError};
 /// The reason why a connection ended other than gracefully.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConnectionError {
-    /// Where the fault lies.
+    /// The party at fault.
     pub blame: Blame,
     /// The HTTP/2 error code.
     pub code: ErrorCode,

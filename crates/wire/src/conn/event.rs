@@ -38,7 +38,7 @@ pub enum Event {
         key: StreamKey,
         /// The error code.
         code: ErrorCode,
-        /// Who ended it.
+        /// The party that ended it.
         by: ResetBy,
     },
     /// Both halves ended normally; `key` is stale from here on.

@@ -79,7 +79,7 @@ impl Connection {
             return Err(ConnectionError::peer(
                 ErrorCode::FRAME_SIZE_ERROR,
                 format!(
-                    "a frame of {} bytes, {} are allowed (RFC 9113 §4.2)",
+                    "a frame of {} bytes, more than the {} allowed (RFC 9113 §4.2)",
                     head.len, self.config.connection.max_frame_size
                 ),
             ));

@@ -1,6 +1,6 @@
 use super::HeaderField;
 
-/// How a field may be indexed.
+/// The way in which a field may be indexed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Indexing {
     /// Worth an entry in the dynamic table: the same pair is likely to recur on this connection.

@@ -15,7 +15,7 @@ use crate::{
     stream::{Payload, StreamId, StreamKey},
 };
 
-/// See the module's documentation.
+/// The server side of an HTTP/1.1 connection; see the module's documentation.
 pub struct Http1 {
     input: BytesMut,
     output: Output,

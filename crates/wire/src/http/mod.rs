@@ -70,7 +70,7 @@ impl Http {
         each!(self, conn => conn.poll_timeout())
     }
 
-    /// Does what is due at `now`.
+    /// Handles the timers that are due at `now`.
     pub fn handle_timeout(&mut self, now: Instant) {
         each!(self, conn => conn.handle_timeout(now));
     }
@@ -80,7 +80,7 @@ impl Http {
         each!(self, conn => conn.handle_eof());
     }
 
-    /// Lets open streams end and takes no new ones: see [`Connection::shutdown`].
+    /// Lets open streams end and accepts no new ones: see [`Connection::shutdown`].
     pub fn shutdown(&mut self, now: Instant) {
         each!(self, conn => conn.shutdown(now));
     }

@@ -1,4 +1,4 @@
-//! Load balancing: from endpoints to the connection that a call takes.
+//! Load balancing: from endpoints to the connection that a call uses.
 //!
 //! ```text
 //!   resolver ── endpoints, config ──▶ Policy ── create, connect ──▶ subchannels
@@ -8,12 +8,12 @@
 //!                                     child policies
 //! ```
 //! Policies form a tree; the channel's control task owns all of them, and all of their subchannels and timers. A
-//! [`Policy`] is told what happened and acts through its own [`Controller`]. It publishes immutable [`Picker`]s, which
-//! are all that a call touches: the root's goes to the channel, that of a child to its parent, which makes its own
-//! picker of its children's. No policy sees a transport, a clock or the children of others: subchannels pace their own
-//! attempts to connect.
+//! [`Policy`] is notified of events and acts through its own [`Controller`]. It publishes immutable [`Picker`]s, which
+//! are all that a call touches: the root's goes to the channel, that of a child to its parent, which builds its own
+//! picker from those of its children. No policy sees a transport, a clock or the children of others: subchannels pace
+//! their own attempts to connect.
 //!
-//! A policy is made by a [`PolicyFactory`], found by its name in the [`Policies`] of the channel.
+//! A policy is created by a [`PolicyFactory`], found by its name in the [`Policies`] of the channel.
 
 mod pick_first;
 mod picker;
@@ -35,28 +35,28 @@ use super::service_config::Json;
 use super::subchannel::Subchannel;
 pub use crate::client::attachments::{Attachments, CallOutcome, Completion};
 
-/// The configuration of one policy, read by its factory and known to it alone.
+/// The configuration of one policy, parsed by its factory and opaque to everyone else.
 pub type PolicyConfig = Arc<dyn Any + Send + Sync>;
 
-/// What a resolver found, as a policy gets it.
+/// The result of a resolver, as passed to a policy.
 #[derive(Debug, Clone)]
 pub struct Resolved {
     /// The servers, best first.
     pub endpoints: Vec<Endpoint>,
-    /// What is said of all of them together.
+    /// The attributes of all of them together.
     pub attributes: Attributes,
-    /// What [`PolicyFactory::parse_config`] made of the service config; `None` if it says nothing of this policy.
+    /// The configuration from [`PolicyFactory::parse_config`]; `None` if the service config has none for this policy.
     pub config: Option<PolicyConfig>,
 }
 
-/// A policy's refusal of an update. The resolver is asked again, with back-off.
+/// A policy's rejection of an update. The resolver is asked again, with back-off.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rejected {
     reason: String,
 }
 
 impl Rejected {
-    /// A refusal for this reason.
+    /// Creates a rejection with this reason.
     pub fn new(reason: impl Into<String>) -> Self {
         Self { reason: reason.into() }
     }
@@ -70,19 +70,18 @@ impl fmt::Display for Rejected {
 
 impl std::error::Error for Rejected {}
 
-/// Decides which subchannels there are, and which of them calls take.
+/// A load-balancing policy: it decides which subchannels exist, and which of them calls use.
 pub trait Policy: Send {
-    /// Takes what the resolver, or the parent, found; it replaces what came before.
+    /// Applies an update from the resolver or the parent; it replaces earlier ones.
     ///
     /// # Errors
-    /// [`Rejected`] if the policy can do nothing with it. What it did before goes on, unless it says otherwise by
-    /// [`Controller::publish`].
+    /// [`Rejected`] if the policy cannot use it. It continues as before, unless it calls [`Controller::publish`].
     fn update(&mut self, resolved: Resolved, controller: &mut dyn Controller) -> Result<(), Rejected>;
 
-    /// The resolver failed. What it found before stays good.
+    /// Handles a failure of the resolver. Earlier results stay valid.
     fn resolver_error(&mut self, error: &SharedError, controller: &mut dyn Controller);
 
-    /// A subchannel of this policy changed.
+    /// Handles a change of a subchannel of this policy.
     fn subchannel_changed(
         &mut self,
         subchannel: &Arc<Subchannel>,
@@ -90,8 +89,8 @@ pub trait Policy: Send {
         controller: &mut dyn Controller,
     );
 
-    /// A child published. [`aggregate`](Self::aggregate) follows, after what else happened meanwhile: nothing has to be
-    /// published from here.
+    /// Handles what a child published. [`aggregate`](Self::aggregate) follows once all pending changes are handled:
+    /// nothing needs to be published from here.
     fn child_changed(
         &mut self,
         child: ChildId,
@@ -102,95 +101,94 @@ pub trait Policy: Send {
         let _ = (child, state, picker, controller);
     }
 
-    /// All that happened together was told by [`child_changed`](Self::child_changed): the time to publish what follows
-    /// from it, once, however many children there are.
+    /// Publishes the state that results from the children's. It is called once, after
+    /// [`child_changed`](Self::child_changed) for everything that happened together, however many children there are.
     fn aggregate(&mut self, controller: &mut dyn Controller) {
         let _ = controller;
     }
 
-    /// A connection is wanted: a call came while the state was IDLE, or the user asked.
+    /// Leaves IDLE: a connection is wanted, because of a call or at the user's request.
     fn exit_idle(&mut self, controller: &mut dyn Controller);
 
-    /// A timer of this policy is due. It is gone; it may be set again.
+    /// Handles a timer of this policy that is due. It may be set again.
     fn timer_expired(&mut self, timer: TimerId, controller: &mut dyn Controller) {
         let _ = (timer, controller);
     }
 }
 
-/// What a policy may do.
+/// The controller of a policy: everything that the policy may do.
 pub trait Controller {
-    /// Makes a subchannel, IDLE at first. Its states go to [`Policy::subchannel_changed`].
+    /// Creates a subchannel, IDLE at first. Its state changes go to [`Policy::subchannel_changed`].
     fn create_subchannel(&mut self, address: Address) -> Arc<Subchannel>;
 
-    /// Removes a subchannel. Calls on its connection go on; nothing more is heard of it.
+    /// Removes a subchannel. Calls on its connection continue; no more changes of it are reported.
     fn remove_subchannel(&mut self, subchannel: &Subchannel);
 
-    /// Asks an IDLE subchannel to connect. In any other state nothing happens.
+    /// Asks an IDLE subchannel to connect. Does nothing in any other state.
     fn connect(&mut self, subchannel: &Subchannel);
 
-    /// Makes a child policy. What it publishes goes to [`Policy::child_changed`].
+    /// Creates a child policy. What it publishes goes to [`Policy::child_changed`].
     fn create_child(&mut self, factory: &dyn PolicyFactory) -> ChildId;
 
-    /// Gives a child an update. Its news of this are told later, not before this returns.
+    /// Updates a child. What the child publishes is reported later, not before this returns.
     ///
     /// # Errors
-    /// The child's own.
+    /// Those of the child.
     fn update_child(&mut self, child: ChildId, resolved: Resolved) -> Result<(), Rejected>;
 
     /// Passes an error of the resolver on to a child.
     fn child_resolver_error(&mut self, child: ChildId, error: &SharedError);
 
-    /// Passes on to a child that a connection is wanted.
+    /// Tells a child that a connection is wanted.
     fn child_exit_idle(&mut self, child: ChildId);
 
-    /// Removes a child with its subchannels, its timers and its own children. Nothing more is heard of it.
+    /// Removes a child with its subchannels, its timers and its own children. No more changes of it are reported.
     fn remove_child(&mut self, child: ChildId);
 
-    /// Sets the policy's state, and what calls, or its parent, ask from now on.
+    /// Publishes the policy's state, and the picker for calls or the parent from now on.
     fn publish(&mut self, state: ConnectivityState, picker: Arc<dyn Picker>);
 
-    /// Sets a timer of this policy, anew if it was set.
+    /// Sets a timer of this policy, or resets it if it was set.
     fn set_timer(&mut self, timer: TimerId, after: Duration);
 
-    /// Stops a timer of this policy, if it was set.
+    /// Cancels a timer of this policy, if it was set.
     fn cancel_timer(&mut self, timer: TimerId);
 
-    /// Tells the resolver that what it found may be out of date.
+    /// Tells the resolver that its result may be out of date.
     fn request_resolution(&mut self);
 
-    /// A random number, at least 0 and below 1.
+    /// Returns a random number, at least 0 and below 1.
     fn random(&mut self) -> f64;
 }
 
-/// A timer of one policy, by a number that the policy gives it.
+/// The identity of a timer of one policy, a number that the policy chooses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct TimerId(pub u32);
 
-/// A child of a policy.
+/// The identity of a child policy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct ChildId {
     pub(super) index: u32,
-    /// Tells a child from those that had its place before.
+    /// Distinguishes a child from earlier ones with the same index.
     pub(super) serial: u32,
 }
 
-/// Makes policies of one kind.
+/// A factory of policies of one kind.
 pub trait PolicyFactory: Send + Sync + 'static {
     /// The name by which service configs choose the policy.
     fn name(&self) -> &str;
 
-    /// Reads the policy's own configuration out of a service config; `policies` knows the policies that it may name in
-    /// turn.
+    /// Parses the policy's own configuration from a service config; `policies` are those that it may name in turn.
     ///
     /// # Errors
-    /// What is wrong with it, in words. The service config is invalid then.
+    /// A description of what is wrong. The service config is then invalid.
     fn parse_config(&self, config: &Json, policies: &Policies) -> Result<PolicyConfig, String>;
 
-    /// Makes a policy of a channel to `target`, which is what messages call the server.
+    /// Creates a policy for a channel to `target`, the name of the server in messages.
     fn build(&self, target: &Arc<str>) -> Box<dyn Policy>;
 }
 
-/// The policies that a channel knows, by name. By default `pick_first` and `round_robin`.
+/// The policies of a channel, by name. By default `pick_first` and `round_robin`.
 #[derive(Clone)]
 pub struct Policies {
     factories: HashMap<String, Arc<dyn PolicyFactory>>,
@@ -206,21 +204,21 @@ impl Default for Policies {
 }
 
 impl Policies {
-    /// Adds a policy, in place of one of the same name.
+    /// Registers a policy, replacing one of the same name.
     pub fn register(&mut self, factory: Arc<dyn PolicyFactory>) {
         self.factories.insert(factory.name().to_owned(), factory);
     }
 
-    /// The policy of this name.
+    /// Returns the policy of this name.
     pub fn get(&self, name: &str) -> Option<&Arc<dyn PolicyFactory>> {
         self.factories.get(name)
     }
 
-    /// Reads a list as service configs have it, `[{"name": {…}}, …]`: the first policy that is known, with its
+    /// Parses a list as in service configs, `[{"name": {…}}, …]`, and returns the first known policy with its
     /// configuration (gRFC A24).
     ///
     /// # Errors
-    /// What is wrong with the list, in words; also if none of its policies is known.
+    /// A description of what is wrong with the list; also if none of its policies is known.
     pub fn parse_list(&self, list: &Json) -> Result<Chosen, String> {
         let entries = list.as_array().ok_or("a list of load-balancing policies is not an array")?;
         let mut unknown = Vec::new();
@@ -252,12 +250,12 @@ impl fmt::Debug for Policies {
     }
 }
 
-/// A policy with its configuration.
+/// A policy chosen by a service config, with its configuration.
 #[derive(Clone)]
 pub struct Chosen {
-    /// Makes it.
+    /// The factory of the policy.
     pub factory: Arc<dyn PolicyFactory>,
-    /// Its configuration, if it has one.
+    /// The configuration, if there is one.
     pub config: Option<PolicyConfig>,
 }
 

@@ -1,4 +1,4 @@
-//! `pick_first`: one connection, to the first address that takes it (gRFC A61).
+//! `pick_first`: one connection, to the first address that accepts it (gRFC A61).
 //!
 //! ```text
 //!            exit_idle / addresses               an address is READY
@@ -8,11 +8,11 @@
 //!    │                                 Failed ──► Selected (any READY)    │
 //!    └────────────────────────────────────────────────────────────────────┘
 //! ```
-//! In `Failed` every subchannel tries again when its own wait is over, whether calls come or not; the policy stays in
+//! In `Failed` every subchannel retries when its own wait is over, whether or not there are calls; the policy stays in
 //! TRANSIENT_FAILURE until one of them is READY.
 //!
-//! While `Passing`, the next address is tried when the one before failed, or has not answered for
-//! [`ATTEMPT_DELAY`] (RFC 8305, "Happy Eyeballs"): a name whose first address is a black hole connects all the same.
+//! While `Passing`, the next address is tried when the previous one has failed, or has not answered for
+//! [`ATTEMPT_DELAY`] (RFC 8305, "Happy Eyeballs"): a name whose first address is a black hole still connects.
 
 use std::collections::{HashMap, HashSet};
 use std::error::Error;
@@ -32,17 +32,16 @@ use crate::client::resolver::{Address, Endpoint};
 use crate::client::service_config::Json;
 use crate::client::subchannel::{Subchannel, SubchannelId};
 
-/// How long an address may stay silent before the next one is tried beside it (RFC 8305 §5).
+/// The time that an address may stay silent before the next one is tried in parallel (RFC 8305 §5).
 const ATTEMPT_DELAY: Duration = Duration::from_millis(250);
 
-/// Fires [`ATTEMPT_DELAY`] after an attempt began.
+/// The timer that fires [`ATTEMPT_DELAY`] after the start of an attempt.
 const NEXT_ATTEMPT: TimerId = TimerId(0);
 
-/// The factory of `pick_first`, the policy of a channel that was not told otherwise: all calls go to the first address
-/// that takes a connection.
+/// The factory of `pick_first`, the default policy: all calls go to the first address that accepts a connection.
 ///
 /// Its configuration: `shuffleAddressList`, a boolean. `true` puts the endpoints in a random order at each update, so
-/// that clients with the same list spread over it. Default `false`.
+/// that clients with the same list are spread over it. Default `false`.
 #[derive(Debug, Clone, Copy)]
 pub struct PickFirst;
 
@@ -77,15 +76,15 @@ impl PolicyFactory for PickFirst {
 
 /// The policy.
 struct State {
-    /// How the user named the server, for messages.
+    /// The server's name as the user gave it, for messages.
     target: Arc<str>,
-    /// Without duplicates.
+    /// The addresses, without duplicates.
     addresses: Vec<Address>,
-    /// One an address of the list that was tried, in its order.
+    /// One member for each address of the list that was tried, in order.
     members: Vec<Member>,
-    /// Where in `members` a subchannel is, if they are too many to look through.
+    /// The index of each subchannel in `members`, if there are too many for a linear search.
     index: HashMap<SubchannelId, usize>,
-    /// How many of `members` are CONNECTING or READY.
+    /// The number of `members` that are CONNECTING or READY.
     trying: usize,
     phase: Phase,
 }
@@ -102,23 +101,24 @@ impl Member {
 }
 
 enum Phase {
-    /// Nobody asked for a connection, or the one there was is lost.
+    /// No connection was asked for, or it was lost.
     Idle,
-    /// Asked for one before the resolver answered.
+    /// A connection was asked for before the resolver answered.
     AwaitingAddresses,
-    /// Trying. `members[latest]` is the last that was begun; past the end, all were.
+    /// Trying addresses. `members[latest]` is the last one begun; past the end, all were.
     Passing { latest: usize },
-    /// `members` is that one.
+    /// One address is connected; it is the only one in `members`.
     Selected,
     /// All addresses failed, or there are none.
     Failed,
 }
 
-/// Up to as many members are looked through, which is faster than to look up.
+/// Up to this many members, a linear search is faster than a look-up.
 const FEW: usize = 8;
 
 impl State {
-    /// Tries the addresses from the first on. Subchannels of addresses that are still listed are kept with their waits.
+    /// Starts a pass over the addresses from the first. Subchannels of addresses that are still listed are kept with
+    /// their waits.
     fn start_pass(&mut self, controller: &mut dyn Controller) {
         let mut old: HashMap<Address, Member> =
             self.members.drain(..).map(|member| (member.subchannel.address().clone(), member)).collect();
@@ -176,7 +176,7 @@ impl State {
         if self.trying > 0 {
             return;
         }
-        // Sticky: a channel that failed stays so until it is READY, although it goes on trying.
+        // Sticky: a channel that failed stays so until it is READY, although it keeps trying.
         self.phase = Phase::Failed;
         self.publish_failure(last, controller);
         controller.request_resolution();
@@ -243,11 +243,11 @@ fn fail(message: String, source: SharedError, controller: &mut dyn Controller) {
     controller.publish(ConnectivityState::TransientFailure, Arc::new(FailPicker(status)));
 }
 
-/// No address of a list could be connected to.
+/// The error of a list without any address that could be connected to.
 #[derive(Debug)]
 struct ConnectFailed {
     target: Arc<str>,
-    /// That which failed last, and why.
+    /// The address that failed last, with the cause.
     address: Address,
     cause: SharedError,
 }
@@ -293,7 +293,7 @@ impl Policy for State {
     }
 
     fn resolver_error(&mut self, error: &SharedError, controller: &mut dyn Controller) {
-        // Old addresses are better than none; with none, whoever waits for them hears why.
+        // Old addresses are better than none; without any, whoever waits for them learns why.
         if self.addresses.is_empty() {
             self.phase = Phase::Failed;
             fail(format!("{error} (target: {})", self.target), Arc::clone(error), controller);
@@ -330,7 +330,7 @@ impl Policy for State {
             (Phase::Failed, SubchannelState::Idle) => controller.connect(subchannel),
             (Phase::Selected, SubchannelState::Ready) => {}
             (Phase::Selected, _) => {
-                // The next call connects again; meanwhile the resolver may learn where to.
+                // The next call connects again; meanwhile the resolver may find new addresses.
                 self.phase = Phase::Idle;
                 controller.publish(ConnectivityState::Idle, Arc::new(QueuePicker));
                 controller.request_resolution();

@@ -1,4 +1,4 @@
-//! Pickers: what calls ask for a connection.
+//! Pickers, which choose the connection of each call.
 
 use std::fmt;
 use std::sync::Arc;
@@ -8,9 +8,9 @@ use carom_wire::{MetadataMap, Status};
 use crate::client::attachments::{Attachments, Completion};
 use crate::client::subchannel::Subchannel;
 
-/// Decides for a call. Immutable: a policy that thinks otherwise publishes another.
+/// A picker chooses a subchannel for each call. It is immutable: to decide differently, a policy publishes another.
 pub trait Picker: Send + Sync {
-    /// What becomes of a call. On the way of every call: it must not block.
+    /// Decides about a call. This is on the path of every call and must not block.
     fn pick<'a>(&'a self, args: &PickArgs<'_>) -> Pick<'a>;
 }
 
@@ -24,12 +24,12 @@ pub struct PickArgs<'a> {
 }
 
 impl<'a> PickArgs<'a> {
-    /// A call of this method with this metadata.
+    /// Creates the arguments for a call of this method with this metadata.
     pub fn new(path: &'a [u8], metadata: &'a dyn CallMetadata) -> Self {
         Self { path, metadata }
     }
 
-    /// Looks at the call's metadata. It costs nothing unless it is looked at.
+    /// Gives access to the call's metadata. It costs nothing unless it is used.
     pub fn with_metadata<T>(&self, f: impl FnOnce(&MetadataMap) -> T) -> Option<T> {
         let (mut f, mut out) = (Some(f), None);
         self.metadata.look(&mut |metadata| out = f.take().map(|f| f(metadata)));
@@ -45,9 +45,9 @@ impl fmt::Debug for PickArgs<'_> {
     }
 }
 
-/// Metadata that may have to be unlocked to be looked at.
+/// Metadata that may have to be locked for reading.
 pub trait CallMetadata {
-    /// Calls `look` once.
+    /// Calls `look` once, with the metadata.
     fn look(&self, look: &mut dyn FnMut(&MetadataMap));
 }
 
@@ -57,32 +57,32 @@ impl CallMetadata for MetadataMap {
     }
 }
 
-/// What becomes of a call.
+/// The decision of a picker about a call.
 #[derive(Debug)]
 pub enum Pick<'a> {
-    /// It goes to this subchannel, or asks the next picker if that is not READY any more.
+    /// The call goes to this subchannel, or to the next picker if that is no longer READY.
     Use {
-        /// Where it goes.
+        /// The subchannel.
         subchannel: &'a Subchannel,
-        /// What goes along; `None` costs nothing.
+        /// Attachments to the call; `None` costs nothing.
         attachments: Option<Box<Attachments>>,
     },
-    /// It waits for the next picker.
+    /// The call waits for the next picker.
     Queue,
-    /// It fails with this status, unless it waits for readiness.
+    /// The call fails with this status, unless it has wait-for-ready.
     Fail(Status),
-    /// It fails with this status, also if it waits for readiness, and is not tried again.
+    /// The call fails with this status, even with wait-for-ready, and is not retried.
     Drop(Status),
 }
 
 impl<'a> Pick<'a> {
-    /// A pick of this subchannel, with nothing attached.
+    /// Creates a pick of this subchannel, without attachments.
     pub fn to(subchannel: &'a Subchannel) -> Self {
         Self::Use { subchannel, attachments: None }
     }
 
-    /// Has `completion` told how the call ends, after those that were attached before. Nothing happens to a call that
-    /// goes nowhere.
+    /// Attaches a completion, which is called at the end of the call, after those attached before. Does nothing unless
+    /// the call goes to a subchannel.
     #[must_use]
     pub fn on_completion(mut self, completion: impl Completion) -> Self {
         if let Self::Use { attachments, .. } = &mut self {
@@ -91,7 +91,7 @@ impl<'a> Pick<'a> {
         self
     }
 
-    /// Sends metadata along with the call. Nothing happens to a call that goes nowhere.
+    /// Adds metadata to the call. Does nothing unless the call goes to a subchannel.
     #[must_use]
     pub fn with_metadata(mut self, metadata: &MetadataMap) -> Self {
         if let Self::Use { attachments, .. } = &mut self {
@@ -101,7 +101,7 @@ impl<'a> Pick<'a> {
     }
 }
 
-/// Lets calls wait.
+/// A picker that makes calls wait.
 #[derive(Debug)]
 pub struct QueuePicker;
 
@@ -111,7 +111,7 @@ impl Picker for QueuePicker {
     }
 }
 
-/// Fails calls.
+/// A picker that fails calls.
 #[derive(Debug)]
 pub struct FailPicker(pub Status);
 
@@ -121,7 +121,7 @@ impl Picker for FailPicker {
     }
 }
 
-/// Sends all calls to one subchannel.
+/// A picker that sends all calls to one subchannel.
 #[derive(Debug)]
 pub struct SinglePicker(pub Arc<Subchannel>);
 

@@ -2,7 +2,7 @@
 //!
 //! Each endpoint has a `pick_first` child of its own, which tries the endpoint's addresses and paces itself. A child
 //! that is IDLE connects at once. A child that failed counts as failed until it is READY, so that the channel does not
-//! say CONNECTING for ever while all it does is fail.
+//! report CONNECTING forever while every attempt fails.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -20,8 +20,7 @@ use crate::client::resolver::{Address, Endpoint};
 use crate::client::service_config::Json;
 use crate::client::subchannel::Subchannel;
 
-/// The factory of `round_robin`: calls go to the endpoints in turn, those that are not READY left out. It has no
-/// configuration.
+/// The factory of `round_robin`: calls go in turn to the endpoints that are READY. It has no configuration.
 #[derive(Debug, Clone, Copy)]
 pub struct RoundRobin;
 
@@ -48,17 +47,17 @@ impl PolicyFactory for RoundRobin {
 }
 
 struct State {
-    /// How the user named the server, for messages.
+    /// The server's name as the user gave it, for messages.
     target: Arc<str>,
-    /// In the order of the list.
+    /// The children, in the order of the list.
     children: Vec<Child>,
-    /// Where in `children` one is.
+    /// The index of each in `children`.
     by_id: HashMap<ChildId, usize>,
     counts: Counts,
     /// The picker of the child that failed last.
     last_failure: Option<Arc<dyn Picker>>,
     published: Option<ConnectivityState>,
-    /// Which children are READY, or what they pick, is not what was published.
+    /// Whether the READY children, or their pickers, differ from what was published.
     ready_changed: bool,
 }
 
@@ -82,11 +81,11 @@ impl Key {
     }
 }
 
-/// How many children are in which state.
+/// The number of children in each state.
 #[derive(Default)]
 struct Counts {
     ready: usize,
-    /// CONNECTING, or IDLE and about to be.
+    /// Those that are CONNECTING, or IDLE and about to be.
     connecting: usize,
 }
 
@@ -170,7 +169,7 @@ impl Policy for State {
     }
 
     fn resolver_error(&mut self, error: &SharedError, controller: &mut dyn Controller) {
-        // Old endpoints are better than none; with none, whoever waits for them hears why.
+        // Old endpoints are better than none; without any, whoever waits for them learns why.
         if self.children.is_empty() {
             self.fail(format!("{error} (target: {})", self.target), Arc::clone(error), controller);
         }
@@ -182,7 +181,7 @@ impl Policy for State {
         _state: &SubchannelState,
         _controller: &mut dyn Controller,
     ) {
-        // All subchannels are the children's.
+        // All subchannels belong to the children.
     }
 
     fn child_changed(
@@ -244,7 +243,7 @@ impl Policy for State {
     }
 }
 
-/// Asks the pickers of READY children in turn.
+/// A picker that asks those of the READY children in turn.
 struct InTurn {
     /// At least one.
     pickers: Vec<Arc<dyn Picker>>,

@@ -1,4 +1,4 @@
-//! One attempt of a call: where it is, how far it has sent the call, and what becomes of the call when it ends.
+//! One attempt of a call: where it is, how much of the call it has sent, and what happens to the call when it ends.
 
 use std::sync::Arc;
 
@@ -11,40 +11,40 @@ use super::slot::{CallSlot, Finished};
 use crate::client::attachments::{Attachments, CallOutcome};
 use crate::client::retry::{Retry, Wait};
 
-/// Names an attempt of its call, counted from 0.
+/// The number of an attempt within its call, counted from 0.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct AttemptId(pub(super) u8);
 
 impl AttemptId {
-    /// The attempt that every call begins with.
+    /// The first attempt of every call.
     pub(crate) const FIRST: Self = Self(0);
 }
 
-/// An attempt, as whoever places it and the connection's task hold it.
+/// A handle to an attempt, held by whoever places it and by the connection's task.
 #[derive(Clone)]
 pub(crate) struct Attempt {
     pub(crate) call: Arc<CallSlot>,
     pub(crate) id: AttemptId,
 }
 
-/// What a transport knows of what the server did with an attempt (gRFC A6).
+/// Whether the server may have processed an attempt, as far as the transport knows (gRFC A6).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Processed {
-    /// Nothing: no handler has seen it.
+    /// It has not: no handler has seen the attempt.
     No,
-    /// It may have begun.
+    /// A handler may have seen the attempt.
     Maybe,
 }
 
 /// Where an attempt is.
 pub(super) enum Place {
-    /// With the call's owner.
+    /// With the call's owner, on no connection.
     Unplaced,
-    /// With a connection that has not seen it.
+    /// In the mailbox of a connection that has not seen it.
     Queued(Arc<ClientConnection>),
-    /// With a connection that has no stream free.
+    /// Waiting for a free stream on a connection.
     Waiting(Arc<ClientConnection>),
-    /// On a stream, which may be gone.
+    /// On a stream, which may have ended.
     Open(Arc<ClientConnection>, StreamKey),
 }
 
@@ -59,13 +59,14 @@ impl Place {
     }
 }
 
-/// What changes of an attempt. Part of its call, and so is its lock.
+/// The mutable state of an attempt. It is a part of its call's and under the same lock.
 pub(super) struct AttemptState {
     pub(super) place: Place,
     pub(super) cursor: Cursor,
-    /// What the pick of this connection attached. Told and dropped when the lock is not held: it runs code of others.
+    /// The attachments of the pick. They are called and dropped when the lock is not held, since that runs foreign
+    /// code.
     pub(super) attachments: Option<Box<Attachments>>,
-    /// It is in its connection's inbox already.
+    /// It is in its connection's mailbox already.
     pub(super) poked: bool,
 }
 
@@ -74,7 +75,7 @@ impl AttemptState {
         Self { place: Place::Unplaced, cursor: Cursor::default(), attachments: None, poked: false }
     }
 
-    /// Whom the pick attached, with what they are told of the end.
+    /// Takes the attachments of the pick, with the outcome to report to them.
     pub(super) fn report(&mut self, end: &Ended) -> Option<Box<(Box<Attachments>, CallOutcome)>> {
         let attachments = self.attachments.take()?;
         let outcome = CallOutcome { status: end.status.clone(), trailers: end.metadata.clone() };
@@ -92,28 +93,28 @@ impl AttemptState {
     }
 }
 
-/// What becomes of a call one of whose attempts has ended.
+/// What happens to a call when one of its attempts ends.
 #[derive(Debug, PartialEq, Eq)]
 enum Decision {
     /// The call ends as the attempt did.
     Deliver,
-    /// The attempt is made once more, as if it had not been (gRFC A6: a transparent retry).
+    /// The attempt is repeated as if it had not happened (gRFC A6: a transparent retry).
     Again,
     /// Another attempt is made after a wait, by the method's retry policy.
     Retry(Wait),
 }
 
-/// What is known of a call when one of its attempts ends.
+/// The facts about a call that the decision at the end of an attempt needs.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Facts {
     pub(super) over: bool,
-    /// All that was sent cannot be sent again, or the server answered.
+    /// Whether what was sent cannot be sent again, or the server has answered.
     pub(super) committed: bool,
-    /// Transparent retries of attempts that had a stream.
+    /// The number of transparent retries after attempts that had a stream.
     pub(super) transparent_retries: u32,
 }
 
-/// Attempts that had a stream and that the server did not process are made again so often.
+/// The number of transparent retries after attempts that had a stream, but were not processed by the server.
 const MAX_TRANSPARENT_RETRIES: u32 = 1;
 
 fn decide(facts: Facts, processed: Processed, retry: Option<&mut Retry>, end: &Ended) -> Decision {
@@ -125,17 +126,17 @@ fn decide(facts: Facts, processed: Processed, retry: Option<&mut Retry>, end: &E
 }
 
 impl Attempt {
-    /// The attempt that a new call begins with.
+    /// Returns the first attempt of a new call.
     pub(crate) fn first(call: Arc<CallSlot>) -> Self {
         Self { call, id: AttemptId::FIRST }
     }
 
-    /// Whether it is of no interest any more: the call is over, or another attempt carries it.
+    /// Whether the attempt no longer matters: the call is over, or another attempt carries it.
     pub(crate) fn has_ended(&self) -> bool {
         self.call.lock().is_over(self.id)
     }
 
-    /// It leaves its connection without having reached the server, and is placed again.
+    /// Withdraws the attempt from its connection before it has reached the server, to be placed again.
     pub(super) fn withdraw(self) {
         let attachments = self.call.lock().withdraw(self.id);
         drop(attachments);
@@ -143,7 +144,7 @@ impl Attempt {
         owner.take_back(self);
     }
 
-    /// It has ended.
+    /// Ends the attempt.
     pub(crate) fn end(&self, end: Ended, processed: Processed) -> Finished {
         let mut state = self.call.lock();
         let facts = state.facts();

@@ -1,4 +1,4 @@
-//! A connection as the rest of the client sees it.
+//! The handle of a connection, as used by the rest of the client.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -11,83 +11,83 @@ use crate::client::attachments::Attachments;
 use crate::transport::ConnectionInfo;
 use crate::transport::error::TransportError;
 
-/// See [`ClientConnection::credit_portion`].
+/// The upper bound of [`ClientConnection::credit_portion`].
 const MAX_CREDIT_PORTION: usize = 64 * 1024;
 
-/// What a connection tells the channel.
+/// An event that a connection reports to its channel.
 #[derive(Debug)]
 pub(crate) enum ConnectionEvent {
-    /// The server's SETTINGS came: calls may be started. At most once.
+    /// The server's SETTINGS have arrived, so calls may be started. At most once.
     Ready(Arc<ClientConnection>),
-    /// No more calls can be started; those under way go on if they can. Once.
+    /// No more calls can be started; running ones continue if they can. Exactly once.
     Ended(TransportError),
 }
 
-/// A connection as callers see it.
+/// A connection, as callers see it.
 pub(crate) struct ClientConnection {
-    inbox: Mutex<Inbox>,
+    mailbox: Mutex<Mailbox>,
     info: ConnectionInfo,
     credit_portion: usize,
 }
 
 #[derive(Default)]
-pub(super) struct Inbox {
+pub(super) struct Mailbox {
     pub(super) poked: Vec<Attempt>,
     pub(super) waker: Option<Waker>,
-    /// The task was woken and has not looked yet.
+    /// Whether the task was woken and has not looked yet.
     pub(super) notified: bool,
-    /// New calls are refused.
+    /// Whether new calls are refused.
     pub(super) refusing: bool,
     pub(super) close: Option<Close>,
 }
 
-/// How a connection is closed from this side.
+/// The way in which this side closes a connection.
 #[derive(Debug, Clone)]
 pub(crate) enum Close {
-    /// Calls under way go on; none is started.
+    /// Running calls continue; no new one is started.
     AfterCalls,
-    /// Calls under way end with this status.
+    /// Running calls end with this status.
     AtOnce(Status),
 }
 
 impl ClientConnection {
     pub(super) fn new(info: ConnectionInfo, stream_window: u32) -> Arc<Self> {
-        // The engine tells the server once half the window is free again; a quarter that callers have not told of yet
-        // leaves it another quarter to go on with.
+        // The engine tells the server once half the window is free again; with a quarter that callers have not returned
+        // yet, another quarter is left to continue with.
         let credit_portion = (stream_window as usize / 4).min(MAX_CREDIT_PORTION);
-        Arc::new(Self { inbox: Mutex::default(), info, credit_portion })
+        Arc::new(Self { mailbox: Mutex::default(), info, credit_portion })
     }
 
-    /// Callers tell of bytes that they took in portions of at least this.
+    /// The least portion in which callers return credit for bytes taken.
     pub(super) fn credit_portion(&self) -> usize {
         self.credit_portion
     }
 
-    /// What is known of the connection.
+    /// The properties of the connection.
     pub(crate) fn info(&self) -> &ConnectionInfo {
         &self.info
     }
 
-    pub(super) fn lock(&self) -> MutexGuard<'_, Inbox> {
-        self.inbox.lock().unwrap_or_else(PoisonError::into_inner)
+    pub(super) fn lock(&self) -> MutexGuard<'_, Mailbox> {
+        self.mailbox.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Hands over an attempt. It comes back if the connection takes none any more.
+    /// Hands over an attempt; returns it if the connection accepts no more.
     pub(crate) fn start(
         self: &Arc<Self>,
         attempt: Attempt,
         attachments: Option<Box<Attachments>>,
     ) -> Result<(), Attempt> {
-        // Dropped behind the lock.
+        // Dropped after the lock is released.
         let _surplus;
         let waker = {
-            let mut inbox = self.lock();
-            if inbox.refusing {
+            let mut mailbox = self.lock();
+            if mailbox.refusing {
                 return Err(attempt);
             }
             _surplus = attempt.call.lock().queue_on(attempt.id, self, attachments);
-            inbox.poked.push(attempt);
-            inbox.notify()
+            mailbox.poked.push(attempt);
+            mailbox.notify()
         };
         if let Some(waker) = waker {
             waker.wake();
@@ -95,16 +95,16 @@ impl ClientConnection {
         Ok(())
     }
 
-    /// Says that there is something new for an attempt that was started here.
+    /// Puts an attempt that was started here into the mailbox, because there is something new for it.
     pub(super) fn poke(&self, attempt: Attempt) {
         let waker = {
-            let mut inbox = self.lock();
-            if inbox.refusing && inbox.waker.is_none() {
+            let mut mailbox = self.lock();
+            if mailbox.refusing && mailbox.waker.is_none() {
                 // The task is gone and has ended all its calls.
                 return;
             }
-            inbox.poked.push(attempt);
-            inbox.notify()
+            mailbox.poked.push(attempt);
+            mailbox.notify()
         };
         if let Some(waker) = waker {
             waker.wake();
@@ -114,10 +114,10 @@ impl ClientConnection {
     /// Ends the connection.
     pub(crate) fn close(&self, how: Close) {
         let waker = {
-            let mut inbox = self.lock();
-            inbox.refusing = true;
-            inbox.close = Some(how);
-            inbox.notify()
+            let mut mailbox = self.lock();
+            mailbox.refusing = true;
+            mailbox.close = Some(how);
+            mailbox.notify()
         };
         if let Some(waker) = waker {
             waker.wake();
@@ -131,8 +131,8 @@ impl fmt::Debug for ClientConnection {
     }
 }
 
-impl Inbox {
-    /// The waker to wake, if the task does not know yet.
+impl Mailbox {
+    /// Returns the waker of the task, unless it was already notified.
     fn notify(&mut self) -> Option<Waker> {
         if std::mem::replace(&mut self.notified, true) { None } else { self.waker.clone() }
     }

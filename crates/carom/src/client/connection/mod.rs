@@ -1,11 +1,12 @@
-//! The task of one connection of a client: it owns socket, engine and calls.
+//! A client's connection: one task that owns the socket, the engine and the calls.
 //!
 //! ```text
-//!   callers ── slots, pokes ──▶ inbox ──▶ ┌────────┐ ──▶ engine ──▶ one write for all that waits
-//!   callers ◀── slots, wakers ─────────── │ Driver │ ◀── engine ◀── all there is to read
-//!                                         └────────┘
+//!   callers ── slots, pokes ──▶ mailbox ──▶ ┌────────┐ ──▶ engine ──▶ one write for all that waits
+//!   callers ◀── slots, wakers ───────────── │ Driver │ ◀── engine ◀── all there is to read
+//!                                           └────────┘
 //! ```
-//! A turn reads, looks at the calls that were poked, does what is due, writes, and wakes each waiting caller once.
+//! A turn reads, handles the attempts in the mailbox, runs the timers that are due, writes, and wakes each waiting caller
+//! once.
 
 pub(crate) mod attempt;
 mod handle;
@@ -41,10 +42,10 @@ use crate::transport::error::{Stage, TransportError};
 use crate::transport::io::IoStream;
 use crate::transport::pump::{Idleness, Pump, Sizes};
 
-/// Bytes read or written in one turn before other tasks get theirs: a few hundred microseconds of work.
+/// The bytes read or written in one turn before other tasks get theirs: a few hundred microseconds of work.
 const BYTES_PER_TURN: usize = 512 * 1024;
 
-/// A client has few connections, and much to say on each.
+/// A client has few connections, and they are busy.
 static SIZES: Sizes = Sizes { read: (16 * 1024, 256 * 1024), least_room: 4 * 1024, transmit: 256 * 1024 };
 
 /// An attempt that has a stream.
@@ -53,7 +54,7 @@ struct OpenAttempt {
     attempt: Attempt,
 }
 
-/// The connection's task, as a future that is ready when the connection is over.
+/// The connection's task, a future that resolves when the connection is over.
 ///
 /// Uses the timer of the runtime that polls it.
 pub(crate) struct Driver<R: FnMut(ConnectionEvent)> {
@@ -62,25 +63,25 @@ pub(crate) struct Driver<R: FnMut(ConnectionEvent)> {
     client: Client,
     connector: Arc<Connector>,
     shared: Arc<ClientConnection>,
-    /// At the index of their streams.
+    /// The attempts, at the index of their streams.
     open: Vec<Option<OpenAttempt>>,
-    /// Calls that MAX_CONCURRENT_STREAMS holds back (RFC 9113 §5.1.2).
+    /// The attempts held back by MAX_CONCURRENT_STREAMS (RFC 9113 §5.1.2).
     waiting: VecDeque<Attempt>,
-    /// Those of `waiting` that have ended meanwhile.
+    /// The number of those in `waiting` that have ended meanwhile.
     waiting_ended: usize,
     waiting_deadline: Option<Instant>,
     deadlines: Deadlines,
-    /// Calls whose connection broke; they end when the reason is known.
+    /// The attempts whose connection broke; they end when the reason is known.
     lost: Vec<OpenAttempt>,
-    /// Callers to wake at the end of the turn.
+    /// The callers to wake at the end of the turn.
     wakers: Vec<Waker>,
-    /// The last inbox, emptied, to be filled again.
+    /// The last mailbox, emptied, to be reused.
     spare: Vec<Attempt>,
-    /// The inbox was seen and is left to fill for one round of the run queue.
+    /// Whether the mailbox has been seen and is left to fill for one round of the run queue.
     gathering: bool,
-    /// Calls that go on and whose messages had not been taken when they came.
+    /// The running calls whose messages were not taken when they arrived.
     unread: Vec<StreamKey>,
-    /// Why reading or writing failed.
+    /// The error of reading or writing.
     broken: Option<io::Error>,
     report: R,
     life: Life,
@@ -94,15 +95,15 @@ pub(crate) struct Driver<R: FnMut(ConnectionEvent)> {
 enum Life {
     /// The server's SETTINGS are still to come.
     Handshake,
-    /// It takes calls.
+    /// It accepts calls.
     Ready,
-    /// It takes no more calls, which was reported. How far it had come by then.
+    /// It accepts no more calls, which has been reported; with the stage that it had reached.
     Draining(Stage),
     Closed(Stage),
 }
 
 impl Life {
-    /// How far the connection has come, for errors.
+    /// The stage that the connection has reached, for errors.
     fn stage(self) -> Stage {
         match self {
             Self::Handshake => Stage::Http2,
@@ -143,7 +144,7 @@ impl<R: FnMut(ConnectionEvent)> Driver<R> {
         }
     }
 
-    /// Reads what is there, up to `budget`, and handles it. Whether anything came.
+    /// Reads what is there, up to `budget`, and handles it. Returns whether there was anything.
     fn read(&mut self, cx: &mut Context<'_>, now: Instant, budget: &mut usize) -> bool {
         let mut progress = false;
         while *budget > 0 && !self.life.is_closed() {
@@ -159,8 +160,8 @@ impl<R: FnMut(ConnectionEvent)> Driver<R> {
                     self.break_off(error, now);
                     return true;
                 }
-                // TLS without close_notify is an end as well. HTTP/2 says itself where streams end, so a cut is not
-                // mistaken for one.
+                // TLS without close_notify is an end as well. HTTP/2 itself marks the ends of streams, so a truncation
+                // is not mistaken for one.
                 Poll::Ready(_) => {
                     self.client.http_mut().handle_eof();
                     self.handle_events(now);
@@ -227,19 +228,19 @@ impl<R: FnMut(ConnectionEvent)> Driver<R> {
                 }
             }
         }
-        // A server that turns connections away says so together with its SETTINGS. Such a connection never was
-        // ready: the attempt failed, for a reason that is known, and the next one has to wait.
+        // A server that turns connections away says so together with its SETTINGS. Such a connection was never ready:
+        // the attempt failed, for a known reason, and the next one has to wait.
         if announce && matches!(self.life, Life::Ready) {
             (self.report)(ConnectionEvent::Ready(Arc::clone(&self.shared)));
         }
     }
 
-    /// Gives the call the messages that are whole.
+    /// Delivers the complete messages to the call.
     fn deliver(&mut self, key: StreamKey) {
         let Some(open) = open_call(&mut self.open, key) else { return };
         let Some(mut wire) = self.client.call(key) else { return };
         let call = &open.attempt.call;
-        // Told when the lock is not held.
+        // Reported when the lock is not held.
         let mut observed = Vec::new();
         let mut state = call.lock();
         let failed = loop {
@@ -276,7 +277,7 @@ impl<R: FnMut(ConnectionEvent)> Driver<R> {
         wire.expect(awaited);
     }
 
-    /// What callers have not taken since the last turn shall not hold on to what was read then.
+    /// Detaches messages that callers have not taken since the last turn from the buffers that were read then.
     fn copy_out_unread(&mut self) {
         for key in self.unread.drain(..) {
             if let Some(open) = open_call(&mut self.open, key) {
@@ -285,7 +286,7 @@ impl<R: FnMut(ConnectionEvent)> Driver<R> {
         }
     }
 
-    /// Ends a call that cannot go on, and its stream.
+    /// Ends a call that cannot continue, and its stream.
     fn abandon(&mut self, key: StreamKey, status: Status) {
         self.client.cancel(key);
         if let Some(open) = self.forget(key) {
@@ -299,7 +300,7 @@ impl<R: FnMut(ConnectionEvent)> Driver<R> {
 
     fn end(&mut self, attempt: &Attempt, end: Ended, processed: Processed) {
         let finished = attempt.end(end, processed);
-        self.wakers.extend(finished.settle(&attempt.call));
+        self.wakers.extend(finished.complete(&attempt.call));
     }
 
     fn forget(&mut self, key: StreamKey) -> Option<OpenAttempt> {
@@ -318,7 +319,7 @@ impl<R: FnMut(ConnectionEvent)> Driver<R> {
             End::Reset { status, unprocessed: true, .. } => (status, Processed::No),
             End::Reset { status, .. } => (status, Processed::Maybe),
         };
-        // The turn may have begun before the deadline, and the server may be as punctual as this side.
+        // The turn may have begun before the deadline, and the server may be just as punctual as this side.
         let expired = open.attempt.call.spec.deadline().is_some_and(|deadline| clock::now() >= deadline);
         let (status, processed) = match expired {
             true => (deadline_exceeded(), Processed::Maybe),
@@ -327,7 +328,7 @@ impl<R: FnMut(ConnectionEvent)> Driver<R> {
         self.end(&open.attempt, Ended::local(status), processed);
     }
 
-    /// The connection takes no more calls: those without a stream go back to where they came from.
+    /// Accepts no more calls: attempts without a stream go back to the channel.
     fn end_new_calls(&mut self, cause: TransportError) {
         self.shared.lock().refusing = true;
         std::mem::take(&mut self.waiting).into_iter().for_each(Attempt::withdraw);
@@ -339,7 +340,7 @@ impl<R: FnMut(ConnectionEvent)> Driver<R> {
     }
 
     fn on_closed(&mut self, error: Option<ConnectionError>) {
-        // Bytes that are no HTTP/2 say themselves what they look like.
+        // An error about bytes that are not HTTP/2 already describes them.
         let unexplained = error.as_ref().is_none_or(|error| error.blame != Blame::NotHttp2);
         let mut cause = match (self.broken.take(), error) {
             // The server's own words say more than that its socket is gone.
@@ -355,9 +356,9 @@ impl<R: FnMut(ConnectionEvent)> Driver<R> {
         let handshaking = self.life.stage() != Stage::Ready;
         if handshaking && self.shared.info().tls {
             cause = cause
-                .with_hint("under TLS a server does this that wants a client certificate, or another one");
+                .with_hint("a TLS server that requires a client certificate, or a different one, does this");
         } else if handshaking && unexplained {
-            cause = cause.with_hint("a port that wants TLS does this to a channel without it");
+            cause = cause.with_hint("a port that expects TLS does this to a channel without it");
         }
         let peer = self.shared.info().peer.to_uri();
         let target = &self.connector.target;
@@ -371,25 +372,25 @@ impl<R: FnMut(ConnectionEvent)> Driver<R> {
         self.end_new_calls(cause);
     }
 
-    /// Looks at the calls that were poked. Whether there were any.
-    fn look_at_inbox(&mut self, cx: &mut Context<'_>, now: Instant) -> bool {
+    /// Handles the attempts in the mailbox. Returns whether there were any.
+    fn run_mailbox(&mut self, cx: &mut Context<'_>, now: Instant) -> bool {
         let (mut poked, close) = {
-            let mut inbox = self.shared.lock();
-            if !inbox.waker.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
-                inbox.waker = Some(cx.waker().clone());
+            let mut mailbox = self.shared.lock();
+            if !mailbox.waker.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
+                mailbox.waker = Some(cx.waker().clone());
             }
-            if !inbox.notified {
+            if !mailbox.notified {
                 return false;
             }
             if !std::mem::replace(&mut self.gathering, true) {
-                // Callers that run after this task in the queue are about to start calls too: theirs go out with the
-                // same write. Wakes from here on come from this very wake.
+                // Callers behind this task in the run queue are about to start calls too: theirs go out with the same
+                // write. The next poll is due to this wake.
                 cx.waker().wake_by_ref();
                 return false;
             }
             self.gathering = false;
-            inbox.notified = false;
-            (std::mem::replace(&mut inbox.poked, std::mem::take(&mut self.spare)), inbox.close.take())
+            mailbox.notified = false;
+            (std::mem::replace(&mut mailbox.poked, std::mem::take(&mut self.spare)), mailbox.close.take())
         };
         for attempt in poked.drain(..) {
             self.look_at(attempt, now);
@@ -443,7 +444,7 @@ impl<R: FnMut(ConnectionEvent)> Driver<R> {
             return;
         }
         if state.is_over(*id) {
-            // Cancelled by whoever holds it, or overtaken by another attempt.
+            // Cancelled by its caller, or overtaken by another attempt.
             drop(state);
             self.client.cancel(key);
             self.forget(key);
@@ -456,7 +457,7 @@ impl<R: FnMut(ConnectionEvent)> Driver<R> {
         self.send_queued(key, &attempt, &mut state);
     }
 
-    /// Opens a stream for a new attempt, or lets it wait for one.
+    /// Opens a stream for a new attempt, or makes it wait for one.
     fn open_call(&mut self, attempt: Attempt, now: Instant) {
         if !self.waiting.is_empty() {
             return self.wait_for_stream(attempt);
@@ -483,7 +484,7 @@ impl<R: FnMut(ConnectionEvent)> Driver<R> {
         }
     }
 
-    /// Gives the attempt back if no stream is free.
+    /// Opens a stream; returns the attempt if none is free.
     fn try_open(&mut self, attempt: Attempt, now: Instant) -> Result<(), Attempt> {
         let Attempt { call, id } = &attempt;
         let mut state = call.lock();
@@ -536,7 +537,7 @@ impl<R: FnMut(ConnectionEvent)> Driver<R> {
                 attempt.withdraw();
                 self.end_new_calls(TransportError::new(
                     self.life.stage(),
-                    "the connection takes no more calls",
+                    "the connection accepts no more calls",
                 ));
                 return Ok(());
             }
@@ -557,10 +558,10 @@ impl<R: FnMut(ConnectionEvent)> Driver<R> {
         Ok(())
     }
 
-    /// Moves what the call wants to send into the engine, as far as that takes it.
+    /// Moves what the call has to send into the engine, as far as that accepts it.
     fn send_queued(&mut self, key: StreamKey, attempt: &Attempt, state: &mut CallState) {
         let Some(mut wire) = self.client.call(key) else { return };
-        // Asked only when something was queued before: a unary call never is.
+        // Computed only when something was queued before, which is never so for a unary call.
         let mut fresh = !state.has_sent(attempt.id);
         while fresh || !wire.is_full() {
             fresh = false;
@@ -599,7 +600,7 @@ impl<R: FnMut(ConnectionEvent)> Driver<R> {
         }
     }
 
-    /// Sees to it that the task is woken when something is due.
+    /// Arms the timer, so that the task is woken when something is due.
     fn arm(&mut self, cx: &mut Context<'_>) {
         let idle = self.idleness.due().filter(|_| self.is_idle());
         let due = [self.client.http().poll_timeout(), self.deadlines.next(), self.waiting_deadline, idle];
@@ -612,7 +613,7 @@ impl<R: FnMut(ConnectionEvent)> Driver<R> {
         self.client.http().active_streams() == 0 && self.waiting.is_empty()
     }
 
-    /// Gives back what an idle connection does not need. All of it is made again with the next call.
+    /// Frees what an idle connection does not need. All of it is allocated again with the next call.
     fn shrink(&mut self) {
         let used = !self.open.is_empty();
         self.pump.shrink();
@@ -621,17 +622,17 @@ impl<R: FnMut(ConnectionEvent)> Driver<R> {
         self.deadlines = Deadlines::default();
         self.unread = Vec::new();
         self.wakers = Vec::new();
-        self.idleness.given_back(used);
+        self.idleness.freed(used);
     }
 
-    /// Writes what waits, up to `budget`. Whether anything went out.
+    /// Writes what waits, up to `budget`. Returns whether anything was written.
     fn write(&mut self, cx: &mut Context<'_>, now: Instant, budget: &mut usize) -> bool {
         if self.broken.is_some() || *budget == 0 {
             return false;
         }
         let written = match self.pump.write(cx, self.client.http_mut(), now, *budget) {
             Ok(written) => written,
-            // What the server said before it closed may still be read; the end of that ends the connection.
+            // What the server sent before it closed can still be read; the end of that ends the connection.
             Err(error) => {
                 self.broken = Some(error);
                 0
@@ -639,7 +640,7 @@ impl<R: FnMut(ConnectionEvent)> Driver<R> {
         };
         *budget = budget.saturating_sub(written);
         if self.client.http().has_events() {
-            // What is on its way made room for more.
+            // The bytes written made room for more.
             self.handle_events(now);
         }
         written > 0
@@ -660,14 +661,14 @@ impl<R: FnMut(ConnectionEvent)> Driver<R> {
         loop {
             let mut progress = self.read(cx, now, &mut read_budget);
             if self.broken.is_some() && !progress && !self.life.is_closed() {
-                // Writing failed, and all that the server had said is read.
+                // Writing failed, and everything that the server sent has been read.
                 self.client.http_mut().handle_eof();
                 self.handle_events(now);
             }
-            progress |= self.look_at_inbox(cx, now);
+            progress |= self.run_mailbox(cx, now);
             self.handle_due(now);
             if self.client.http().has_events() {
-                // A call that was cancelled, or that ran out of time, makes room for one that waits for a stream.
+                // A call that was cancelled, or is out of time, makes room for one that waits for a stream.
                 self.handle_events(now);
             }
             progress |= self.write(cx, now, &mut write_budget);
@@ -700,20 +701,20 @@ impl<R: FnMut(ConnectionEvent) + Unpin> Future for Driver<R> {
         if this.turn(cx).is_pending() {
             return Poll::Pending;
         }
-        // The last words, and TLS's close_notify, as far as the socket takes them now.
+        // The final output and TLS's close_notify, as far as the socket accepts them now.
         let _ = this.pump.poll_shutdown(cx, clock::now());
         Poll::Ready(())
     }
 }
 
 impl<R: FnMut(ConnectionEvent)> Drop for Driver<R> {
-    /// Whatever ended the task, a runtime that was shut down included: nobody waits for a call for ever.
+    /// Whatever ended the task, even the shutdown of its runtime: nobody must wait for a call forever.
     fn drop(&mut self) {
         let poked = {
-            let mut inbox = self.shared.lock();
-            inbox.refusing = true;
-            inbox.waker = None;
-            std::mem::take(&mut inbox.poked)
+            let mut mailbox = self.shared.lock();
+            mailbox.refusing = true;
+            mailbox.waker = None;
+            std::mem::take(&mut mailbox.poked)
         };
         for attempt in poked {
             let state = attempt.call.lock();
@@ -725,7 +726,7 @@ impl<R: FnMut(ConnectionEvent)> Drop for Driver<R> {
         }
         self.end_new_calls(TransportError::new(self.life.stage(), "the connection was dropped"));
         for open in std::mem::take(&mut self.open).into_iter().flatten() {
-            self.finish(&open.attempt, Status::unavailable("the task of the connection was ended"));
+            self.finish(&open.attempt, Status::unavailable("the task of the connection has ended"));
         }
         self.wake_callers();
     }
@@ -735,7 +736,7 @@ fn open_call(open: &mut [Option<OpenAttempt>], key: StreamKey) -> Option<&mut Op
     open.get_mut(key.index())?.as_mut().filter(|open| open.key == key)
 }
 
-/// The words that grpc programs know.
+/// The status of a call out of time, with the text that gRPC programs know.
 pub(crate) fn deadline_exceeded() -> Status {
     Status::deadline_exceeded("Deadline Exceeded")
 }

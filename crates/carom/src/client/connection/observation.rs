@@ -1,4 +1,4 @@
-//! Whoever observes a call at the client, if anyone does.
+//! Observation of a call at the client by its interceptors' observers.
 
 use bytes::Bytes;
 use carom_wire::message::PREFIX_LEN;
@@ -6,17 +6,16 @@ use carom_wire::{MetadataMap, Status};
 
 use crate::interceptor::{MessageInfo, Observers};
 
-/// Tells the observers of a call what becomes of it. Beside the call's state and under a lock of its own, since it runs
-/// code of the program's.
+/// Notifies the observers of a call. Separate from the call's state and under its own lock, since it runs user code.
 #[derive(Default)]
 pub(crate) struct Observation {
     phase: Phase,
-    /// Bytes of the request's messages that are still to come of the one that was told of last.
+    /// The bytes still to come of the request message last reported.
     rest: usize,
 }
 
 enum Phase {
-    /// The interceptors of a raw call are still at work: what was sent meanwhile.
+    /// The interceptors of a raw call are still running; these messages were sent meanwhile.
     Early(Vec<MessageInfo>),
     Observed(Observers),
 }
@@ -32,7 +31,7 @@ impl Observation {
         Self { phase: Phase::Observed(observers), rest: 0 }
     }
 
-    /// The interceptors are done.
+    /// Sets the observers, once the interceptors are done.
     pub(super) fn begin(&mut self, mut observers: Observers) {
         if let Phase::Early(messages) = &mut self.phase {
             std::mem::take(messages).into_iter().for_each(|message| observers.request_message(message));
@@ -40,7 +39,7 @@ impl Observation {
         }
     }
 
-    /// A chunk of framed messages is to be sent. A prefix is never in two.
+    /// Reports the messages in a chunk that is to be sent. A prefix is never split between chunks.
     pub(super) fn request_chunk(&mut self, chunk: &Bytes) {
         let mut left = &chunk[..];
         loop {

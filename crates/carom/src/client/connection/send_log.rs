@@ -1,4 +1,4 @@
-//! What a call sends, kept for as long as another attempt may have to send it again.
+//! The log of what a call sends, kept for as long as another attempt may have to send it again.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -6,19 +6,21 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use bytes::Bytes;
 use smallvec::SmallVec;
 
-/// Bytes that one call keeps of what was sent (gRFC A6 proposes a limit of this size). With more the call is committed.
+/// The bytes that one call keeps of what it sent (gRFC A6 proposes a limit of this size). Beyond that the call is
+/// committed.
 const MAX_KEPT: usize = 256 * 1024;
-/// What a call keeps without asking the channel: it is as much as the call itself takes.
+/// The bytes that a call keeps without drawing on the channel's budget: about as much as the call itself takes.
 const FREE: usize = 16 * 1024;
-/// What it asks the channel for at a time.
+/// The portions in which it draws on the channel's budget.
 const PORTION: usize = 16 * 1024;
 
-/// What all calls of a channel together may keep of what they sent (gRFC A6). A call that gets nothing of it is committed.
+/// The budget of what all calls of a channel together may keep of what they sent (gRFC A6). A call that it does not
+/// cover is committed.
 #[derive(Debug)]
 pub(crate) struct ReplayBudget(AtomicUsize);
 
 impl ReplayBudget {
-    /// Default of a channel: 16 MiB.
+    /// The default of a channel: 16 MiB.
     pub(crate) const DEFAULT: usize = 16 * 1024 * 1024;
 
     pub(crate) fn new(bytes: usize) -> Arc<Self> {
@@ -31,7 +33,7 @@ impl ReplayBudget {
     }
 }
 
-/// A call's part of the budget; comes back when it is dropped.
+/// A call's part of the budget; returned when it is dropped.
 #[derive(Default)]
 struct Share {
     budget: Option<Arc<ReplayBudget>>,
@@ -59,14 +61,14 @@ impl Drop for Share {
     }
 }
 
-/// How far an attempt has come with a [`SendLog`].
+/// The position of an attempt in a [`SendLog`].
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Cursor {
-    /// Chunks and bytes that went to the engine.
+    /// The chunks and bytes that went to the engine.
     chunks: usize,
     bytes: usize,
     half_close_sent: bool,
-    /// The engine was given something, or asked for it.
+    /// Whether the engine was given something, or asked for it.
     begun: bool,
 }
 
@@ -77,7 +79,7 @@ impl Cursor {
     }
 }
 
-/// Chunks of framed messages in their order, and the half-close behind them.
+/// The chunks of framed messages in order, and the half-close after them.
 ///
 /// ```text
 ///   forgotten │ kept: sent by an attempt │ waiting        push ─▶ half-close
@@ -86,10 +88,10 @@ impl Cursor {
 #[derive(Default)]
 pub(super) struct SendLog {
     chunks: SmallVec<[Bytes; 1]>,
-    /// Chunks and bytes that are not kept any more.
+    /// The chunks and bytes that are no longer kept.
     forgotten: usize,
     forgotten_bytes: usize,
-    /// All bytes that were pushed.
+    /// The total of bytes pushed.
     pushed: usize,
     half_closed: bool,
     replay: Replay,
@@ -123,21 +125,21 @@ impl SendLog {
         self.half_closed = true;
     }
 
-    /// Whether nothing more can be pushed.
+    /// Whether the call is half-closed, so that nothing more can be pushed.
     pub(super) fn is_half_closed(&self) -> bool {
         self.half_closed
     }
 
-    /// Bytes that an attempt has still to send.
+    /// The bytes that an attempt still has to send.
     pub(super) fn waiting(&self, cursor: &Cursor) -> usize {
         self.pushed - cursor.bytes
     }
 
-    /// The next chunk of an attempt, and whether the stream ends with it. A half-close with nothing to send is an empty
-    /// chunk. Past what may be kept the log is committed to the attempt.
+    /// Returns the next chunk of an attempt, and whether the stream ends with it. A half-close with nothing to send is
+    /// an empty chunk. Once more is sent than may be kept, the log is committed to the attempt.
     pub(super) fn next(&mut self, cursor: &mut Cursor, budget: &Arc<ReplayBudget>) -> Option<(Bytes, bool)> {
         cursor.begun = true;
-        // What was forgotten before it was sent will not be sent any more.
+        // Chunks forgotten before they were sent are never sent.
         let at = cursor.chunks.checked_sub(self.forgotten)?;
         let Some(next) = self.chunks.get_mut(at) else {
             if self.half_closed && !cursor.half_close_sent {
@@ -168,7 +170,7 @@ impl SendLog {
         Some((chunk, last))
     }
 
-    /// The attempt with this cursor carries the call: nothing is sent again.
+    /// Commits to the attempt with this cursor: nothing is sent again.
     pub(super) fn commit(&mut self, cursor: &Cursor) {
         self.replay = Replay::Committed;
         self.forget_before(cursor);
@@ -178,7 +180,7 @@ impl SendLog {
         matches!(self.replay, Replay::Committed)
     }
 
-    /// Nothing more will be sent, now or again.
+    /// Drops everything: nothing more will be sent or sent again.
     pub(super) fn clear(&mut self) {
         self.forgotten += self.chunks.len();
         self.forgotten_bytes = self.pushed;
@@ -186,8 +188,8 @@ impl SendLog {
         self.replay = Replay::Committed;
     }
 
-    /// Drops what was sent. Moves the rest only when that is the smaller half, so that a long queue is not moved once a
-    /// chunk.
+    /// Drops what was sent. The rest is moved only when it is the smaller half, so that a long queue is not moved for
+    /// every chunk.
     fn forget_before(&mut self, cursor: &Cursor) {
         self.forgotten_bytes = self.forgotten_bytes.max(cursor.bytes);
         let Some(sent) = cursor.chunks.checked_sub(self.forgotten) else { return };

@@ -1,12 +1,13 @@
-//! One call at the client: what the caller and the tasks of connections have in common.
+//! One call at the client: the state shared by the caller and the tasks of connections.
 //!
-//! A call is one thing, and an attempt to have it answered another: each [`Attempt`] is on a connection of its own, and
-//! reads what the call sends at its own pace. The first whose response begins carries the call; the others end. All of a
-//! call is in one allocation, the [`CallSlot`], its first attempt included.
+//! A call is distinct from the attempts to have it answered: each [`Attempt`] is on its own connection, and reads what
+//! the call sends at its own pace. The first one whose response begins carries the call; the others end. A call is one
+//! allocation, the [`CallSlot`], including its first attempt.
 //!
 //! Whoever holds a call writes into its slot (messages to send, half-close, cancellation) and pokes the connections of its
-//! attempts; a connection's task looks what is new, and writes what came (head, messages, end) into it. Order is kept by
-//! the slot and not by commands, so an attempt that never reached a server moves to another connection as it is.
+//! attempts; a connection's task checks what is new, and writes what it received (head, messages, end) into it. The
+//! slot keeps the order, rather than commands, so an attempt that never reached a server moves to another connection as
+//! it is.
 
 use std::borrow::Cow;
 use std::collections::VecDeque;
@@ -32,24 +33,24 @@ use crate::client::retry::{Retry, Wait};
 use crate::interceptor::Observers;
 use crate::wakers::register;
 
-/// What stays the same while a call lasts.
+/// The immutable properties of a call.
 pub(crate) struct CallSpec {
     /// `/package.Service/Method`.
     pub(crate) path: Bytes,
-    /// In place of the connection's.
+    /// The `:authority`, in place of the connection's.
     pub(crate) authority: Option<Box<str>>,
-    /// The content subtype of what is sent; empty: none is named.
+    /// The content subtype of what is sent; empty if none is named.
     pub(crate) subtype: &'static str,
     /// The `grpc-encoding` of what is sent.
     pub(crate) encoding: Option<&'static str>,
-    /// See [`limits`](Self::limits).
+    /// The limits known at the start of the call; see [`limits`](Self::limits).
     pub(crate) early: CallLimits,
-    /// In place of `early`, of a call that was made before it was known whether there is a service config.
+    /// The limits in place of `early`, if the call started before it was known whether there is a service config.
     pub(crate) late: Option<Arc<LateLimits>>,
 }
 
 impl CallSpec {
-    /// What the call is held to. Does not change once it is placed.
+    /// The limits of the call. They do not change once it is placed.
     pub(crate) fn limits(&self) -> CallLimits {
         match &self.late {
             None => self.early,
@@ -57,35 +58,35 @@ impl CallSpec {
         }
     }
 
-    /// From then on the call is over with DEADLINE_EXCEEDED.
+    /// The time at which the call ends with DEADLINE_EXCEEDED.
     pub(crate) fn deadline(&self) -> Option<Instant> {
         self.limits().deadline
     }
 }
 
-/// Connections to poke, each about an attempt.
+/// The connections to poke, each about an attempt.
 #[derive(Default)]
 pub(super) struct Pokes {
-    /// Of the first attempt, which most calls have alone.
+    /// The connection of the first attempt, the only one of most calls.
     first: Option<Arc<ClientConnection>>,
     more: Vec<(Arc<ClientConnection>, AttemptId)>,
 }
 
-/// What is to be done about the end of a call once it is not locked any more.
+/// What remains to be done about the end of a call once its lock is released.
 #[must_use]
 #[derive(Default)]
 pub(crate) struct Finished {
     wakers: SmallVec<[Waker; 2]>,
     report: Option<Box<(Box<Attachments>, CallOutcome)>>,
-    /// How the call ended, for those who observe it.
+    /// The end of the call, for its observers.
     observed: Option<Box<(Status, MetadataMap)>>,
-    /// Other attempts, whose streams are to be reset.
+    /// The connections of other attempts, whose streams are to be reset.
     pokes: Pokes,
 }
 
 impl Finished {
-    /// Tells those whom the pick attached, and the connections of other attempts; returns the callers to wake.
-    pub(crate) fn settle(self, call: &Arc<CallSlot>) -> SmallVec<[Waker; 2]> {
+    /// Notifies the attachments of the pick, and the connections of other attempts; returns the callers to wake.
+    pub(crate) fn complete(self, call: &Arc<CallSlot>) -> SmallVec<[Waker; 2]> {
         if let Some(report) = self.report {
             let (attachments, outcome) = *report;
             attachments.complete(&outcome);
@@ -98,48 +99,48 @@ impl Finished {
     }
 }
 
-/// Whoever places attempts on connections.
+/// The owner of calls, which places their attempts on connections.
 pub(crate) trait CallOwner: Send + Sync {
-    /// Takes an attempt that did not reach a server, to be placed again.
+    /// Takes back an attempt that did not reach a server, to be placed again.
     fn take_back(&self, attempt: Attempt);
     /// Takes an attempt that is to be made after a wait.
     fn retry(&self, attempt: Attempt, wait: Wait);
-    /// What calls may keep of what they sent.
+    /// The budget of what calls may keep of what they sent.
     fn replay_budget(&self) -> &Arc<ReplayBudget>;
 }
 
-/// See the module's documentation.
+/// A call, as shared by its caller and connections; see the module's documentation.
 pub(crate) struct CallSlot {
     pub(crate) spec: CallSpec,
     owner: Arc<dyn CallOwner>,
-    /// `None`: the channel has no interceptors. Boxed: most calls have none.
+    /// `None` if the channel has no interceptors. Boxed, because most calls have none.
     observation: Option<Box<Mutex<Observation>>>,
     state: Mutex<CallState>,
 }
 
-/// What changes. Methods that end something return wakers instead of waking: the lock is held.
+/// The mutable state of a call. Methods that end something return wakers instead of waking, since the lock is held.
 pub(crate) struct CallState {
-    /// To send with the request; kept while the call may have to be sent again.
+    /// The metadata of the request; kept while the call may have to be sent again.
     metadata: MetadataMap,
     log: SendLog,
-    /// The attempt that most calls have alone, and those beside it.
+    /// The first attempt, the only one of most calls, and the others.
     first: AttemptState,
     more: Vec<AttemptState>,
-    /// The attempt whose response is the call's: the others are of no interest any more.
+    /// The attempt whose response is the call's: the others no longer matter.
     committed: Option<AttemptId>,
     transparent_retries: u32,
-    /// By the method's policy, if it has one.
+    /// The retries by the method's policy, if it has one.
     pub(super) retry: Option<Box<Retry>>,
-    /// A caller was told to wait before it sends more.
+    /// Whether a caller was told to wait before it sends more.
     held_back: bool,
     head: Option<ResponseHead>,
-    /// Came, and was not taken.
+    /// The messages received but not taken.
     messages: Backlog,
-    /// Bytes that the caller took and the peer may send again, not yet told to the connection.
+    /// The credit for bytes that the caller took, not yet passed to the connection.
     credit: usize,
-    /// The caller waits for the end of the call alone, and takes its one message then.
+    /// Whether the caller waits only for the end of the call, and takes its one message then.
     awaits_end: bool,
-    /// Someone observes the call.
+    /// Whether the call has observers.
     observed: bool,
     end: End,
     wakers: Wakers,
@@ -151,7 +152,7 @@ pub(crate) struct CallState {
 enum End {
     Running,
     Ended(Ended),
-    /// Someone has taken how the call ended.
+    /// The end of the call was taken by a caller.
     Taken,
 }
 
@@ -163,21 +164,21 @@ struct Wakers {
     ready: Option<Waker>,
 }
 
-/// A caller that asks is held back while this much is waiting for the connection.
+/// The bytes waiting for the connection from which on a caller is held back.
 const SEND_BUFFER: usize = 64 * 1024;
 
-/// Messages that were taken from a slot together.
+/// A batch of messages taken from a slot together.
 #[derive(Default)]
 pub(crate) struct Batch {
     messages: VecDeque<Message>,
-    /// What compressed ones are encoded in.
+    /// The encoding of compressed ones.
     encoding: Option<Bytes>,
-    /// Bytes of messages that were taken from the batch and not told to the slot.
+    /// The bytes of messages taken from the batch and not reported to the slot.
     taken: usize,
 }
 
 impl Batch {
-    /// The next message of the batch.
+    /// Returns the next message of the batch.
     #[inline]
     pub(crate) fn next(&mut self, call: &Arc<CallSlot>) -> Option<Message> {
         let message = self.messages.pop_front()?;
@@ -188,33 +189,33 @@ impl Batch {
         Some(message)
     }
 
-    /// What compressed messages are encoded in, as the response names it.
+    /// The encoding of compressed messages, as named by the response.
     pub(crate) fn encoding(&self) -> Option<&[u8]> {
         self.encoding.as_deref()
     }
 }
 
-/// What a task that feeds a call is to do.
+/// The state of a task that sends a call's messages.
 pub(crate) enum SenderState {
-    /// Send.
+    /// It may send.
     Free,
-    /// Wait: enough is waiting.
+    /// It must wait: enough is queued.
     Held,
-    /// Stop: the call is over.
+    /// It must stop: the call is over.
     Over,
 }
 
-/// What a caller gets of a unary call's end.
+/// The outcome of a unary call, as given to the caller.
 pub(crate) struct Outcome {
     pub(crate) head: Option<ResponseHead>,
     pub(crate) first: Option<Message>,
-    /// There was more than one message.
+    /// Whether there was more than one message.
     pub(crate) surplus: bool,
     pub(crate) end: Ended,
 }
 
 impl CallSlot {
-    /// A call with what is known of its messages from the start.
+    /// Creates a call with the messages known from the start.
     pub(crate) fn new(
         spec: CallSpec,
         owner: Arc<dyn CallOwner>,
@@ -252,20 +253,20 @@ impl CallSlot {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether someone may observe the call.
+    /// Whether the call may have observers.
     pub(super) fn is_observed(&self) -> bool {
         self.observation.is_some()
     }
 
-    /// Tells those who observe the call. Never while its state is locked: it runs code of the program's.
+    /// Notifies the observers of the call. Never while its state is locked: this runs user code.
     #[inline]
-    pub(super) fn observe(&self, tell: impl FnOnce(&mut Observation)) {
+    pub(super) fn observe(&self, notify: impl FnOnce(&mut Observation)) {
         if let Some(observation) = &self.observation {
-            tell(&mut observation.lock().unwrap_or_else(PoisonError::into_inner));
+            notify(&mut observation.lock().unwrap_or_else(PoisonError::into_inner));
         }
     }
 
-    /// The interceptors of a raw call let it pass.
+    /// Records that the interceptors of a raw call let it pass.
     pub(crate) fn intercepted(&self, metadata: MetadataMap, observers: Observers) {
         self.lock().metadata = metadata;
         self.observe(|observation| observation.begin(observers));
@@ -315,10 +316,10 @@ impl CallSlot {
             }
             state.finish(Ended::local(status()))
         };
-        finished.settle(self).into_iter().for_each(Waker::wake);
+        finished.complete(self).into_iter().for_each(Waker::wake);
     }
 
-    /// Hands chunks of messages, and the half-close, to the call. Nothing happens once it is half-closed or over.
+    /// Sends chunks of messages, and the half-close. Does nothing once the call is half-closed or over.
     pub(crate) fn send(self: &Arc<Self>, chunks: impl IntoIterator<Item = Bytes>, half_close: bool) {
         if self.is_observed() {
             return self.send_observed(chunks.into_iter().collect(), half_close);
@@ -333,7 +334,7 @@ impl CallSlot {
         }
     }
 
-    /// Whether the call took the chunks.
+    /// Sends chunks; returns whether the call accepted them.
     #[inline]
     fn hand_over(self: &Arc<Self>, chunks: impl IntoIterator<Item = Bytes>, half_close: bool) -> bool {
         let pokes = {
@@ -351,7 +352,7 @@ impl CallSlot {
         true
     }
 
-    /// Ready while the caller may send more: little is waiting, or the call is over.
+    /// Ready when the caller may send more: little is waiting, or the call is over.
     pub(crate) fn poll_ready(&self, cx: &mut Context<'_>) -> Poll<()> {
         let _old;
         let mut state = self.lock();
@@ -368,7 +369,7 @@ impl CallSlot {
         self.lock().metadata.merge(metadata);
     }
 
-    /// Ends the call with an error that was found in what came, although the server may have ended it well.
+    /// Ends the call with an error found in what was received, even if the server ended it with OK.
     pub(crate) fn fail(self: &Arc<Self>, status: Status) {
         let finished = {
             let mut state = self.lock();
@@ -376,16 +377,17 @@ impl CallSlot {
             state.end = End::Running;
             let mut finished = state.finish(Ended::local(status));
             if was_over {
-                // There is no stream that anybody could reset.
+                // There is no stream left to reset.
                 finished.pokes = Pokes::default();
             }
             state.messages = Backlog::default();
             finished
         };
-        finished.settle(self).into_iter().for_each(Waker::wake);
+        finished.complete(self).into_iter().for_each(Waker::wake);
     }
 
-    /// What a task that feeds the call is to do. It is woken when that changes, the end of the call included.
+    /// Returns what the task that sends the call's messages may do. The task is woken when that changes, or when the
+    /// call ends.
     pub(crate) fn poll_sender(&self, cx: &mut Context<'_>) -> SenderState {
         let _old;
         let mut state = self.lock();
@@ -408,7 +410,7 @@ impl CallSlot {
         }
     }
 
-    /// Ready when the response's head came or the call is over; `f` looks at the head.
+    /// Ready when the response's head has arrived or the call is over; `f` reads the head.
     pub(crate) fn poll_head<T>(
         &self,
         cx: &mut Context<'_>,
@@ -423,7 +425,7 @@ impl CallSlot {
         Poll::Ready(f(state.head.as_mut()))
     }
 
-    /// The next message with the encoding of compressed ones; `None` when no more will come.
+    /// Polls for the next message, with the encoding of compressed ones; `None` when no more will come.
     pub(crate) fn poll_message(
         self: &Arc<Self>,
         cx: &mut Context<'_>,
@@ -447,7 +449,7 @@ impl CallSlot {
         Poll::Ready(Some((message, encoding)))
     }
 
-    /// Fills an empty batch with all messages that are here. Ready with an empty one: no more will come.
+    /// Fills an empty batch with all messages that have arrived. Ready with an empty one when no more will come.
     pub(crate) fn poll_batch(self: &Arc<Self>, cx: &mut Context<'_>, batch: &mut Batch) -> Poll<()> {
         let _old;
         let mut state = self.lock();
@@ -467,13 +469,13 @@ impl CallSlot {
         if ready { Poll::Ready(()) } else { Poll::Pending }
     }
 
-    /// Says that `n` more bytes of messages were taken, so that the server may send as many.
+    /// Releases `n` bytes of messages that were taken, so that the server may send as many.
     pub(crate) fn release(self: &Arc<Self>, n: usize) {
         let pokes = self.lock().give_credit(n);
         self.poke(pokes);
     }
 
-    /// Ready at the end of the call; `f` looks at it.
+    /// Ready at the end of the call; `f` reads it.
     pub(crate) fn poll_end<T>(&self, cx: &mut Context<'_>, f: impl FnOnce(&Ended) -> T) -> Poll<T> {
         let _old;
         let mut state = self.lock();
@@ -487,7 +489,7 @@ impl CallSlot {
         }
     }
 
-    /// Ready at the end of the call, with all that came. Once: what is taken is gone.
+    /// Ready at the end of the call, with everything received. Only once: the outcome is moved out.
     pub(crate) fn poll_outcome(self: &Arc<Self>, cx: &mut Context<'_>) -> Poll<Outcome> {
         let _old;
         let mut state = self.lock();
@@ -520,7 +522,7 @@ impl CallSlot {
 }
 
 impl CallState {
-    /// Notes the end. The first one counts.
+    /// Records the end. The first one counts.
     pub(crate) fn finish(&mut self, end: Ended) -> Finished {
         if self.has_ended() {
             return Finished::default();
@@ -540,12 +542,12 @@ impl CallState {
         !matches!(self.end, End::Running)
     }
 
-    /// Whether an attempt is of no interest any more.
+    /// Whether an attempt no longer matters.
     pub(super) fn is_over(&self, id: AttemptId) -> bool {
         self.has_ended() || self.committed.is_some_and(|committed| committed != id)
     }
 
-    /// The attempt that speaks for the call: the one that carries it, or the one that has come farthest.
+    /// The attempt that represents the call: the one that carries it, or the one that has got furthest.
     fn lead(&self) -> AttemptId {
         if self.more.is_empty() {
             return AttemptId::FIRST;
@@ -555,12 +557,12 @@ impl CallState {
         self.committed.or_else(farthest).unwrap_or(AttemptId::FIRST)
     }
 
-    /// Bytes that the caller has sent and that no attempt has passed on yet.
+    /// The bytes that the caller has sent and that no attempt has passed on yet.
     fn waiting(&self) -> usize {
         self.log.waiting(&self.attempt(self.lead()).cursor)
     }
 
-    /// The connections to poke about what is new.
+    /// Returns the connections to poke about what is new.
     fn pokes(&mut self) -> Pokes {
         let mut pokes = Pokes { first: self.first.poke(), more: Vec::new() };
         if self.more.is_empty() {
@@ -577,7 +579,7 @@ impl CallState {
         &self.metadata
     }
 
-    /// What goes out with the request: the call's own metadata, and what the pick attached.
+    /// The metadata sent with the request: the call's own, and what the pick attached.
     pub(super) fn request_metadata(&self, id: AttemptId) -> Cow<'_, MetadataMap> {
         match &self.attempt(id).attachments {
             Some(attachments) if !attachments.metadata().is_empty() => {
@@ -594,7 +596,7 @@ impl CallState {
         !self.messages.is_empty()
     }
 
-    /// The caller took `n` bytes. The connection to poke, if that is worth it.
+    /// Adds credit for `n` bytes that the caller took. Returns the connection to poke, if that is worthwhile.
     fn give_credit(&mut self, n: usize) -> Pokes {
         self.credit += n;
         let worth_it = match &self.attempt(self.lead()).place {
@@ -604,8 +606,9 @@ impl CallState {
         if worth_it { self.pokes() } else { Pokes::default() }
     }
 
-    /// The one message of such a call counts as taken when it comes: while its bytes kept the window shut, some servers
-    /// could not send the end that the caller waits for (see [`carom_wire::conn::Connection::expect`]).
+    /// Records that the caller waits for the end. The one message of such a call counts as taken when it arrives: while
+    /// its bytes kept the window closed, some servers could not send the end that the caller waits for (see
+    /// [`carom_wire::conn::Connection::expect`]).
     fn await_end(&mut self) -> Pokes {
         if std::mem::replace(&mut self.awaits_end, true) {
             return Pokes::default();
@@ -629,14 +632,14 @@ impl CallState {
     }
 }
 
-/// What the task of a connection does with an attempt.
+/// The operations of a connection's task on an attempt.
 impl CallState {
-    /// The task looks: what comes from now on pokes it again.
+    /// Records that the task is looking: anything new from now on pokes it again.
     pub(super) fn looked_at(&mut self, id: AttemptId) {
         self.attempt_mut(id).poked = false;
     }
 
-    /// The attempt is handed to `connection`, whose inbox it goes into. Attachments come back that are of no use any more.
+    /// Records that the attempt goes into the mailbox of `connection`. Returns attachments that are no longer needed.
     pub(super) fn queue_on(
         &mut self,
         id: AttemptId,
@@ -662,7 +665,7 @@ impl CallState {
         }
     }
 
-    /// All streams are taken: the connection keeps the attempt until one is free.
+    /// Records that all streams are taken: the connection keeps the attempt until one is free.
     pub(super) fn wait_for_stream(&mut self, id: AttemptId) {
         let place = &mut self.attempt_mut(id).place;
         if let Place::Queued(connection) = std::mem::replace(place, Place::Unplaced) {
@@ -686,7 +689,7 @@ impl CallState {
         }
     }
 
-    /// What a decision about the end of an attempt needs.
+    /// Returns the facts for the decision at the end of an attempt.
     pub(super) fn facts(&self) -> Facts {
         Facts {
             over: self.has_ended(),
@@ -699,8 +702,8 @@ impl CallState {
         self.transparent_retries += 1;
     }
 
-    /// The attempt leaves its connection without having reached the server, as if it had not been made. What the pick
-    /// attached comes back, to be dropped when the lock is not held.
+    /// Withdraws the attempt from its connection before it has reached the server, as if it had not been made. Returns
+    /// the attachments of the pick, to be dropped when the lock is not held.
     #[must_use]
     pub(super) fn withdraw(&mut self, id: AttemptId) -> Option<Box<Attachments>> {
         let attempt = self.attempt_mut(id);
@@ -709,7 +712,7 @@ impl CallState {
         attachments
     }
 
-    /// The attempt failed, and is to be made anew. Those whom the pick attached are told of the failure.
+    /// Resets an attempt that failed and is to be repeated. Those whom the pick attached are told of the failure.
     pub(super) fn restart(&mut self, id: AttemptId, end: &Ended) -> Finished {
         let attempt = self.attempt_mut(id);
         let report = attempt.report(end);
@@ -717,7 +720,7 @@ impl CallState {
         Finished { report, ..Finished::default() }
     }
 
-    /// Attempts before this one that failed.
+    /// The number of attempts before this one that failed.
     pub(super) fn previous_attempts(&self) -> u32 {
         self.retry.as_ref().map_or(0, |retry| retry.previous_attempts())
     }
@@ -727,11 +730,11 @@ impl CallState {
         matches!(&self.attempt(id).place, Place::Queued(queued) if Arc::ptr_eq(queued, connection))
     }
 
-    /// The attempt ended, and the call with it unless another attempt carries that.
+    /// Ends the attempt, and the call with it unless another attempt carries that.
     pub(super) fn end_attempt(&mut self, id: AttemptId, end: Ended) -> Finished {
         let over = self.is_over(id);
         let attempt = self.attempt_mut(id);
-        // Its connection knows.
+        // Its connection already knows.
         attempt.poked = true;
         if over {
             return Finished { report: attempt.report(&end), ..Finished::default() };
@@ -740,7 +743,7 @@ impl CallState {
         self.finish(end)
     }
 
-    /// The next chunk to send, and whether the stream ends with it.
+    /// Returns the next chunk to send, and whether the stream ends with it.
     pub(super) fn next_chunk(&mut self, id: AttemptId, budget: &Arc<ReplayBudget>) -> Option<(Bytes, bool)> {
         let attempt = match id {
             AttemptId::FIRST => &mut self.first,
@@ -749,7 +752,7 @@ impl CallState {
         self.log.next(&mut attempt.cursor, budget)
     }
 
-    /// The waker of a caller that was held back and may go on.
+    /// Takes the waker of a caller that was held back and may continue.
     pub(super) fn take_ready_waker(&mut self) -> Option<Waker> {
         if !self.held_back || self.waiting() >= SEND_BUFFER {
             return None;
@@ -758,8 +761,8 @@ impl CallState {
         self.wakers.ready.take()
     }
 
-    /// The response of an attempt begins: it carries the call from now on. The others end. The head of one of those is of
-    /// no interest.
+    /// Handles the head of an attempt's response: the attempt carries the call from now on, and the others end. The
+    /// head of one of those is ignored.
     pub(super) fn receive_head(&mut self, id: AttemptId, head: ResponseHead) -> (Option<Waker>, Pokes) {
         if self.is_over(id) {
             return Default::default();
@@ -780,7 +783,7 @@ impl CallState {
         self.wakers.message.take()
     }
 
-    /// More was read: see [`Backlog::copy_out`].
+    /// Detaches messages from their buffers: see [`Backlog::copy_out`].
     pub(super) fn copy_out_messages(&mut self) {
         self.messages.copy_out();
     }
@@ -790,9 +793,9 @@ impl CallState {
     }
 }
 
-/// For whoever asks again after [`CallSlot::poll_outcome`].
+/// The end as reported to whoever asks again after [`CallSlot::poll_outcome`].
 fn taken_before() -> Ended {
-    Ended::local(Status::internal("the end of this call was taken before"))
+    Ended::local(Status::internal("the outcome of this call was already taken"))
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! The part of the control task that decides.
+//! The core of the control task, which makes its decisions.
 
 mod timers;
 
@@ -22,73 +22,74 @@ use crate::client::service_config::{ConfigSelector, ServiceConfig};
 use crate::client::subchannel::{Machine, Outcome, Subchannel, SubchannelId};
 use crate::clock;
 
-/// What the control task is to do.
+/// An action that the control task is to carry out.
 pub(super) enum Action {
     /// Start this attempt to connect.
     Connect { subchannel: Arc<Subchannel>, attempt: u64 },
-    /// Give up the attempt that is under way.
+    /// Abandon the attempt in progress.
     Abort { subchannel: Arc<Subchannel> },
-    /// The subchannel is of no use any more: close its connection once its calls are done.
+    /// The subchannel is no longer needed: close its connection once its calls are done.
     Remove { subchannel: Arc<Subchannel> },
-    /// The channel's state, and what calls ask from now on.
+    /// The channel's state, and the picker for calls from now on.
     Publish { state: ConnectivityState, picker: Arc<dyn Picker> },
-    /// Where methods have their configuration from now on; `None`: nowhere.
+    /// The source of the methods' configuration from now on; `None` for none.
     Configure { selector: Option<Arc<dyn ConfigSelector>> },
-    /// Hint to the resolver.
+    /// Hint to the resolver that it should resolve again.
     Resolve,
 }
 
-/// A number from 0 to 1.
+/// A source of random numbers from 0 to 1.
 pub(super) type Random = Box<dyn FnMut() -> f64 + Send>;
 
 /// The tree of policies, their subchannels and their timers.
 ///
-/// Tell it what happened, with the time; then take [`Core::next_action`] until there is none, and come back by
+/// Report what happened, with the time; then take [`Core::next_action`] until there is none, and come back by
 /// [`Core::poll_timeout`].
 ///
-/// Policies and subchannels lie in slabs. What a policy does goes through a [`View`], which knows whose it is; what is
-/// to be told to a policy waits in `notices` with the number of its owner. No policy is called while another is, but
-/// for a child that its parent updates; nothing is looked for.
+/// Policies and subchannels are in slabs. A policy acts through a [`View`], which knows its owner; notices for a policy
+/// wait in `notices` with the number of their owner. No policy is entered while another one runs, except for a child
+/// that its parent updates; nothing needs to be searched for.
 pub(in crate::client) struct Core {
     now: Instant,
-    /// How the user named the server.
+    /// The server's name as the user gave it.
     target: Arc<str>,
     backoff: BackoffConfig,
     random: Random,
     known: Policies,
     default_config: Option<Arc<ServiceConfig>>,
-    /// The service config in use, once something was resolved.
+    /// The service config in use, once something has been resolved.
     config: Option<Arc<ServiceConfig>>,
-    /// A connection was asked for.
+    /// Whether a connection was asked for.
     awake: bool,
     root: Root,
-    /// The policy that is to take the root's place when it has something to offer.
+    /// The policy that will replace the root once it has something to offer.
     successor: Option<Successor>,
     policies: Slab<Node>,
     subchannels: Slab<Member>,
-    /// Numbers policies and subchannels, so that one is told from another that had its place in the slab before.
+    /// The next serial number of a policy or subchannel, which distinguishes it from earlier ones in the same slot of
+    /// the slab.
     next_serial: u32,
     timers: Timers,
-    /// What policies are still to be told.
+    /// The notices that policies have not received yet.
     notices: VecDeque<Notice>,
-    /// Policies that are to aggregate.
+    /// The policies that are to aggregate.
     touched: Vec<ChildId>,
     actions: VecDeque<Action>,
-    /// The waits between hints to a resolver whose result was refused.
+    /// The back-off between hints to a resolver whose result was rejected.
     resolve_backoff: Backoff,
-    /// Set while such a wait lasts.
+    /// Set during such a wait.
     resolve_timer: Option<TimerKey>,
 }
 
-/// The policy that the channel listens to.
+/// The policy whose state and picker the channel uses.
 struct Root {
     id: ChildId,
     name: String,
-    /// What it published last.
+    /// The state that it published last.
     state: ConnectivityState,
 }
 
-/// See [`Core::successor`].
+/// The policy that will replace the root; see [`Core::successor`].
 struct Successor {
     id: ChildId,
     name: String,
@@ -98,15 +99,15 @@ struct Successor {
 /// A policy in the tree.
 struct Node {
     serial: u32,
-    /// Taken out while it runs.
+    /// The policy; taken out while it runs.
     policy: Option<Box<dyn Policy>>,
     parent: Option<ChildId>,
-    /// Its place in its parent's `children`.
+    /// The index in its parent's `children`.
     place: usize,
     children: Vec<ChildId>,
     subchannels: SmallVec<[SubchannelId; 1]>,
     timers: SmallVec<[(TimerId, TimerKey); 1]>,
-    /// It is in `touched`.
+    /// Whether it is in `touched`.
     touched: bool,
 }
 
@@ -114,7 +115,7 @@ struct Member {
     subchannel: Arc<Subchannel>,
     machine: Machine,
     owner: ChildId,
-    /// Its place in its owner's `subchannels`.
+    /// The index in its owner's `subchannels`.
     place: usize,
     timer: Option<TimerKey>,
 }
@@ -167,7 +168,7 @@ impl Core {
         (self.random)()
     }
 
-    /// With chance of a test's own.
+    /// Creates a core with a test's own source of randomness.
     #[cfg(test)]
     pub(super) fn with_random(mut self, random: Random) -> Self {
         self.random = random;
@@ -194,7 +195,7 @@ impl Core {
             },
             Some(Err(error)) => Err(error),
         };
-        // An invalid config does not undo a good one; without any, there is no saying how to balance (gRFC A21).
+        // An invalid config does not replace a valid one; without any, it is unknown how to balance (gRFC A21).
         let (config, valid) = match parsed {
             Ok(config) => (config, true),
             Err(error) => {
@@ -202,7 +203,7 @@ impl Core {
                 let Some(config) = self.config.clone().or_else(|| self.default_config.clone()) else {
                     self.with_latest(|policy, view| policy.resolver_error(&error, view));
                     self.on_result(false);
-                    return self.settle();
+                    return self.deliver_notices();
                 };
                 (config, false)
             }
@@ -221,14 +222,14 @@ impl Core {
             tracing::debug!(target = %self.target, %rejected, "resolution refused");
         }
         self.on_result(valid && !matches!(outcome, Some(Err(_))));
-        self.settle();
+        self.deliver_notices();
         self.configure(config);
     }
 
     pub(super) fn resolver_failed(&mut self, error: &SharedError, now: Instant) {
         self.now = now;
         self.with_latest(|policy, view| policy.resolver_error(error, view));
-        self.settle();
+        self.deliver_notices();
         // Nothing better will come soon.
         if self.config.is_none()
             && let Some(config) = self.default_config.clone()
@@ -241,10 +242,10 @@ impl Core {
         self.now = now;
         self.awake = true;
         self.with_latest(|policy, view| policy.exit_idle(view));
-        self.settle();
+        self.deliver_notices();
     }
 
-    /// Says where methods have their configuration, unless it is where they had it before.
+    /// Publishes the source of the methods' configuration, unless it is unchanged.
     fn configure(&mut self, config: Arc<ServiceConfig>) {
         if self.config.as_ref().is_some_and(|current| Arc::ptr_eq(current, &config)) {
             return;
@@ -254,13 +255,14 @@ impl Core {
         self.actions.push_back(Action::Configure { selector });
     }
 
-    /// The policy that a service config chooses, or that of channels that were not told otherwise.
+    /// Returns the policy that a service config chooses, or the default.
     fn chosen(&self, config: Option<&ServiceConfig>) -> Chosen {
         let chosen = config.and_then(|config| config.balancer.clone());
         chosen.unwrap_or_else(|| Chosen { factory: Arc::new(PickFirst), config: None })
     }
 
-    /// Sees to it that the latest policy is of this kind. Whether a new one is to be told that a connection is wanted.
+    /// Ensures that the latest policy is of this kind. Returns whether a new one is to be told that a connection is
+    /// wanted.
     fn choose(&mut self, factory: &dyn PolicyFactory) -> bool {
         let latest = self.successor.as_ref().map_or(&self.root.name, |successor| &successor.name);
         if latest == factory.name() {
@@ -277,8 +279,8 @@ impl Core {
         self.awake
     }
 
-    /// A policy without a parent published. A successor takes over once it is not CONNECTING any more, or the root has
-    /// no connection to offer either.
+    /// Handles what a policy without a parent published. A successor takes over once it is no longer CONNECTING, or if
+    /// the root has no connection to offer either.
     fn publish_root(&mut self, id: ChildId, state: ConnectivityState, picker: Arc<dyn Picker>) {
         if id == self.root.id {
             self.root.state = state;
@@ -300,7 +302,7 @@ impl Core {
         }
     }
 
-    /// Whether news of this attempt still counts.
+    /// Whether events of this attempt still count.
     pub(super) fn is_current(&self, subchannel: &Subchannel, attempt: u64) -> bool {
         self.member(subchannel.id()).is_some_and(|member| member.machine.is_current(attempt))
     }
@@ -308,7 +310,7 @@ impl Core {
     pub(super) fn attempt_ready(&mut self, subchannel: &Subchannel, attempt: u64, now: Instant) {
         self.now = now;
         self.change(subchannel.id(), |machine| machine.attempt_ready(attempt));
-        self.settle();
+        self.deliver_notices();
     }
 
     pub(super) fn attempt_ended(
@@ -320,7 +322,7 @@ impl Core {
     ) {
         self.now = now;
         self.change(subchannel.id(), |machine| machine.attempt_ended(attempt, cause));
-        self.settle();
+        self.deliver_notices();
     }
 
     pub(super) fn poll_timeout(&self) -> Option<Instant> {
@@ -347,12 +349,12 @@ impl Core {
                     self.actions.push_back(Action::Resolve);
                 }
             }
-            self.settle();
+            self.deliver_notices();
         }
     }
 
-    /// A result of the resolver was taken or refused. One that was refused asks for another, with back-off; hints in
-    /// between say nothing new.
+    /// Records that a result of the resolver was accepted or rejected. After a rejection another one is requested, with
+    /// back-off; hints in between add nothing.
     fn on_result(&mut self, taken: bool) {
         if let Some(key) = self.resolve_timer.take() {
             self.timers.cancel(key);
@@ -365,7 +367,7 @@ impl Core {
         }
     }
 
-    /// Applies a change to a subchannel's machine, with what follows from it.
+    /// Applies a change to a subchannel's machine, with its consequences.
     fn change(&mut self, id: SubchannelId, f: impl FnOnce(&mut Machine) -> Outcome) {
         let Some(member) = self.subchannels.get_mut(id.index as usize).filter(|m| m.subchannel.id() == id)
         else {
@@ -389,12 +391,12 @@ impl Core {
         }
     }
 
-    /// Tells policies what they do not know yet, until there is nothing to tell.
-    fn settle(&mut self) {
+    /// Delivers notices to policies until there are none.
+    fn deliver_notices(&mut self) {
         while let Some(notice) = self.notices.pop_front() {
             match notice {
                 Notice::Subchannel(subchannel, state) => {
-                    // Removed since: nobody is to hear of it.
+                    // Removed since: its owner must not be notified.
                     let Some(member) = self.member(subchannel.id()) else { continue };
                     self.with_policy(member.owner, |policy, view| {
                         policy.subchannel_changed(&subchannel, &state, view);
@@ -421,14 +423,14 @@ impl Core {
         }
     }
 
-    /// Lets the policies whose children published do so too, from the leaves to the root.
+    /// Lets the policies whose children published aggregate them, from the leaves to the root.
     fn aggregate(&mut self) {
         while let Some(id) = self.touched.pop() {
             if let Some(node) = self.node_mut(id) {
                 node.touched = false;
             }
             self.with_policy(id, |policy, view| policy.aggregate(view));
-            self.settle();
+            self.deliver_notices();
         }
     }
 
@@ -449,7 +451,7 @@ impl Core {
         self.next_serial
     }
 
-    /// Runs the policy at the root, or the one that is to take its place.
+    /// Runs the policy at the root, or the one that will replace it.
     fn with_latest<T>(&mut self, f: impl FnOnce(&mut dyn Policy, &mut View<'_>) -> T) -> Option<T> {
         let latest = self.successor.as_ref().map_or(self.root.id, |successor| successor.id);
         self.with_policy(latest, f)
@@ -482,7 +484,7 @@ impl Core {
             timers: SmallVec::new(),
             touched: false,
         });
-        // A slab never holds 2^32 policies: each is larger than a byte of what memory there is.
+        // A slab never holds 2^32 policies: memory would not suffice.
         let id = ChildId { index: index as u32, serial };
         if let Some(parent) = parent.and_then(|parent| self.node_mut(parent)) {
             parent.children.push(id);
@@ -496,7 +498,7 @@ impl Core {
         parent.and_then(|parent| self.node(parent)).map_or(0, |parent| parent.children.len())
     }
 
-    /// Removes a policy with all that is its.
+    /// Removes a policy with everything that belongs to it.
     fn remove_policy(&mut self, id: ChildId) {
         let Some((parent, place)) = self.node(id).map(|node| (node.parent, node.place)) else { return };
         let moved = parent.and_then(|parent| self.node_mut(parent)).and_then(|parent| {
@@ -522,7 +524,7 @@ impl Core {
         }
     }
 
-    /// Removes a subchannel that its owner does not list any more.
+    /// Removes a subchannel that its owner no longer lists.
     fn discard(&mut self, id: SubchannelId) {
         if self.member(id).is_none() {
             return;
@@ -535,14 +537,14 @@ impl Core {
     }
 }
 
-/// What one policy controls.
+/// The controller of one policy.
 struct View<'a> {
     core: &'a mut Core,
     owner: ChildId,
 }
 
 impl View<'_> {
-    /// Whether `child` is one of this policy's.
+    /// Whether `child` is a child of this policy.
     fn is_own(&self, child: ChildId) -> bool {
         self.core.node(child).is_some_and(|node| node.parent == Some(self.owner))
     }
@@ -649,7 +651,7 @@ impl Controller for View<'_> {
     }
 
     fn request_resolution(&mut self) {
-        // A hint is on its way, when the back-off is over.
+        // Otherwise a hint follows when the back-off is over.
         if self.core.resolve_timer.is_none() {
             self.core.actions.push_back(Action::Resolve);
         }

@@ -54,7 +54,7 @@ fn the_smaller_counts_and_a_call_chooses_itself_whether_it_waits() {
 fn what_was_sent_before_the_config_came_is_held_to_it() {
     let late = LateLimits::new(Requested::default(), Instant::now());
     assert!(late.check_sent(11).is_ok() && !late.are_known());
-    let error = late.settle(Some(&config(ALL))).expect_err("too large");
+    let error = late.apply_config(Some(&config(ALL))).expect_err("too large");
     assert_eq!(error.code(), Code::ResourceExhausted);
     assert_eq!(error.message(), "CLIENT: Sent message larger than max (11 vs. 10)");
 
@@ -62,9 +62,9 @@ fn what_was_sent_before_the_config_came_is_held_to_it() {
     assert!(late.check_sent(6).is_err(), "its own limit is known");
     let late = LateLimits::new(Requested::default(), Instant::now());
     late.check_sent(10).expect("small");
-    late.settle(Some(&config(ALL))).expect("small");
+    late.apply_config(Some(&config(ALL))).expect("small");
     assert!(late.are_known() && late.get().wait_for_ready);
     assert!(late.check_sent(11).is_err());
-    late.settle(None).expect("the first time counts");
+    late.apply_config(None).expect("the first time counts");
     assert_eq!(late.get().max_send, 10);
 }

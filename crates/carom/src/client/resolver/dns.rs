@@ -1,4 +1,5 @@
-//! Names by the system's own resolver (`getaddrinfo`: hosts file, DNS, whatever the machine is set up for).
+//! Resolving names with the system's own resolver (`getaddrinfo`: hosts file, DNS, whatever the machine is configured
+//! for).
 
 use std::error::Error;
 use std::fmt;
@@ -19,14 +20,15 @@ use super::{ActiveResolver, Address, Resolution, Resolver, ResolverSink};
 use crate::client::backoff::{Backoff, BackoffConfig};
 use crate::client::target::{InvalidTarget, Target};
 
-/// What asking costs others is bounded by this, however often connections fail (as in gRPC's own DNS resolvers).
+/// The minimum time between look-ups, which bounds the load on name servers however often connections fail (as in
+/// gRPC's own DNS resolvers).
 const MIN_INTERVAL: Duration = Duration::from_secs(30);
 
 type LookUp =
     dyn Fn(String, u16) -> Pin<Box<dyn Future<Output = io::Result<Vec<SocketAddr>>> + Send>> + Send + Sync;
 
-/// Looks names up when the channel starts and again after failures, not more often than its minimum interval (30 s
-/// unless told otherwise). A look-up that fails is repeated with back-off.
+/// A resolver that looks names up when the channel starts and again after failures, but no more often than its minimum
+/// interval (30 s by default). A failed look-up is repeated with back-off.
 #[derive(Clone)]
 pub struct DnsResolver {
     min_interval: Duration,
@@ -46,7 +48,7 @@ impl fmt::Debug for DnsResolver {
 }
 
 impl DnsResolver {
-    /// The time that passes at least between two successful look-ups. Default 30 s.
+    /// Sets the minimum time between two successful look-ups. Default 30 s.
     #[must_use]
     pub fn min_interval(mut self, interval: Duration) -> Self {
         self.min_interval = interval;
@@ -63,7 +65,7 @@ async fn look_up(host: String, port: u16) -> io::Result<Vec<SocketAddr>> {
     Ok(tokio::net::lookup_host((host, port)).await?.collect())
 }
 
-/// What of a target the system's resolver can look up.
+/// Returns the host and port of a target that the system's resolver can look up.
 fn parse(target: &Target) -> Result<(String, u16), InvalidTarget> {
     let (host, port) =
         split_host_port(target.endpoint()).map_err(|reason| InvalidTarget::new(target, reason))?;
@@ -83,12 +85,12 @@ impl Resolver for DnsResolver {
         parse(target).map(drop)
     }
 
-    /// Host and port as written.
+    /// The host and port as written.
     fn default_authority(&self, target: &Target) -> String {
         let name = target.endpoint();
         let Ok((host, port)) = split_host_port(name) else { return name.to_owned() };
         let host = if host.contains(':') { format!("[{host}]") } else { host };
-        // RFC 9110, 4.2.2: a default port may go; grpc keeps what was written.
+        // RFC 9110, 4.2.2: a default port may be left out; grpc keeps what was written.
         if target.as_str().ends_with(&format!(":{port}")) { format!("{host}:{port}") } else { host }
     }
 
@@ -162,7 +164,7 @@ impl Task {
     }
 }
 
-/// A name could not be looked up.
+/// The error of a name that could not be looked up.
 #[derive(Debug)]
 struct LookUpFailed {
     host: String,
@@ -182,7 +184,7 @@ impl Error for LookUpFailed {
     }
 }
 
-/// Keeps the order; `getaddrinfo` names an address once a socket type on some systems.
+/// Removes duplicates, keeping the order; on some systems `getaddrinfo` returns an address once per socket type.
 fn distinct(addresses: Vec<SocketAddr>) -> Vec<Address> {
     let mut seen = Vec::with_capacity(addresses.len());
     for address in addresses {

@@ -1,4 +1,4 @@
-//! What a resolver says of a server.
+//! Endpoints: servers, as resolvers describe them.
 
 use std::any::{Any, TypeId};
 use std::fmt;
@@ -8,23 +8,23 @@ use smallvec::SmallVec;
 
 use super::Address;
 
-/// One server, by all addresses that lead to it (gRFC A61).
+/// One server, with all addresses that lead to it (gRFC A61).
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Endpoint {
-    /// Where it listens, best first.
+    /// The addresses that it listens at, best first.
     pub addresses: SmallVec<[Address; 1]>,
-    /// What policies may want to know of it: a weight, a locality.
+    /// Attributes for policies, such as a weight or a locality.
     pub attributes: Attributes,
 }
 
 impl Endpoint {
-    /// A server with one address.
+    /// Creates an endpoint with one address.
     pub fn new(address: Address) -> Self {
         Self { addresses: SmallVec::from_buf([address]), attributes: Attributes::default() }
     }
 
-    /// A server with several addresses, best first.
+    /// Creates an endpoint with several addresses, best first.
     pub fn with_addresses(addresses: impl IntoIterator<Item = Address>) -> Self {
         Self { addresses: addresses.into_iter().collect(), attributes: Attributes::default() }
     }
@@ -36,18 +36,18 @@ impl From<Address> for Endpoint {
     }
 }
 
-/// A map from types to one value each, from resolvers to the policies that know the types. Empty ones cost nothing;
-/// clones share the values.
+/// A map from types to one value each, passed from resolvers to the policies that know the types. Empty maps cost
+/// nothing; clones share the values.
 #[derive(Clone, Default)]
 pub struct Attributes {
-    /// Short: looked through from the front.
+    /// A short list, searched linearly.
     values: Option<Arc<Vec<(TypeId, Value)>>>,
 }
 
 type Value = Arc<dyn Any + Send + Sync>;
 
 impl Attributes {
-    /// Stores `value` in place of one of the same type. Clones made before keep what they had.
+    /// Inserts `value`, replacing one of the same type. Clones made before keep theirs.
     pub fn insert<T: Send + Sync + 'static>(&mut self, value: T) {
         let values = Arc::make_mut(self.values.get_or_insert_with(Arc::default));
         let (id, value) = (TypeId::of::<T>(), Arc::new(value));
@@ -57,13 +57,13 @@ impl Attributes {
         }
     }
 
-    /// The value of type `T`.
+    /// Returns the value of type `T`.
     pub fn get<T: Send + Sync + 'static>(&self) -> Option<&T> {
         let (_, value) = self.values.as_ref()?.iter().find(|(id, _)| *id == TypeId::of::<T>())?;
         value.downcast_ref()
     }
 
-    /// Whether nothing is stored.
+    /// Whether the map is empty.
     pub fn is_empty(&self) -> bool {
         self.values.is_none()
     }

@@ -1,16 +1,16 @@
-//! Addresses that are known from the start.
+//! A resolver with fixed addresses.
 
 use super::{ActiveResolver, Address, Resolution, Resolver, ResolverSink};
 use crate::client::target::Target;
 
-/// Gives the same addresses for every target.
+/// A resolver that returns the same addresses for every target.
 #[derive(Debug, Clone)]
 pub struct FixedResolver {
     addresses: Vec<Address>,
 }
 
 impl FixedResolver {
-    /// A resolver that always answers `addresses`.
+    /// Creates a resolver that always returns `addresses`.
     pub fn new(addresses: Vec<Address>) -> Self {
         Self { addresses }
     }
@@ -23,7 +23,7 @@ impl Resolver for FixedResolver {
     }
 }
 
-/// A resolution that will not change.
+/// The handle of a resolution that will not change.
 pub(super) struct Settled;
 
 impl ActiveResolver for Settled {

@@ -1,8 +1,8 @@
-//! Hosts and ports as targets have them.
+//! Parsing the hosts and ports of targets.
 
 use std::net::Ipv6Addr;
 
-/// The port of a target that names none (gRPC naming document).
+/// The port of a target without one (gRPC naming document).
 pub const DEFAULT_PORT: u16 = 443;
 
 /// Splits `host`, `host:port`, `[v6]`, `[v6]:port` and a bare IPv6 address.
@@ -33,7 +33,7 @@ pub(super) fn split_host_port(text: &str) -> Result<(String, u16), String> {
     if host.is_empty() {
         return Err("the host is missing".to_owned());
     }
-    // The escapes of a target are decoded by now: a space or a line break may have come of one.
+    // The escapes of a target are already decoded: one may have been a space or a line break.
     let misplaced =
         |c: &char| matches!(c, '/' | '?' | '#' | '@' | ',') || c.is_whitespace() || c.is_control();
     if let Some(bad) = host.chars().find(misplaced) {
@@ -45,7 +45,7 @@ pub(super) fn split_host_port(text: &str) -> Result<(String, u16), String> {
         Some("http") => 80,
         Some("https") => 443,
         Some(port) => match port.parse::<u16>() {
-            Ok(0) => return Err("port 0 cannot be connected to".to_owned()),
+            Ok(0) => return Err("cannot connect to port 0".to_owned()),
             Ok(number) if port.bytes().all(|byte| byte.is_ascii_digit()) => number,
             _ => return Err(format!("the port `{port}` is not a number from 1 to 65535")),
         },

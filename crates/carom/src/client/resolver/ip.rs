@@ -1,4 +1,4 @@
-//! `ipv4:` and `ipv6:`: addresses that stand in the target.
+//! `ipv4:` and `ipv6:`: addresses in the target itself.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
@@ -7,7 +7,7 @@ use super::host_port::split_host_port;
 use super::{ActiveResolver, Address, Resolution, Resolver, ResolverSink, refuse_authority};
 use crate::client::target::{InvalidTarget, Target};
 
-/// Reads a list of addresses, each with a port or without: 443 then. Each is an endpoint.
+/// A resolver that parses a list of addresses, each with an optional port (default 443). Each is an endpoint.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum IpResolver {
     V4,

@@ -1,4 +1,4 @@
-//! A resolver that is told what to answer: for tests, and for programs that learn addresses in their own way.
+//! A resolver controlled by the program: for tests, and for programs that discover addresses in their own way.
 
 use std::error::Error;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -9,8 +9,8 @@ use super::{ActiveResolver, Address, Resolution, Resolver, ResolverSink};
 use crate::client::error::SharedError;
 use crate::client::target::Target;
 
-/// Reports what [`update`](Self::update) and [`fail`](Self::fail) say to every channel that it was given to; channels
-/// that start later get the last report first. Clones are the same resolver.
+/// A resolver that passes the reports of [`update`](Self::update) and [`fail`](Self::fail) to every channel that uses
+/// it; channels that start later get the last report first. Clones are the same resolver.
 #[derive(Debug, Clone)]
 pub struct ManualResolver {
     shared: Arc<Shared>,
@@ -35,7 +35,7 @@ impl Default for ManualResolver {
 }
 
 impl ManualResolver {
-    /// A resolver that has nothing to report yet.
+    /// Creates a resolver that has nothing to report yet.
     pub fn new() -> Self {
         Self::default()
     }
@@ -45,17 +45,17 @@ impl ManualResolver {
         self.report(Ok(Resolution::new(addresses)));
     }
 
-    /// Reports endpoints, with all that belongs to them.
+    /// Reports a complete resolution: endpoints, attributes and service config.
     pub fn resolve(&self, resolution: Resolution) {
         self.report(Ok(resolution));
     }
 
-    /// Reports a failure. A text will do.
+    /// Reports a failure; a string will do.
     pub fn fail(&self, error: impl Into<Box<dyn Error + Send + Sync>>) {
         self.report(Err(Arc::from(error.into())));
     }
 
-    /// Counts the hints to resolve again that channels gave.
+    /// Returns a watch on the number of hints to resolve again that channels gave.
     pub fn hints(&self) -> watch::Receiver<u64> {
         self.shared.hints.subscribe()
     }
@@ -64,7 +64,7 @@ impl ManualResolver {
         let mut state = self.lock();
         state.sinks.retain(|sink| !sink.sender.is_closed());
         for sink in &state.sinks {
-            tell(sink, &report);
+            report_to(sink, &report);
         }
         state.last = Some(report);
     }
@@ -74,7 +74,7 @@ impl ManualResolver {
     }
 }
 
-fn tell(sink: &ResolverSink, report: &Result<Resolution, SharedError>) {
+fn report_to(sink: &ResolverSink, report: &Result<Resolution, SharedError>) {
     match report {
         Ok(resolution) => sink.update(resolution.clone()),
         Err(error) => sink.fail(Arc::clone(error)),
@@ -85,7 +85,7 @@ impl Resolver for ManualResolver {
     fn start(&self, _target: &Target, sink: ResolverSink) -> Box<dyn ActiveResolver> {
         let mut state = self.lock();
         if let Some(last) = &state.last {
-            tell(&sink, last);
+            report_to(&sink, last);
         }
         state.sinks.push(sink);
         Box::new(Hints(Arc::clone(&self.shared)))

@@ -1,6 +1,6 @@
-//! From a target to endpoints.
+//! Resolvers: from a target to endpoints.
 //!
-//! A [`Resolver`] is started once a channel, reports what it finds to a [`ResolverSink`], and goes on until the
+//! A [`Resolver`] is started once per channel, reports its results to a [`ResolverSink`], and continues until the
 //! [handle](ActiveResolver) that it returned is dropped. It knows nothing of load balancing.
 
 mod dns;
@@ -28,31 +28,31 @@ use super::error::SharedError;
 use super::target::{InvalidTarget, Target};
 pub use crate::transport::Address;
 
-/// What a resolver found.
+/// The result of a resolver.
 #[derive(Debug, Clone, Default)]
 #[non_exhaustive]
 pub struct Resolution {
     /// The servers, best first. With none, calls fail until another resolution comes.
     pub endpoints: Vec<Endpoint>,
-    /// What is said of all of them together.
+    /// The attributes of all of them together.
     pub attributes: Attributes,
-    /// The service config in its JSON form (gRFC A2), or why it could not be had. `None`: there is none, and the
-    /// channel's default counts. One that is not valid does not replace one that was taken before.
+    /// The service config in its JSON form (gRFC A2), or the error of getting it. `None`: there is none, and the
+    /// channel's default applies. An invalid one does not replace one that was accepted before.
     pub service_config: Option<Result<Arc<str>, SharedError>>,
 }
 
 impl Resolution {
-    /// A resolution of servers with one address each.
+    /// Creates a resolution of servers with one address each.
     pub fn new(addresses: Vec<Address>) -> Self {
         Self::with_endpoints(addresses.into_iter().map(Endpoint::new).collect())
     }
 
-    /// A resolution of these servers.
+    /// Creates a resolution of these servers.
     pub fn with_endpoints(endpoints: Vec<Endpoint>) -> Self {
         Self { endpoints, ..Self::default() }
     }
 
-    /// With a service config in its JSON form.
+    /// Sets the service config, in its JSON form.
     #[must_use]
     pub fn with_service_config(mut self, json: impl Into<Arc<str>>) -> Self {
         self.service_config = Some(Ok(json.into()));
@@ -60,10 +60,10 @@ impl Resolution {
     }
 }
 
-/// Finds the endpoints behind a target.
+/// A resolver, which finds the endpoints of a target.
 pub trait Resolver: Send + Sync + 'static {
-    /// Whether this resolver can use a target of its scheme. Asked when a channel is built, so that a mistake in the
-    /// target is found there and not by the first call.
+    /// Checks that this resolver can use a target of its scheme. Called when a channel is built, so that a mistake in
+    /// the target is found there and not by the first call.
     ///
     /// # Errors
     /// [`InvalidTarget`] says what is wrong.
@@ -72,25 +72,25 @@ pub trait Resolver: Send + Sync + 'static {
         Ok(())
     }
 
-    /// What goes into `:authority` and is the name that a certificate must prove, unless the channel was told otherwise.
-    /// By default the [endpoint](Target::endpoint) of the target.
+    /// Returns the default `:authority`, which is also the name that a certificate must be valid for, unless the
+    /// channel sets another. By default the [endpoint](Target::endpoint) of the target.
     fn default_authority(&self, target: &Target) -> String {
         target.endpoint().to_owned()
     }
 
-    /// Begins to resolve `target`. Must not block: look-ups run as tasks on [`ResolverSink::runtime`]. What is known at
-    /// once may be reported from here; so may be that nothing can be done with this target.
+    /// Starts resolving `target`. This must not block: look-ups run as tasks on [`ResolverSink::runtime`]. Results that
+    /// are known at once may be reported from here, and so may the failure of a target that cannot be resolved.
     fn start(&self, target: &Target, sink: ResolverSink) -> Box<dyn ActiveResolver>;
 }
 
-/// A resolver at work for one channel. Dropping it ends the work.
+/// The handle of a resolver that runs for one channel. Dropping it stops the resolver.
 pub trait ActiveResolver: Send {
-    /// A connection failed or was lost: the addresses may have changed. A hint, given as often as that happens; a
-    /// resolver that asks others keeps a minimum interval.
+    /// Hints that the addresses may have changed, because a connection failed or was lost. The hint is given as often
+    /// as that happens; a resolver that queries others keeps a minimum interval.
     fn resolve_now(&mut self);
 }
 
-/// Takes what a resolver finds. Clones report to the same channel.
+/// The sink for the results of a resolver. Clones report to the same channel.
 #[derive(Debug, Clone)]
 pub struct ResolverSink {
     sender: mpsc::UnboundedSender<ResolverEvent>,
@@ -115,8 +115,8 @@ impl ResolverSink {
         let _ = self.sender.send(ResolverEvent::Resolved(resolution));
     }
 
-    /// Reports that resolving failed. Addresses of earlier reports stay in use; without any, calls fail with UNAVAILABLE
-    /// and the words of this error, which is their source. A text will do.
+    /// Reports that resolving failed. Addresses of earlier reports stay in use; without any, calls fail with
+    /// UNAVAILABLE and the text of this error, which is their source. A string will do.
     pub fn error(&self, error: impl Into<Box<dyn Error + Send + Sync>>) {
         self.fail(Arc::from(error.into()));
     }
@@ -125,20 +125,20 @@ impl ResolverSink {
         let _ = self.sender.send(ResolverEvent::Failed(error));
     }
 
-    /// Where tasks of the resolver run.
+    /// The runtime for the tasks of the resolver.
     pub fn runtime(&self) -> &Handle {
         &self.runtime
     }
 }
 
-/// Says so if something stands between `//` and the path, where the scheme has no use for it.
+/// Rejects a target with an authority between `//` and the path, if the scheme does not use one.
 fn refuse_authority(target: &Target) -> Result<(), InvalidTarget> {
     let (scheme, authority) = (target.scheme(), target.authority());
     if authority.is_empty() {
         return Ok(());
     }
     let reason = format!(
-        "`{scheme}:` takes no authority, but `{authority}` stands between `//` and the path; write `{scheme}:` with three \
+        "`{scheme}:` takes no authority, but there is `{authority}` between `//` and the path; write `{scheme}:` with three \
          slashes or none"
     );
     Err(InvalidTarget::new(target, reason))

@@ -1,4 +1,4 @@
-//! Which resolver a target goes to.
+//! The registry that maps schemes to resolvers.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -9,7 +9,7 @@ use super::unix::UnixResolver;
 use super::{DnsResolver, Resolver};
 use crate::client::target::{InvalidTarget, Target};
 
-/// The resolvers that a channel knows, by scheme. By default those for `dns`, `ipv4`, `ipv6`, `unix` and
+/// The resolvers of a channel, by scheme. By default those for `dns`, `ipv4`, `ipv6`, `unix` and
 /// `unix-abstract`.
 #[derive(Clone)]
 pub struct Resolvers {
@@ -29,20 +29,21 @@ impl Default for Resolvers {
 }
 
 impl Resolvers {
-    /// Adds the resolver of a scheme, in place of one that was there. Capitals in schemes do not count.
+    /// Registers the resolver of a scheme, replacing an existing one. Schemes are case-insensitive.
     pub fn register(&mut self, scheme: &str, resolver: Arc<dyn Resolver>) {
         self.by_scheme.insert(scheme.to_ascii_lowercase(), resolver);
     }
 
-    /// The resolver of a scheme, which is in small letters.
+    /// Returns the resolver of a scheme, given in lower case.
     pub fn get(&self, scheme: &str) -> Option<&Arc<dyn Resolver>> {
         self.by_scheme.get(scheme)
     }
 
-    /// Takes a target string apart and finds the resolver that can use it.
+    /// Parses a target string and finds the resolver that can use it.
     ///
     /// # Errors
-    /// [`InvalidTarget`] says what about it is wrong: no resolver has its scheme, or the one that has refuses it.
+    /// [`InvalidTarget`] says what is wrong with it: no resolver has its scheme, or the one that has it rejects the
+    /// target.
     pub fn find(&self, target: &str) -> Result<(Target, Arc<dyn Resolver>), InvalidTarget> {
         let parsed = Target::parse(target, |scheme| self.by_scheme.contains_key(scheme))?;
         let scheme = target.split(':').next().unwrap_or_default();
@@ -51,20 +52,20 @@ impl Resolvers {
             let known = known.join(", ");
             let instead = match scheme.to_ascii_lowercase().as_str() {
                 "http" | "grpc" => "; write host:port without a scheme",
-                "https" | "grpcs" => "; write host:port without a scheme, and give the builder tls()",
+                "https" | "grpcs" => "; write host:port without a scheme, and call tls() on the builder",
                 _ => "",
             };
-            let reason = format!("the scheme `{scheme}` is not known; known are {known}{instead}");
+            let reason = format!("the scheme `{scheme}` is unknown; known schemes are {known}{instead}");
             return Err(InvalidTarget::of_text(target, reason));
         }
         let Some(resolver) = self.get(parsed.scheme()) else {
-            return Err(InvalidTarget::of_text(target, "no resolver is known for names"));
+            return Err(InvalidTarget::of_text(target, "there is no resolver for names"));
         };
         resolver.check(&parsed)?;
         Ok((parsed, Arc::clone(resolver)))
     }
 
-    /// Takes a target string apart that goes to a resolver whatever its scheme is.
+    /// Parses a target string that goes to a resolver whatever its scheme.
     pub(in crate::client) fn parse_any(&self, target: &str) -> Result<Target, InvalidTarget> {
         Target::parse(target, |scheme| {
             self.by_scheme.contains_key(scheme) || target[scheme.len()..].starts_with("://")

@@ -1,10 +1,10 @@
-//! `unix:` and `unix-abstract:`: a socket of this machine.
+//! `unix:` and `unix-abstract:`: a socket on this machine.
 
 use super::fixed::Settled;
 use super::{ActiveResolver, Address, Resolution, Resolver, ResolverSink, refuse_authority};
 use crate::client::target::{InvalidTarget, Target};
 
-/// Takes the path of the target for that of a socket.
+/// A resolver that uses the path of the target as that of a socket.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum UnixResolver {
     /// In the file system.
@@ -30,7 +30,7 @@ impl Resolver for UnixResolver {
         self.parse(target).map(drop)
     }
 
-    /// A path would be no host.
+    /// A path would not be a valid host.
     fn default_authority(&self, _target: &Target) -> String {
         "localhost".to_owned()
     }

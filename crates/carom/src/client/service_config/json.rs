@@ -1,7 +1,7 @@
-//! A reader of JSON (RFC 8259), as far as service configs need one.
+//! A JSON parser (RFC 8259), just enough for service configs.
 //!
-//! Service configs are small and read once a resolution. A reader of two hundred lines costs a build nothing, where the
-//! usual crates and what they bring would be the largest part of what a channel compiles.
+//! Service configs are small and parsed once per resolution. A parser of two hundred lines costs a build nothing,
+//! whereas the usual crates with their dependencies would be the largest part of what a channel compiles.
 
 use std::fmt;
 
@@ -12,17 +12,17 @@ pub enum Json {
     Null,
     /// `true` or `false`.
     Bool(bool),
-    /// A number, as it was written: a reader decides how precise it wants it.
+    /// A number as it was written, so that the reader decides on the precision.
     Number(Box<str>),
-    /// A string without its escapes.
+    /// A string, unescaped.
     String(Box<str>),
     /// An array.
     Array(Vec<Json>),
-    /// An object, in the order of its text. No name is there twice.
+    /// An object, in the order of the text, without duplicate names.
     Object(Vec<(Box<str>, Json)>),
 }
 
-/// Why a text is not JSON, and where.
+/// The error of a text that is not JSON, with its position.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InvalidJson {
     reason: &'static str,
@@ -37,11 +37,11 @@ impl fmt::Display for InvalidJson {
 
 impl std::error::Error for InvalidJson {}
 
-/// Deeper nesting is refused: the reader recurses, and a service config needs about ten levels.
+/// The maximum nesting: the parser recurses, and a service config needs about ten levels.
 const MAX_DEPTH: usize = 64;
 
 impl Json {
-    /// Reads a text that is one JSON value. A name that an object has twice is an error, as in protobuf's JSON.
+    /// Parses a text that is one JSON value. Duplicate names in an object are an error, as in protobuf's JSON.
     ///
     /// # Errors
     /// [`InvalidJson`] says what is wrong and where.
@@ -51,11 +51,11 @@ impl Json {
         reader.skip_blanks();
         match reader.peek() {
             None => Ok(value),
-            Some(_) => Err(reader.error("something follows the value")),
+            Some(_) => Err(reader.error("unexpected text after the value")),
         }
     }
 
-    /// The value of a member of an object. `null` counts as absent, as in protobuf's JSON.
+    /// Returns the value of a member of an object. `null` counts as absent, as in protobuf's JSON.
     pub fn get(&self, name: &str) -> Option<&Self> {
         let Self::Object(members) = self else { return None };
         let (_, value) = members.iter().find(|(key, _)| &**key == name)?;
@@ -94,21 +94,21 @@ impl Json {
         }
     }
 
-    /// A whole number that is not negative. Protobuf's JSON writes 64-bit ones as strings, and takes `1e3` and `5.0`.
+    /// A non-negative integer. Protobuf's JSON writes 64-bit ones as strings, and accepts `1e3` and `5.0`.
     pub fn as_u64(&self) -> Option<u64> {
         let (Self::Number(text) | Self::String(text)) = self else { return None };
         if let Ok(number) = text.parse() {
             return text.bytes().all(|byte| byte.is_ascii_digit()).then_some(number);
         }
         let number = self.as_f64()?;
-        // Beyond 2^53 not every whole number is one that a float can be.
+        // Beyond 2^53 a float cannot represent every integer.
         (number.fract() == 0.0 && (0.0..=9_007_199_254_740_992.0).contains(&number)).then_some(number as u64)
     }
 
-    /// A number, also one in a string. Not NaN, not infinite.
+    /// A number, possibly in a string. Neither NaN nor infinite.
     pub fn as_f64(&self) -> Option<f64> {
         let (Self::Number(text) | Self::String(text)) = self else { return None };
-        // What `f64` reads beyond JSON: `inf`, `nan`, a leading `+`.
+        // `f64` accepts more than JSON does: `inf`, `nan`, a leading `+`.
         let plain = text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'-' | b'+' | b'.' | b'e' | b'E'))
             && !text.starts_with('+');
         text.parse().ok().filter(|number: &f64| plain && number.is_finite())
@@ -135,7 +135,7 @@ impl Reader<'_> {
         }
     }
 
-    /// Takes `byte` if it is next.
+    /// Consumes `byte` if it is next.
     fn take(&mut self, byte: u8) -> bool {
         let found = self.peek() == Some(byte);
         self.at += usize::from(found);
@@ -195,7 +195,7 @@ impl Reader<'_> {
         let mut names: Vec<&str> = members.iter().map(|(name, _)| &**name).collect();
         names.sort_unstable();
         if names.windows(2).any(|pair| pair[0] == pair[1]) {
-            return Err(self.error("an object has a name twice"));
+            return Err(self.error("an object has a duplicate name"));
         }
         Ok(Json::Object(members))
     }
@@ -237,7 +237,7 @@ impl Reader<'_> {
         Ok(Json::Number(self.text[start..self.at].into()))
     }
 
-    /// One digit or more.
+    /// Consumes one or more digits.
     fn digits(&mut self) -> Result<(), InvalidJson> {
         let start = self.at;
         while matches!(self.peek(), Some(b'0'..=b'9')) {
@@ -254,7 +254,7 @@ impl Reader<'_> {
             while !matches!(self.peek(), None | Some(b'"' | b'\\' | 0..0x20)) {
                 self.at += 1;
             }
-            // Stops at ASCII only: both ends are between characters.
+            // Both ends are next to ASCII characters, and so between characters.
             out.push_str(&self.text[start..self.at]);
             match self.peek() {
                 Some(b'"') => {
@@ -265,14 +265,14 @@ impl Reader<'_> {
                     self.at += 1;
                     out.push(self.escape()?);
                 }
-                Some(_) => return Err(self.error("a control character stands in a string")),
-                None => return Err(self.error("a string does not end")),
+                Some(_) => return Err(self.error("a control character in a string")),
+                None => return Err(self.error("an unterminated string")),
             }
         }
     }
 
     fn escape(&mut self) -> Result<char, InvalidJson> {
-        let Some(kind) = self.peek() else { return Err(self.error("a string does not end")) };
+        let Some(kind) = self.peek() else { return Err(self.error("an unterminated string")) };
         self.at += 1;
         Ok(match kind {
             b'"' | b'\\' | b'/' => char::from(kind),
@@ -292,7 +292,7 @@ impl Reader<'_> {
                 }
                 char::from_u32(code).ok_or_else(|| self.error("half of a surrogate pair is missing"))?
             }
-            _ => return Err(self.error("an escape is not known")),
+            _ => return Err(self.error("an unknown escape")),
         })
     }
 

@@ -1,4 +1,4 @@
-//! What a service config says of a method.
+//! The configuration of a method in a service config.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,39 +7,39 @@ use carom_wire::Code;
 
 use super::json::Json;
 
-/// What calls of a method are given that they do not say themselves.
+/// The configuration of a method, for what its calls do not set themselves.
 #[derive(Debug, Clone, Default)]
 #[non_exhaustive]
 pub struct MethodConfig {
-    /// The longest that a call may take, from its start. A call's own deadline counts where it is earlier.
+    /// The time that a call may take from its start. A call's own deadline applies if it is earlier.
     pub timeout: Option<Duration>,
     /// Whether calls wait while the channel cannot connect. A call's own choice wins.
     pub wait_for_ready: Option<bool>,
-    /// The largest request message, in bytes. A call's own limit counts where it is smaller.
+    /// The largest request message, in bytes. A call's own limit applies if it is smaller.
     pub max_request_message_bytes: Option<usize>,
-    /// The largest response message, in bytes. A call's own limit counts where it is smaller.
+    /// The largest response message, in bytes. A call's own limit applies if it is smaller.
     pub max_response_message_bytes: Option<usize>,
-    /// How failed calls are tried again.
+    /// The policy for retrying failed calls.
     pub retry_policy: Option<Arc<RetryPolicy>>,
 }
 
-/// How failed calls are tried again (gRFC A6).
+/// The policy for retrying failed calls (gRFC A6).
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct RetryPolicy {
-    /// The attempts there are at most, the first included: 2 to 5.
+    /// The maximum number of attempts, including the first: 2 to 5.
     pub max_attempts: u32,
     /// The wait before the second attempt.
     pub initial_backoff: Duration,
-    /// What a wait never exceeds, but for jitter.
+    /// The longest wait, before jitter.
     pub max_backoff: Duration,
-    /// What a wait is multiplied with for the next.
+    /// The factor from one wait to the next.
     pub backoff_multiplier: f64,
-    /// The codes that are tried again; at least one.
+    /// The codes that are retried; at least one.
     pub retryable_codes: Vec<Code>,
 }
 
-/// More attempts than this are not made (gRFC A6).
+/// The upper bound on attempts (gRFC A6).
 const MAX_ATTEMPTS: u64 = 5;
 
 impl MethodConfig {
@@ -82,7 +82,7 @@ impl RetryPolicy {
     }
 }
 
-/// Protobuf's JSON form of a duration: `1.5s`, up to nine decimals. None of those here may be negative.
+/// Parses a duration in protobuf's JSON form: `1.5s`, up to nine decimals. Those here must not be negative.
 fn duration(json: &Json, name: &str) -> Result<Option<Duration>, String> {
     let Some(value) = json.get(name) else { return Ok(None) };
     let read = |text: &str| {
@@ -100,7 +100,7 @@ fn duration(json: &Json, name: &str) -> Result<Option<Duration>, String> {
         Some(Duration::new(seconds, format!("{decimals:0<9}").parse().ok()?))
     };
     let read = value.as_str().and_then(read);
-    read.map(Some).ok_or(format!("`{name}` is not a duration that is not negative, such as \"1.5s\""))
+    read.map(Some).ok_or(format!("`{name}` is not a non-negative duration such as \"1.5s\""))
 }
 
 fn bytes(json: &Json, name: &str) -> Result<Option<usize>, String> {
@@ -109,7 +109,7 @@ fn bytes(json: &Json, name: &str) -> Result<Option<usize>, String> {
     bytes.map(|bytes| Some(bytes as usize)).ok_or(format!("`{name}` is not a whole number of bytes"))
 }
 
-/// A status code by its number or its name, in whatever case.
+/// Parses a status code by its number or its case-insensitive name.
 fn code(json: &Json) -> Result<Code, String> {
     let codes = (0..=16).map(Code::from_i32);
     let found = match json {

@@ -1,8 +1,8 @@
-//! Service configs: what a service's owner says of how it is to be called (gRFC A2).
+//! Service configs, in which the owner of a service says how to call it (gRFC A2).
 //!
-//! A config comes with a resolution, or from the channel's builder. It chooses the load-balancing policy, and gives
-//! methods timeouts, sizes and whether calls wait. One that is invalid in any part is refused as a whole; the one before
-//! it stays in use (gRFC A21).
+//! A config comes with a resolution, or from the channel's builder. It chooses the load-balancing policy, and sets the
+//! timeout, message size limits and wait-for-ready of methods. One that is invalid in any part is rejected as a whole;
+//! the previous one stays in use (gRFC A21).
 
 mod json;
 mod method;
@@ -19,10 +19,10 @@ pub use self::method::{MethodConfig, RetryPolicy};
 pub use self::throttle::{RetryThrottle, RetryThrottling};
 use super::balancer::{Chosen, Policies};
 
-/// Says what a call is given that it does not say itself. Published together with the picker.
+/// A config selector, which provides the configuration of each call's method. It is published together with the picker.
 pub trait ConfigSelector: Send + Sync {
-    /// The configuration of a method, `/package.Service/Method`; `None` if there is none. On the way of every call: it
-    /// must not block.
+    /// Returns the configuration of a method, `/package.Service/Method`; `None` if there is none. This is on the path
+    /// of every call and must not block.
     ///
     /// # Errors
     /// The status that the call ends with.
@@ -34,22 +34,22 @@ pub trait ConfigSelector: Send + Sync {
     }
 }
 
-/// A service config that was read and found valid.
+/// A valid, parsed service config.
 #[derive(Debug, Clone, Default)]
 #[non_exhaustive]
 pub struct ServiceConfig {
-    /// By `/service/method`, `/service/` and, for all others, the empty path.
+    /// The configuration by `/service/method`, `/service/` or, for all others, the empty path.
     methods: HashMap<Box<[u8]>, Arc<MethodConfig>>,
-    /// The policy, if it says one.
+    /// The load-balancing policy, if it names one.
     pub balancer: Option<Chosen>,
-    /// When retries stop because too many calls fail.
+    /// The throttling of retries when too many calls fail.
     pub retry_throttling: Option<RetryThrottling>,
     throttle: Option<Arc<RetryThrottle>>,
-    /// The service whose health each server is asked for; empty: that of the server as a whole.
+    /// The service whose health each server is asked for; empty for the server as a whole.
     pub health_check_service: Option<Box<str>>,
 }
 
-/// Why a service config cannot be used.
+/// The reason why a service config cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InvalidServiceConfig {
     reason: String,
@@ -64,8 +64,7 @@ impl fmt::Display for InvalidServiceConfig {
 impl std::error::Error for InvalidServiceConfig {}
 
 impl ServiceConfig {
-    /// Reads the JSON form. `policies` knows the load-balancing policies that it may name. Fields that are not known are
-    /// skipped.
+    /// Parses the JSON form. `policies` are the load-balancing policies that it may name. Unknown fields are skipped.
     ///
     /// # Errors
     /// [`InvalidServiceConfig`] says what is wrong with it.
@@ -108,7 +107,7 @@ impl ServiceConfig {
         if entry.as_object().is_none() {
             return Err("an entry of `methodConfig` is not an object".into());
         }
-        // What is said of no method must be valid all the same.
+        // An entry must be valid even if it names no method.
         let method = Arc::new(MethodConfig::read(entry)?);
         let Some(names) = entry.get("name") else { return Ok(()) };
         for name in names.as_array().ok_or("`name` of a method config is not an array")? {
@@ -123,7 +122,7 @@ impl ServiceConfig {
         Ok(())
     }
 
-    /// Whether it says something of any method.
+    /// Whether it configures any method.
     pub fn has_methods(&self) -> bool {
         !self.methods.is_empty()
     }
@@ -141,7 +140,7 @@ impl ConfigSelector for ServiceConfig {
     }
 }
 
-/// The path of a name: `/service/method`, `/service/`, or empty.
+/// Parses a name into its path: `/service/method`, `/service/`, or empty.
 fn read_name(name: &Json) -> Result<Box<[u8]>, String> {
     if name.as_object().is_none() {
         return Err("a name of a method config is not an object".into());
@@ -163,14 +162,14 @@ fn read_balancer(json: &Json, policies: &Policies) -> Result<Option<Chosen>, Str
     }
     let Some(name) = json.get("loadBalancingPolicy") else { return Ok(None) };
     let name = name.as_str().ok_or("`loadBalancingPolicy` is not a string")?.to_ascii_lowercase();
-    let factory = policies.get(&name).ok_or(format!("the load-balancing policy `{name}` is not known"))?;
+    let factory = policies.get(&name).ok_or(format!("the load-balancing policy `{name}` is unknown"))?;
     Ok(Some(Chosen { factory: Arc::clone(factory), config: None }))
 }
 
 fn read_throttling(json: &Json) -> Result<RetryThrottling, String> {
     let tokens = json.get("maxTokens").and_then(Json::as_u64).filter(|tokens| (1..=1000).contains(tokens));
     let max = tokens.ok_or("`maxTokens` of `retryThrottling` is not a whole number from 1 to 1000")?;
-    // Decimals behind the third are cut; a float just below the thousandth that was written is that thousandth.
+    // Decimals after the third are cut; a float just below the written thousandth counts as that thousandth.
     let ratio = json.get("tokenRatio").and_then(Json::as_f64).map(|ratio| (ratio * 1000.0 + 1e-6).floor());
     let ratio = ratio.filter(|ratio| (1.0..=f64::from(u32::MAX)).contains(ratio));
     let ratio = ratio.ok_or("`tokenRatio` of `retryThrottling` is not a number of at least 0.001")?;

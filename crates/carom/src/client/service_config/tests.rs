@@ -58,7 +58,10 @@ fn durations() {
     for text in ["1", "", "s", ".5s", "1.s", "-1s", "+1s", "1.0000000000s", "1ms", "1e3s", "999999999999s"] {
         let error = method(&format!(r#""timeout":"{text}""#)).err();
         // `s` and `.5s` have no whole seconds.
-        assert!(error.is_some_and(|error| error.contains("`timeout` is not a duration")), "{text}");
+        assert!(
+            error.is_some_and(|error| error.contains("`timeout` is not a non-negative duration")),
+            "{text}"
+        );
     }
     assert!(method(r#""timeout":1"#).is_err());
 }
@@ -95,7 +98,7 @@ fn one_invalid_part_makes_all_of_it_invalid() {
         (r#"{"loadBalancingConfig":[{"pick_first":[]}]}"#.into(), "is not an object"),
         (r#"{"loadBalancingConfig":[{"pick_first":{"shuffleAddressList":1}}]}"#.into(), "`shuffleAddressList`"),
         (r#"{"loadBalancingConfig":[{"a":{},"b":{}}]}"#.into(), "one name"),
-        (r#"{"loadBalancingPolicy":"nope"}"#.into(), "`nope` is not known"),
+        (r#"{"loadBalancingPolicy":"nope"}"#.into(), "`nope` is unknown"),
         (r#"{"healthCheckConfig":{"serviceName":1}}"#.into(), "`healthCheckConfig`"),
     ] {
         let error = parse(&text).err().unwrap_or_else(|| panic!("taken: {text}")).to_string();

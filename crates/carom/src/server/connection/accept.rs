@@ -1,4 +1,4 @@
-//! From a listening socket to connections at work: accepting, the TLS handshake, and one task each.
+//! From a listening socket to running connections: accepting, the TLS handshake, and a task for each.
 
 use std::future::{Future, poll_fn};
 use std::io;
@@ -27,20 +27,22 @@ pub(crate) struct Accepting {
 }
 
 impl Accepting {
-    /// Accepts until the server stops; then closes the socket and lets go of `guard`.
+    /// Accepts until the server stops; then closes the socket and drops `guard`.
     pub(crate) async fn run(self, guard: ListeningGuard) {
         let shared = Arc::clone(&self.shared);
         let mut stopping = pin!(shared.stopping());
         let mut warned = None;
         loop {
             let Some((socket, peer)) = unless(&mut stopping, self.listener.accept()).await else { break };
-            let (room, refusal) = match admit(&shared) {
-                Ok(room) => (room, None),
+            let (permit, refusal) = match admit(&shared) {
+                Ok(permit) => (permit, None),
                 Err(why) => {
                     warn(&mut warned, &peer, why);
-                    // A moment to read the reason in, for some; with the rest the socket is closed and no more.
-                    let Ok(place) = Arc::clone(&shared.door).try_acquire_owned() else { continue };
-                    (Some(place), Some(why))
+                    // Some get a moment to read the reason; for the rest the socket is just closed.
+                    let Ok(permit) = Arc::clone(&shared.rejection_permits).try_acquire_owned() else {
+                        continue;
+                    };
+                    (Some(permit), Some(why))
                 }
             };
             let mailbox = Arc::new(Mailbox::default());
@@ -57,30 +59,30 @@ impl Accepting {
             };
             tokio::spawn(async move {
                 connection.serve(socket).await;
-                drop((entered, room));
+                drop((entered, permit));
             });
         }
-        // The port is free again before anybody hears that the server has ended.
+        // The port is free again before anyone learns that the server has ended.
         drop(self);
         drop(guard);
     }
 }
 
-/// A place for a connection that was accepted, if they are counted; or why there is none.
+/// Admits an accepted connection, with a permit if their number is limited; or returns the reason for turning it away.
 fn admit(shared: &ServerShared) -> Result<Option<OwnedSemaphorePermit>, &'static str> {
     if shared.quota.is_exceeded() {
-        return Err("the server holds as much in memory as it may (memory_quota); try again later");
+        return Err("the server has used up its memory quota (memory_quota); try again later");
     }
-    match &shared.room {
+    match &shared.connection_permits {
         None => Ok(None),
-        Some(room) => match Arc::clone(room).try_acquire_owned() {
-            Ok(place) => Ok(Some(place)),
-            Err(_) => Err("the server has as many connections as it may (max_connections); try again later"),
+        Some(permits) => match Arc::clone(permits).try_acquire_owned() {
+            Ok(permit) => Ok(Some(permit)),
+            Err(_) => Err("the server is at its limit of connections (max_connections); try again later"),
         },
     }
 }
 
-/// Says in the log that connections are turned away, once a while.
+/// Logs that connections are turned away, but only now and then.
 fn warn(warned: &mut Option<Instant>, peer: &PeerAddr, why: &str) {
     const SELDOM: Duration = Duration::from_secs(10);
     let now = clock::now();
@@ -90,7 +92,7 @@ fn warn(warned: &mut Option<Instant>, peer: &PeerAddr, why: &str) {
     }
 }
 
-/// Serves a client at the other end of `stream`, in a task of its own. `false`: the server is stopping.
+/// Serves a client at the other end of `stream`, in a separate task. Returns `false` if the server is stopping.
 pub(crate) fn serve_stream(shared: &Arc<ServerShared>, stream: Box<dyn ByteStream>, peer: PeerAddr) -> bool {
     let mailbox = Arc::new(Mailbox::default());
     let Some(entered) = shared.enter(&mailbox) else { return false };
@@ -111,7 +113,7 @@ struct Incoming {
     tls: Option<tokio_rustls::TlsAcceptor>,
     info: ConnectionInfo,
     mailbox: Arc<Mailbox>,
-    /// Why it is turned away.
+    /// The reason why it is turned away, if it is.
     refusal: Option<&'static str>,
 }
 
@@ -119,7 +121,7 @@ impl Incoming {
     async fn serve(self, socket: Socket) {
         #[cfg(feature = "tls")]
         if let Some(acceptor) = &self.tls {
-            // Boxed: what a handshake needs is not carried along by the connection that follows.
+            // Boxed, so that the connection that follows does not carry the state of the handshake.
             let handshake =
                 Box::pin(super::handshake::handshake(acceptor, socket, &self.shared, &self.info.peer));
             let Some((io, info)) = handshake.await else { return };
@@ -138,7 +140,7 @@ impl Incoming {
     }
 }
 
-/// The output of `future`, or `None` if `stop` is done first.
+/// Returns the output of `future`, or `None` if `stop` is done first.
 pub(super) async fn unless<F: Future>(stop: &mut Pin<&mut impl Future>, future: F) -> Option<F::Output> {
     let mut future = pin!(future);
     poll_fn(|cx| match stop.as_mut().poll(cx) {

@@ -40,30 +40,30 @@ pub(super) struct Calls {
     pub(super) server: Server,
     pub(super) mailbox: Arc<Mailbox>,
     pub(super) info: Arc<ConnectionInfo>,
-    /// Set when the engine has reported the end; the error, if it was not a good one.
+    /// Set when the engine has reported the end; with the error, unless it was graceful.
     pub(super) closed: Option<Option<ConnectionError>>,
     shared: Arc<ServerShared>,
-    /// The call of each stream, at the place that the engine gave the stream.
+    /// The call of each stream, at the index that the engine gave the stream.
     slots: Vec<Slot>,
     live: usize,
     plans: Plans,
     deadlines: Deadlines,
     /// Calls with a deadline that are not in `deadlines` yet: most are answered before the turn is over.
-    undated: Vec<StreamKey>,
-    /// Places of calls to be polled.
+    new_deadlines: Vec<StreamKey>,
+    /// The slots of calls to be polled.
     ready: VecDeque<u32>,
-    /// Kept for their memory, both empty between turns.
+    /// Kept for their memory; both are empty between turns.
     commands: Vec<Command>,
     woken: Vec<u32>,
-    /// Where responses are encoded.
+    /// The buffer in which responses are encoded.
     buffer: BytesMut,
-    /// Cloned by work that may outlive its call.
+    /// The token that work which may outlive its call clones.
     occupied: Occupied,
-    /// Bytes of received messages that no handler has taken yet, and what keeping them costs.
+    /// The bytes of received messages that no handler has taken yet, and the cost of keeping them.
     held: usize,
     share: Share,
     now: Instant,
-    /// Calls that got messages for their inboxes since more was last read.
+    /// The calls that got messages into their inboxes since the last read.
     unread: Vec<StreamKey>,
     aborted: bool,
 }
@@ -81,35 +81,36 @@ struct Call {
     deadline: Option<Instant>,
     work: Work,
     watchers: Vec<Arc<CancelCell>>,
-    /// Its part of [`Calls::held`].
+    /// The call's part of [`Calls::held`].
     held: usize,
-    /// What interceptors made of the request.
+    /// The result of the interceptors.
     context: Option<Box<RequestContext>>,
     observers: Observers,
     admission: Option<Arc<Admission>>,
 }
 
-/// Who is working on a call.
+/// The work on a call, and who does it.
 ///
 /// ```text
 ///   Intercepted ── passed ─▶ Collecting ── message and half-close ─▶ Running / Detached ── last step ─▶ Answered
 ///       └──── refused ────────────┴──────────── refused, deadline ───────────────────────────────────────▲
 /// ```
 enum Work {
-    /// Interceptors have not let the call pass yet. What comes of its messages meanwhile is bounded by the stream's window.
+    /// Interceptors have not let the call pass yet. The messages that arrive meanwhile are bounded by the stream's
+    /// window.
     Intercepted(Intercepting),
     /// The one request message, or the half-close after it, is still to come.
     Collecting(Option<Message>),
     /// A handler, polled here.
     Running { task: Pin<Box<dyn Running>>, inbox: Option<Arc<Inbox>> },
-    /// Someone with a responder.
+    /// A holder of the responder.
     Detached { responder: Arc<ResponderShared>, inbox: Option<Arc<Inbox>> },
     /// The whole answer is with the engine.
     Answered,
 }
 
 impl Work {
-    /// Where the messages of a stream are handed over.
+    /// The inbox through which the messages of a stream are handed over.
     fn inbox(&self) -> Option<&Arc<Inbox>> {
         match self {
             Self::Running { inbox, .. } | Self::Detached { inbox, .. } => inbox.as_ref(),
@@ -119,12 +120,12 @@ impl Work {
 }
 
 impl Call {
-    /// Ends someone's work on the call, if there is anyone.
+    /// Ends the work on the call, if there is any.
     fn dismiss(&mut self, reason: Cancelled) {
         if matches!(self.work, Work::Answered) {
             return;
         }
-        // The messages end first, so that whoever hears of the end finds it there too.
+        // The messages end first, so that whoever learns of the end sees it there too.
         if let Some(inbox) = self.work.inbox() {
             inbox.fail(over(reason));
         }
@@ -132,7 +133,7 @@ impl Call {
             watcher.set(reason);
         }
         match std::mem::replace(&mut self.work, Work::Answered) {
-            // A handler's destructors are its own code.
+            // A handler's destructors are user code.
             Work::Running { task, .. } => drop(guard(&self.head, || drop(task))),
             Work::Detached { responder, .. } => responder.ended(reason),
             Work::Intercepted(intercepting) => drop(guard(&self.head, || drop(intercepting))),
@@ -142,7 +143,7 @@ impl Call {
 }
 
 impl Slot {
-    /// Wakes the call in this slot.
+    /// The waker of the call in this slot.
     fn waker(&mut self, index: usize, mailbox: &Arc<Mailbox>) -> &Waker {
         let (accept, waker) = self.waker.get_or_insert_with(|| {
             let call_waker = CallWaker::new(index as u32, Arc::clone(mailbox));
@@ -154,7 +155,7 @@ impl Slot {
 }
 
 impl Calls {
-    /// Steps of one call before others get their turn.
+    /// The number of steps of one call before others get their turn.
     const STEPS_A_TURN: usize = 32;
 
     pub(super) fn new(
@@ -164,7 +165,7 @@ impl Calls {
         now: Instant,
     ) -> Self {
         let mut http2 = shared.settings.http2.clone();
-        // gRFC A9: clients that came together shall not all come back together.
+        // gRFC A9: clients that connected together must not all reconnect together.
         http2.max_connection_age = http2.max_connection_age.map(|age| vary(age, fastrand::f64()));
         let share = Share::new(&shared.quota);
         Self {
@@ -177,7 +178,7 @@ impl Calls {
             live: 0,
             plans: Plans::default(),
             deadlines: Deadlines::default(),
-            undated: Vec::new(),
+            new_deadlines: Vec::new(),
             ready: VecDeque::new(),
             commands: Vec::new(),
             woken: Vec::new(),
@@ -195,7 +196,7 @@ impl Calls {
         self.now = now;
     }
 
-    /// How long the socket may take nothing.
+    /// The time that the socket may accept nothing.
     pub(super) fn stall_timeout(&self) -> Option<Duration> {
         self.shared.settings.http2.stall_timeout
     }
@@ -215,7 +216,7 @@ impl Calls {
         !self.ready.is_empty()
     }
 
-    /// More was read: what is still in inboxes shall not hold on to what was read before.
+    /// Detaches what is still in inboxes from the buffers of earlier reads, once more has been read.
     pub(super) fn copy_out_unread(&mut self) {
         let live = self.unread.drain(..).filter(|&key| is_live(&self.slots, key));
         for call in live.filter_map(|key| self.slots[key.index()].call.as_ref()) {
@@ -225,7 +226,7 @@ impl Calls {
         }
     }
 
-    /// Handles events until there are none or `budget` is used up. Says whether there were any.
+    /// Handles events until there are none or `budget` is exhausted. Returns whether there were any.
     pub(super) fn run_events(&mut self, budget: &mut usize) -> bool {
         let mut any = false;
         while *budget > 0 {
@@ -237,13 +238,13 @@ impl Calls {
         any
     }
 
-    /// Does what other tasks asked for. Says whether there was anything.
+    /// Executes what other tasks asked for. Returns whether there was anything.
     pub(super) fn run_mailbox(&mut self) -> bool {
         let any = self.mailbox.take(&mut self.commands, &mut self.woken);
         if any {
             let mut commands = std::mem::take(&mut self.commands);
             for command in commands.drain(..) {
-                self.obey(command);
+                self.execute(command);
             }
             self.commands = commands;
             self.ready.extend(self.woken.drain(..));
@@ -251,7 +252,7 @@ impl Calls {
         any
     }
 
-    /// Polls the calls that are ready now, each once, as far as `budget` goes. Says whether there were any.
+    /// Polls the calls that are ready now, each once, as far as `budget` allows. Returns whether there were any.
     pub(super) fn run_ready(&mut self, budget: &mut usize) -> bool {
         let mut any = false;
         for _ in 0..self.ready.len().min(*budget) {
@@ -263,9 +264,9 @@ impl Calls {
         any
     }
 
-    /// When [`run_timers`](Self::run_timers) wants to be called.
+    /// The time at which [`run_timers`](Self::run_timers) must be called.
     pub(super) fn next_timeout(&mut self) -> Option<Instant> {
-        for key in std::mem::take(&mut self.undated) {
+        for key in std::mem::take(&mut self.new_deadlines) {
             if let Some(at) = self.find(key).and_then(|index| self.slots[index].call.as_ref()?.deadline) {
                 let slots = &self.slots;
                 self.deadlines.insert(at, key, self.live, |key| is_live(slots, key));
@@ -274,7 +275,7 @@ impl Calls {
         [self.server.http().poll_timeout(), self.deadlines.next()].into_iter().flatten().min()
     }
 
-    /// Ends calls whose deadline has passed, and lets the engine do what is due.
+    /// Ends calls whose deadline has passed, and handles the engine's timers.
     pub(super) fn run_timers(&mut self) {
         let http = self.server.http_mut();
         if http.poll_timeout().is_some_and(|at| at <= self.now) {
@@ -287,13 +288,13 @@ impl Calls {
         }
     }
 
-    /// Gives back what an idle connection does not need. All of it is made again with the next call. Says whether calls had
-    /// used it.
+    /// Frees what an idle connection does not need. All of it is allocated again with the next call. Returns whether
+    /// calls had used it.
     pub(super) fn shrink(&mut self) -> bool {
         let used = !self.slots.is_empty();
         self.buffer = BytesMut::new();
         self.deadlines = Deadlines::default();
-        self.undated = Vec::new();
+        self.new_deadlines = Vec::new();
         self.ready = VecDeque::new();
         self.commands = Vec::new();
         self.woken = Vec::new();
@@ -304,8 +305,8 @@ impl Calls {
         used
     }
 
-    /// Gives the read buffer back while nothing is under way: it is the largest piece, and many connections are idle
-    /// between any two calls.
+    /// Frees the read buffer while there are no calls: it is the largest piece, and many connections are idle between
+    /// any two calls.
     pub(super) fn drop_read_buffer(&mut self) {
         let input = self.server.http_mut().input();
         if self.live == 0 && input.is_empty() {
@@ -313,7 +314,7 @@ impl Calls {
         }
     }
 
-    /// The connection is gone: every call is over.
+    /// Ends every call, because the connection is gone.
     pub(super) fn end_all(&mut self) {
         let reason = self.lost();
         for index in 0..self.slots.len() {
@@ -326,7 +327,7 @@ impl Calls {
         }
     }
 
-    /// What the loss of the connection means for its calls.
+    /// The reason that calls end with when the connection is gone.
     fn lost(&self) -> Cancelled {
         if self.aborted { Cancelled::ServerShutdown } else { Cancelled::ConnectionLost }
     }
@@ -384,7 +385,7 @@ impl Calls {
     fn on_request(&mut self, key: StreamKey, head: Arc<RequestHead>, end_stream: bool) {
         let plan = self.plans.of(&head, &self.shared);
         let settings = &self.shared.settings;
-        // Work that goes on although its call was reset counts against the limit (CVE-2023-44487).
+        // Work that continues although its call was reset counts against the limit (CVE-2023-44487).
         if Arc::strong_count(&self.occupied.connection) > settings.http2.max_concurrent_streams as usize {
             return self.server.reset(key, ErrorCode::REFUSED_STREAM);
         }
@@ -392,8 +393,8 @@ impl Calls {
             return self.server.refuse(key, &head, Refusal::UNSUPPORTED_MEDIA_TYPE);
         }
         let deadline = head.timeout.and_then(|timeout| {
-            // Not from when the turn began: the request may have been read later, and a server that is early would make
-            // of the client's deadline a cancelled call.
+            // Not from the start of the turn: the request may have been read later, and a server that is early would
+            // turn the client's deadline into a cancelled call.
             clock::now().checked_add(timeout)
         });
         let refused = if head.timeout.is_some_and(|timeout| timeout.is_zero()) {
@@ -403,7 +404,7 @@ impl Calls {
         } else if plan.encoding == RequestEncoding::Unknown {
             let name = head.encoding.as_deref().unwrap_or_default().escape_ascii();
             Some(Status::unimplemented(format!(
-                "messages compressed by {name} are not supported; supported: {ACCEPT_ENCODING}"
+                "messages compressed with {name} are not supported; supported: {ACCEPT_ENCODING}"
             )))
         } else if self.share.quota().is_exceeded() {
             Some(self.out_of_memory())
@@ -443,7 +444,7 @@ impl Calls {
         });
         self.live += 1;
         if deadline.is_some() {
-            self.undated.push(key);
+            self.new_deadlines.push(key);
         }
         if !self.shared.settings.interceptors.is_empty() {
             self.intercept(index);
@@ -454,7 +455,7 @@ impl Calls {
         }
     }
 
-    /// Lets the interceptors see a call.
+    /// Passes a call to the interceptors.
     fn intercept(&mut self, index: usize) {
         let Some(call) = self.slots[index].call.as_ref() else { return };
         let request = Request::join(RequestContext::received(self.origin(call)), ());
@@ -469,7 +470,7 @@ impl Calls {
         }
     }
 
-    /// Lets the interceptors go on; when they let the call pass, that does.
+    /// Polls the interceptors; once they let the call pass, the call continues.
     fn poll_intercepted(&mut self, index: usize) {
         let Some(slot) = self.slots.get_mut(index) else { return };
         let waker = slot.waker(index, &self.mailbox).clone();
@@ -494,7 +495,7 @@ impl Calls {
         }
     }
 
-    /// Starts a call whose messages are handed over as they come.
+    /// Starts a call whose messages are handed over as they arrive.
     fn start_stream(&mut self, index: usize, end_stream: bool) {
         let Some(call) = self.slots[index].call.as_ref() else { return };
         let inbox = Arc::new(Inbox::new(call.key, Arc::clone(&self.mailbox)));
@@ -524,7 +525,7 @@ impl Calls {
         }
     }
 
-    /// Hands over the messages of a call that are whole.
+    /// Hands over the complete messages of a call.
     fn hand_over(&mut self, index: usize) {
         let Some(call) = self.slots[index].call.as_mut() else { return };
         let Some(inbox) = call.work.inbox() else { return };
@@ -556,7 +557,7 @@ impl Calls {
         }
     }
 
-    /// Goes on with a call that takes one message (rule: none or several are UNIMPLEMENTED).
+    /// Continues a call that takes one message (the rule: none or several are UNIMPLEMENTED).
     fn collect(&mut self, index: usize) {
         let Some(call) = self.slots[index].call.as_mut() else { return };
         let Work::Collecting(collected) = &mut call.work else { return };
@@ -566,7 +567,8 @@ impl Calls {
                 Ok(Some(message)) if collected.is_none() => {
                     let observers = &mut call.observers;
                     observers.request_message(MessageInfo::new(message.payload.len(), message.compressed));
-                    // Behind its last byte the half-close is the common case; whoever keeps it waiting gets a copy.
+                    // Usually the half-close follows right after the last byte; a message that has to wait for it is
+                    // copied.
                     let is_kept = !wire.at_end();
                     *collected = Some(if is_kept { memory::detached(message) } else { message });
                 }
@@ -629,12 +631,12 @@ impl Calls {
                 let occupied = occupied.into_owned();
                 self.detach(index, context, body, inbox, sending, occupied);
             }
-            // Refused when its head came.
+            // Refused when its head arrived.
             Route::Unknown => {}
         }
     }
 
-    /// Where a call came from.
+    /// The origin of a call.
     fn origin(&self, call: &Call) -> Origin {
         Origin {
             head: Arc::clone(&call.head),
@@ -678,7 +680,7 @@ impl Calls {
         }
     }
 
-    /// Lets a handler go on as far as it can.
+    /// Polls a handler as far as it can continue.
     fn poll_call(&mut self, index: usize) {
         if matches!(self.call_mut(index), Some(Call { work: Work::Intercepted(_), .. })) {
             return self.poll_intercepted(index);
@@ -688,7 +690,7 @@ impl Calls {
             let Some(call) = slot.call.as_mut() else { return };
             let Work::Running { task, inbox } = &mut call.work else { return };
             let Some(mut wire) = self.server.call(call.key) else { return };
-            // The handler is asked for more only while the client takes what there is; `Writable` goes on.
+            // The handler is polled for more only while the client accepts what there is; `Writable` continues.
             if wire.is_head_sent() && wire.is_full() {
                 return;
             }
@@ -704,7 +706,7 @@ impl Calls {
             let step = guard(&call.head, || task.as_mut().poll_step(&mut Context::from_waker(waker), buffer));
             if let Some(inbox) = inbox {
                 let taken = inbox.taken();
-                self.held -= call.let_go(taken);
+                self.held -= call.forget_taken(taken);
                 wire.release(taken.bytes);
             }
             match step {
@@ -742,7 +744,7 @@ impl Calls {
         self.ready.push_back(index as u32);
     }
 
-    /// Ends a call with an error, and its work with it.
+    /// Ends a call and its work with an error.
     fn fail(&mut self, index: usize, status: Status) {
         let Some(call) = self.slots[index].call.as_mut() else { return };
         if let Some(inbox) = call.work.inbox() {
@@ -755,13 +757,13 @@ impl Calls {
         self.answered(index, Cancelled::Finished);
     }
 
-    /// Ends a call from outside. What it has not been able to send is not waited for.
+    /// Ends a call from outside, without waiting for what it could not send yet.
     fn cut_off(&mut self, index: usize, status: Status, reason: Cancelled) {
         let Some(call) = self.slots[index].call.as_mut() else { return };
         let Some(mut wire) = self.server.call(call.key) else { return };
         if wire.send_buffered() > 0 {
             let code = match reason {
-                // What clients report as RESOURCE_EXHAUSTED.
+                // Clients report this as RESOURCE_EXHAUSTED.
                 Cancelled::ResourceExhausted => ErrorCode::ENHANCE_YOUR_CALM,
                 _ => ErrorCode::CANCEL,
             };
@@ -774,7 +776,7 @@ impl Calls {
         }
     }
 
-    /// The answer is complete: whoever worked on the call is done, and told so.
+    /// Dismisses whoever worked on a call, because its answer is complete.
     fn answered(&mut self, index: usize, reason: Cancelled) {
         let Some(call) = self.slots[index].call.as_mut() else { return };
         self.held -= std::mem::take(&mut call.held);
@@ -782,7 +784,7 @@ impl Calls {
         call.dismiss(reason);
     }
 
-    /// The stream is gone.
+    /// Removes a call whose stream is gone.
     fn remove(&mut self, index: usize, reason: Cancelled) {
         let slot = &mut self.slots[index];
         if let Some(call) = &mut slot.call {
@@ -796,8 +798,8 @@ impl Calls {
         }
     }
 
-    /// Ends all calls, and the connection. Their clients may try elsewhere, so the status is UNAVAILABLE; here the
-    /// handlers are cancelled.
+    /// Ends all calls, and the connection. Their clients may try elsewhere, so the status is UNAVAILABLE; the handlers
+    /// are cancelled.
     fn abort(&mut self) {
         self.aborted = true;
         for index in 0..self.slots.len() {
@@ -821,21 +823,21 @@ fn is_live(slots: &[Slot], key: StreamKey) -> bool {
     slots.get(key.index()).and_then(|slot| slot.call.as_ref()).is_some_and(|call| call.key == key)
 }
 
-/// A time, longer or shorter by up to a tenth. `random` is from 0 to 1.
+/// Returns a time longer or shorter by up to a tenth. `random` is from 0 to 1.
 fn vary(time: Duration, random: f64) -> Duration {
     /// Longer than any connection lives, and short enough to be multiplied.
     const LONGEST: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
     time.min(LONGEST).mul_f64(0.9 + 0.2 * random)
 }
 
-/// What a call that was ended from outside ends with, as this side sees it.
+/// The status, as seen by this side, of a call that was ended from outside.
 fn over(reason: Cancelled) -> Status {
     match reason {
         Cancelled::DeadlineExceeded => deadline_exceeded(),
         Cancelled::ByPeer => Status::cancelled("the client cancelled the call"),
         Cancelled::ConnectionLost => Status::cancelled("the connection was lost"),
         Cancelled::ServerShutdown => Status::unavailable("the server is shutting down"),
-        Cancelled::ResourceExhausted => Status::resource_exhausted(memory::TAKEN_BACK),
+        Cancelled::ResourceExhausted => Status::resource_exhausted(memory::RECLAIMED),
         Cancelled::Finished => Status::cancelled("the call has ended"),
     }
 }
@@ -844,7 +846,7 @@ fn ok() -> Status {
     Status::new(Code::Ok, "")
 }
 
-/// In the words that programs know from other servers.
+/// The status of a call out of time, with the text that programs know from other servers.
 fn deadline_exceeded() -> Status {
     Status::deadline_exceeded("Deadline Exceeded")
 }

@@ -11,7 +11,7 @@ use crate::server::lifecycle::ServerShared;
 use crate::transport::io::{IoStream, Socket};
 use crate::transport::{ConnectionInfo, PeerAddr};
 
-/// Shakes hands. `None`: it came to nothing, for a reason that is logged.
+/// Performs the handshake. `None`: it failed, for a reason that is logged.
 pub(super) async fn handshake(
     acceptor: &TlsAcceptor,
     socket: Socket,
@@ -40,7 +40,7 @@ pub(super) async fn handshake(
         }
     };
     let session = stream.get_ref().1;
-    // RFC 9113 §3.2, and SPEC of gRPC over HTTP/2: the protocol must have been agreed on.
+    // RFC 9113 §3.2, and SPEC of gRPC over HTTP/2: the protocol must have been negotiated.
     if session.alpn_protocol() != Some(b"h2") {
         tracing::warn!(%peer, "closed: the client did not offer h2 by ALPN, so it does not speak gRPC");
         return None;
@@ -54,15 +54,15 @@ pub(super) async fn handshake(
 }
 
 fn report(peer: &PeerAddr, error: &io::Error, first: &[u8]) {
-    // Whoever connects and says nothing is a health check or a port scan.
+    // A client that connects and sends nothing is a health check or a port scan.
     if first.is_empty() {
-        tracing::debug!(%peer, %error, "closed: no TLS handshake came");
+        tracing::debug!(%peer, %error, "closed: the client sent no TLS handshake");
     } else {
         tracing::warn!(%peer, %error, received = looks_like(first), "closed: the TLS handshake failed");
     }
 }
 
-/// What bytes look like that are not what was expected, for the log.
+/// Describes unexpected bytes for the log.
 fn looks_like(bytes: &[u8]) -> &'static str {
     const METHODS: [&[u8]; 6] = [b"GET ", b"POST ", b"PUT ", b"HEAD ", b"OPTIONS ", b"CONNECT "];
     if bytes.is_empty() {

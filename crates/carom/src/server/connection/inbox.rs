@@ -1,4 +1,4 @@
-//! The messages of one call between the connection, which puts them in, and the call's reader, which may be on any task.
+//! The inbox of one call: messages on their way from the connection to the call's reader, which may be in any task.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -12,8 +12,8 @@ use super::mailbox::{Command, Mailbox};
 use crate::backlog::{Backlog, CREDIT_PORTION, size};
 use crate::wakers::register;
 
-/// Received messages, still compressed, in order. What is not taken holds back flow-control credit, so at most a stream
-/// window (or one message, if larger) is in here and in the reader's hands.
+/// Received messages, still compressed, in order. Messages not taken hold back flow-control credit, so at most a stream
+/// window (or one message, if larger) is in here and with the reader.
 #[derive(Debug)]
 pub(crate) struct Inbox {
     key: StreamKey,
@@ -24,12 +24,12 @@ pub(crate) struct Inbox {
 #[derive(Debug, Default)]
 struct State {
     messages: Backlog,
-    /// How it ends after the messages.
+    /// The end after the messages, once it is known.
     end: Option<Result<(), Status>>,
     reader: Option<Waker>,
-    /// What the reader took and the connection does not know of.
+    /// The messages that the reader took and the connection does not know of.
     taken: Taken,
-    /// The connection is polling the reader and will ask for `taken` by itself, or has a command that makes it ask.
+    /// Whether the connection will ask for `taken` anyway: it is polling the reader, or a command for that is queued.
     attended: bool,
 }
 
@@ -37,7 +37,7 @@ struct State {
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Taken {
     pub(crate) messages: usize,
-    /// With their prefixes: so much credit the peer gets back.
+    /// Their size with prefixes: the credit that the peer gets back.
     pub(crate) bytes: usize,
 }
 
@@ -68,7 +68,8 @@ impl Inbox {
         }
     }
 
-    /// Adds the messages that `next` gives, until it gives none. Returns how many, and the error that ended them.
+    /// Adds the messages that `next` returns, until there are none. Returns their number, and the error that ended
+    /// them.
     pub(crate) fn fill(
         &self,
         mut next: impl FnMut() -> Result<Option<Message>, Status>,
@@ -84,7 +85,7 @@ impl Inbox {
                 }
             };
             let count = state.messages.len() - before;
-            // Most of a large message's data ends no message: a reader that is woken for it finds nothing.
+            // Most of the data of a large message completes none: a reader woken for it would find nothing.
             (count, result, state.reader.take_if(|_| count > 0))
         };
         if let Some(reader) = reader {
@@ -93,24 +94,24 @@ impl Inbox {
         (count, result)
     }
 
-    /// More was read: see [`Backlog::copy_out`].
+    /// Detaches messages from their buffers: see [`Backlog::copy_out`].
     pub(crate) fn copy_out(&self) {
         self.lock().messages.copy_out();
     }
 
-    /// Whether the reader has taken all that came.
+    /// Whether the reader has taken everything.
     pub(crate) fn is_empty(&self) -> bool {
         self.lock().messages.is_empty()
     }
 
-    /// Nothing follows; the first end counts.
+    /// Records that no message follows; the first end counts.
     pub(crate) fn end(&self) {
         self.change(|state| {
             state.end.get_or_insert(Ok(()));
         });
     }
 
-    /// The call is over: what was not read is dropped. A reader that has everything notices nothing.
+    /// Ends the call with an error: unread messages are dropped. A reader that has read everything does not notice.
     pub(crate) fn fail(&self, status: Status) {
         self.change(|state| {
             let complete = matches!(state.end, Some(Ok(())));
@@ -121,20 +122,20 @@ impl Inbox {
         });
     }
 
-    /// Says that [`taken`](Self::taken) will be asked for soon, so that the reader need not send word.
+    /// Announces that [`taken`](Self::taken) will be called soon, so that the reader need not notify the connection.
     pub(crate) fn attend(&self) {
         self.lock().attended = true;
     }
 
-    /// What was taken since this was last asked.
+    /// Returns the messages taken since the last call.
     pub(crate) fn taken(&self) -> Taken {
         let mut state = self.lock();
         state.attended = false;
         std::mem::take(&mut state.taken)
     }
 
-    /// Sends word to the connection if there is news of what was taken, and it does not ask by itself.
-    fn tell(&self, mut state: MutexGuard<'_, State>) {
+    /// Notifies the connection if messages were taken, unless it is going to ask anyway.
+    fn notify(&self, mut state: MutexGuard<'_, State>) {
         if state.taken == Taken::default() || std::mem::replace(&mut state.attended, true) {
             return;
         }
@@ -145,7 +146,7 @@ impl Inbox {
 }
 
 impl State {
-    /// The reader took so much.
+    /// Adds what the reader took.
     fn take(&mut self, taken: &mut Taken) {
         let Taken { messages, bytes } = std::mem::take(taken);
         self.taken.messages += messages;
@@ -153,25 +154,25 @@ impl State {
     }
 }
 
-/// The reading end of an inbox. Takes many small messages at once: their price is the lock.
+/// The reading end of an inbox. It takes many small messages at once, since most of their cost is the lock.
 #[derive(Debug)]
 pub(crate) struct InboxReader {
     inbox: Arc<Inbox>,
     batch: VecDeque<Message>,
-    /// Messages of the batch that were given out and not told to the inbox.
+    /// The messages of the batch that were returned but not reported to the inbox.
     taken: Taken,
 }
 
 impl InboxReader {
-    /// Fewer are taken one by one. A batch holds on to the buffer that it was read into, however slow the reader is, and so
-    /// many messages count for about as much as such a buffer.
+    /// The smallest batch; fewer messages are taken one by one. A batch keeps the buffer alive that it was read into,
+    /// however slow the reader is, and this many messages are accounted at about the size of such a buffer.
     const LEAST_BATCH: usize = 256;
 
     pub(crate) fn new(inbox: Arc<Inbox>) -> Self {
         Self { inbox, batch: VecDeque::new(), taken: Taken::default() }
     }
 
-    /// The next message. `None` after the last one.
+    /// Polls for the next message; `None` after the last one.
     #[inline]
     pub(crate) fn poll_message(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Message>, Status>> {
         let Some(message) = self.batch.pop_front() else { return self.poll_inbox(cx) };
@@ -179,7 +180,7 @@ impl InboxReader {
         if self.taken.bytes >= CREDIT_PORTION {
             let mut state = self.inbox.lock();
             state.take(&mut self.taken);
-            self.inbox.tell(state);
+            self.inbox.notify(state);
         }
         Poll::Ready(Ok(Some(message)))
     }
@@ -203,11 +204,11 @@ impl InboxReader {
                 Poll::Pending
             }
         };
-        self.inbox.tell(state);
+        self.inbox.notify(state);
         result
     }
 
-    /// Ends the call for a fault that was found in a message.
+    /// Ends the call because of an error found in a message.
     pub(crate) fn reject(&self, status: Status) {
         self.inbox.fail(status.clone());
         let _ = self.inbox.mailbox.push(Command::Fail { key: self.inbox.key, status });

@@ -1,4 +1,4 @@
-//! What other tasks and threads want of a connection: woken futures and commands, in one queue that wakes the
+//! The mailbox of a connection: woken calls and commands from other tasks and threads, in one queue that wakes the
 //! connection's task once for many entries.
 
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -12,20 +12,20 @@ use carom_wire::{MetadataMap, Status};
 use crate::cancellation::{CancelCell, CancelSource, Cancelled};
 use crate::codec::CompressionEncoding;
 
-/// Something to be done by the connection's task.
+/// A command for the connection's task.
 #[derive(Debug)]
 pub(crate) enum Command {
-    /// End gracefully: no new calls, those that run go on.
+    /// Shut down gracefully: accept no new calls, and let running ones continue.
     Shutdown,
-    /// End now: what still runs is cancelled.
+    /// Shut down now: running calls are cancelled.
     Abort,
-    /// The memory quota is exceeded: give back what is above the connection's share.
+    /// The memory quota is exceeded: free what exceeds the connection's share.
     Reclaim,
     /// Set `cell` when the call ends.
     Watch { key: StreamKey, cell: Arc<CancelCell> },
     /// The reader of the call's inbox took messages: give the peer credit.
     Release { key: StreamKey },
-    /// The call cannot go on.
+    /// Fail the call.
     Fail { key: StreamKey, status: Status },
     /// Send the response's head.
     Head { key: StreamKey, metadata: MetadataMap, encoding: Option<CompressionEncoding> },
@@ -33,11 +33,11 @@ pub(crate) enum Command {
     Message { key: StreamKey, payload: Bytes, encoding: Option<CompressionEncoding>, compress: bool },
     /// End the call.
     Finish { key: StreamKey, status: Status, trailing: MetadataMap },
-    /// Answer a call by one message, and end it well.
+    /// Answer a call with one message and OK.
     FinishUnary(Box<UnaryAnswer>),
 }
 
-/// A whole answer of one message.
+/// A complete answer of one message.
 #[derive(Debug)]
 pub(crate) struct UnaryAnswer {
     pub(crate) key: StreamKey,
@@ -50,7 +50,7 @@ pub(crate) struct UnaryAnswer {
 /// The queue of one connection.
 #[derive(Debug, Default)]
 pub(crate) struct Mailbox {
-    /// Something waits: lets the connection's task look without taking the lock.
+    /// Whether anything waits: lets the connection's task check without taking the lock.
     pending: AtomicBool,
     state: Mutex<State>,
 }
@@ -58,7 +58,7 @@ pub(crate) struct Mailbox {
 #[derive(Debug, Default)]
 struct State {
     commands: Vec<Command>,
-    /// Places of calls whose future was woken.
+    /// The slots of calls whose future was woken.
     woken: Vec<u32>,
     task: Option<Waker>,
     closed: bool,
@@ -69,7 +69,7 @@ impl Mailbox {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Hands a command over. Gives it back if the connection has ended.
+    /// Queues a command; returns it if the connection has ended.
     pub(crate) fn push(&self, command: Command) -> Result<(), Command> {
         let task = {
             let mut state = self.lock();
@@ -99,12 +99,12 @@ impl Mailbox {
         }
     }
 
-    /// The connection's task, unless it was woken already and has not looked yet.
+    /// The waker of the connection's task, unless it was woken already and has not looked yet.
     fn task_to_wake(&self, state: &State) -> Option<Waker> {
         (!self.pending.swap(true, Ordering::Relaxed)).then(|| state.task.clone()).flatten()
     }
 
-    /// Whom to wake from now on.
+    /// Sets the waker of the connection's task.
     pub(crate) fn set_task(&self, task: &Waker) {
         let mut state = self.lock();
         if !state.task.as_ref().is_some_and(|known| known.will_wake(task)) {
@@ -112,20 +112,20 @@ impl Mailbox {
         }
     }
 
-    /// Swaps what has come into the two (empty) lists. `false`: nothing has.
+    /// Swaps the entries into the two (empty) lists; returns `false` if there are none.
     pub(crate) fn take(&self, commands: &mut Vec<Command>, woken: &mut Vec<u32>) -> bool {
         if !self.pending.load(Ordering::Relaxed) {
             return false;
         }
         let mut state = self.lock();
-        // Under the lock: whoever pushes after this wakes the task again.
+        // Under the lock: a push after this wakes the task again.
         self.pending.store(false, Ordering::Relaxed);
         std::mem::swap(&mut state.commands, commands);
         std::mem::swap(&mut state.woken, woken);
         true
     }
 
-    /// The connection has ended: returns what was not looked at, and takes no more.
+    /// Closes the mailbox of a connection that has ended: returns the remaining commands, and accepts no more.
     pub(crate) fn close(&self) -> Vec<Command> {
         let mut state = self.lock();
         state.closed = true;
@@ -143,8 +143,8 @@ impl CancelSource for Mailbox {
     }
 }
 
-/// Wakes the call at one place of one connection. Lives as long as the place and serves one call after another: a late
-/// wake-up of an earlier call polls the next one once for nothing.
+/// The waker of the call in one slot of a connection. It lives as long as the slot and serves one call after another: a
+/// late wake-up of an earlier call polls the next one once for nothing.
 pub(crate) struct CallWaker {
     index: u32,
     queued: AtomicBool,
@@ -156,7 +156,7 @@ impl CallWaker {
         Arc::new(Self { index, queued: AtomicBool::new(false), mailbox })
     }
 
-    /// To be called before the future is polled: wake-ups from here on count again.
+    /// Accepts wake-ups again; to be called before the future is polled.
     pub(crate) fn accept(&self) {
         self.queued.store(false, Ordering::Release);
     }

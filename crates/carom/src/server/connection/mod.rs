@@ -33,25 +33,26 @@ use crate::transport::ConnectionInfo;
 use crate::transport::io::IoStream;
 use crate::transport::pump::{Idleness, Pump, Sizes};
 
-/// Events and handlers of one turn: some hundred microseconds of work at most, then other connections go on.
+/// The number of events and handlers per turn: a few hundred microseconds of work at most, then other connections
+/// continue.
 const TURN_BUDGET: usize = 512;
-/// Events handled before handlers run.
+/// The number of events handled before handlers run.
 const EVENTS_AT_ONCE: usize = 128;
-/// Bytes read in one turn: frames that make no event are work too.
+/// The bytes read in one turn: frames that cause no event are work too.
 const READ_BUDGET: usize = MAX_READ;
-/// Bytes written in one turn.
+/// The bytes written in one turn.
 const WRITE_BUDGET: usize = 1024 * 1024;
-/// How long messages that are made one after another may wait for each other.
+/// The time that messages produced one after another may wait for each other.
 const GATHER: Duration = Duration::from_micros(50);
-/// Unwritten output above which nothing is read: a peer that does not read shall not make more of it.
+/// The size of the unwritten output above which nothing is read: a peer that does not read must not cause more of it.
 const OUTPUT_LIMIT: usize = 1024 * 1024;
-/// Many of a server's connections have little to say: their read buffers begin small.
+/// Many of a server's connections are quiet, so read buffers start small.
 static SIZES: Sizes = Sizes { read: (MIN_READ, MAX_READ), least_room: MAX_READ, transmit: 128 * 1024 };
 const MIN_READ: usize = 4 * 1024;
 const MAX_READ: usize = 128 * 1024;
-/// How long the peer may take nothing of the last words, if it is allowed any time otherwise.
+/// The time that the peer may accept nothing of the final output, if there is no stall timeout.
 const LAST_WORDS_LIMIT: Duration = Duration::from_secs(60);
-/// How long the peer's end of a closed connection is waited for, so that it gets to read our last words.
+/// The time to wait for the peer to close its end of a closed connection, so that it can read the final output.
 const LINGER: Duration = Duration::from_secs(1);
 
 /// The task of one connection.
@@ -59,8 +60,8 @@ pub(crate) struct ServerConnection {
     pump: Pump,
     calls: Calls,
     phase: Phase,
-    /// The last turn left events behind: nothing is read before they are handled, so that a peer that sends faster than
-    /// its frames are handled fills its own buffers and not ours.
+    /// Whether the last turn left events behind: nothing is read before they are handled, so that a peer that sends
+    /// faster than its frames are handled fills its own buffers and not ours.
     behind: bool,
     idleness: Idleness,
 }
@@ -70,7 +71,7 @@ enum Phase {
     Open,
     /// The engine has ended; the rest of the output is being written.
     Closing,
-    /// All is written: waiting for the peer to close.
+    /// Everything is written: waiting for the peer to close.
     Lingering {
         until: Instant,
     },
@@ -93,7 +94,7 @@ impl ServerConnection {
         }
     }
 
-    /// A connection that there is no room for: it is told `why` and closed.
+    /// Creates a connection that is not admitted: it is told `why` and closed.
     pub(crate) fn turned_away(
         io: IoStream,
         shared: Arc<ServerShared>,
@@ -121,7 +122,7 @@ impl ServerConnection {
                     self.calls.copy_out_unread();
                 }
                 progress |= self.work(&mut budget);
-                self.go_on(&mut budget);
+                self.gather(&mut budget);
                 if self.calls.closed.is_some() {
                     self.phase = Phase::Closing;
                 }
@@ -133,15 +134,16 @@ impl ServerConnection {
             if self.phase != Phase::Open {
                 return self.finish(cx, now);
             }
-            // What came while a handler kept this task from looking has been read by now, so that a client that was in time
-            // is not taken for one that was late.
+            // What arrived while a handler kept this task busy has been read by now, so that a client that was in time
+            // is not mistaken for one that was late.
             let due = self.next_timeout().is_some_and(|at| at <= now);
             if due {
                 self.run_timers(now)?;
             }
             let spent = budget == 0 || read_budget == 0 || !tokio::task::coop::has_budget_remaining();
             if spent || (!progress && self.calls.has_ready()) {
-                // Others first; then this goes on. Without the runtime's own budget nothing would be ready any more.
+                // Other tasks first, then this continues. With the runtime's own budget exhausted, nothing would be
+                // ready any more.
                 cx.waker().wake_by_ref();
                 return Poll::Pending;
             }
@@ -158,8 +160,8 @@ impl ServerConnection {
         }
     }
 
-    /// Handles events, and lets the handlers that they wake run after each few of them: what a handler takes at once need
-    /// not be kept. Says whether there was anything to do.
+    /// Handles events, and runs the handlers that they wake after every few of them: what a handler takes at once need
+    /// not be kept. Returns whether there was anything to do.
     fn work(&mut self, budget: &mut usize) -> bool {
         let mut any = false;
         loop {
@@ -176,9 +178,9 @@ impl ServerConnection {
         }
     }
 
-    /// Lets handlers that have more to say go on for a little before anything is written: what they send is often so small
-    /// that a write for each few messages would cost more than making them.
-    fn go_on(&mut self, budget: &mut usize) {
+    /// Lets handlers with more to send continue for a moment before anything is written: their messages are often so
+    /// small that a write for every few would cost more than producing them.
+    fn gather(&mut self, budget: &mut usize) {
         if !self.calls.has_ready() {
             return;
         }
@@ -188,7 +190,7 @@ impl ServerConnection {
         }
     }
 
-    /// Reads what the socket has, once. How many bytes came, 0 at their end; `None` if nothing did.
+    /// Reads from the socket, once. Returns the number of bytes, 0 at the end; `None` if there was nothing.
     fn read(&mut self, cx: &mut Context<'_>) -> io::Result<Option<usize>> {
         let http = self.calls.server.http_mut();
         if http.is_closed() || http.output().remaining() > OUTPUT_LIMIT {
@@ -205,25 +207,25 @@ impl ServerConnection {
         }
     }
 
-    /// After the engine's end: writes the rest and waits a little for the peer, whose system would otherwise throw
-    /// away what it has not read yet (a reset follows when a socket with unread input is closed).
+    /// Finishes after the engine's end: writes the rest and waits a moment for the peer, whose system would otherwise
+    /// discard what it has not read yet (a reset follows when a socket with unread input is closed).
     fn finish(&mut self, cx: &mut Context<'_>, now: Instant) -> Poll<io::Result<()>> {
         if self.stalled_until().is_some_and(|until| until <= now) {
             return Poll::Ready(Err(reads_nothing()));
         }
         if self.calls.server.http_mut().output().has_remaining() {
             if self.pump.stalled_since().is_none() {
-                // The turn's share is written, and the socket would take more.
+                // The turn's share is written, and the socket would accept more.
                 cx.waker().wake_by_ref();
             }
             return self.wait(cx);
         }
         if self.phase == Phase::Closing {
-            // Under TLS this flushes, and says goodbye, before it closes.
+            // With TLS this flushes and sends close_notify before it closes.
             if self.pump.poll_shutdown(cx, now)?.is_pending() {
                 return self.wait(cx);
             }
-            // Who stops a server at once does not want to wait for its clients.
+            // A server that is stopped at once does not wait for its clients.
             let linger = if self.calls.is_aborted() { Duration::ZERO } else { LINGER };
             self.phase = Phase::Lingering { until: now + linger };
         }
@@ -241,7 +243,7 @@ impl ServerConnection {
         self.wait(cx)
     }
 
-    /// Waits for the socket or a timer; a timer that is due brings the next turn.
+    /// Waits for the socket or a timer; a timer that is due starts the next turn.
     fn wait(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         if self.wait_for_timer(cx).is_ready() {
             cx.waker().wake_by_ref();
@@ -261,7 +263,7 @@ impl ServerConnection {
         [idle, stalled, own].into_iter().flatten().min()
     }
 
-    /// When the peer will have taken nothing for too long.
+    /// The time at which the peer will have accepted nothing for too long.
     fn stalled_until(&self) -> Option<Instant> {
         let limit = match (self.phase, self.calls.stall_timeout()) {
             (_, Some(timeout)) => timeout,
@@ -278,7 +280,7 @@ impl ServerConnection {
         if self.calls.is_idle() && self.idleness.due().is_some_and(|due| due <= now) {
             self.pump.shrink();
             let used = self.calls.shrink();
-            self.idleness.given_back(used);
+            self.idleness.freed(used);
         }
         if self.phase == Phase::Open {
             self.calls.run_timers();
@@ -292,7 +294,7 @@ impl ServerConnection {
         self.pump.poll_timer(cx, due)
     }
 
-    /// Says in the log how the connection ended, if that is worth it.
+    /// Logs how the connection ended, if that is worth it.
     fn report(&self, result: &io::Result<()>) {
         let peer = &self.calls.info.peer;
         match &self.calls.closed {
@@ -300,7 +302,7 @@ impl ServerConnection {
                 tracing::warn!(%peer, %reason, "closed a connection");
             }
             Some(Some(error)) => tracing::debug!(%peer, %error, "a connection ended"),
-            Some(None) => tracing::debug!(%peer, "a connection ended in good order"),
+            Some(None) => tracing::debug!(%peer, "a connection ended normally"),
             None => match result {
                 Err(error) if !accept::is_disconnect(error) => {
                     tracing::debug!(%peer, %error, "a connection failed");
@@ -319,11 +321,11 @@ impl Future for ServerConnection {
         this.calls.mailbox.set_task(cx.waker());
         let mut result = this.turn(cx);
         if result.is_pending() {
-            if this.calls.settle_share() {
-                // To write how the calls ended.
+            if this.calls.update_share() {
+                // Another turn writes how the calls ended.
                 cx.waker().wake_by_ref();
             } else if this.pump.stalled_since().is_some() && this.calls.is_too_large() {
-                // No call is left that could give memory back, and the peer takes nothing of what it was sent.
+                // No call is left that could free memory, and the peer accepts nothing of what it was sent.
                 result = Poll::Ready(Err(reads_nothing()));
             }
         }
@@ -334,7 +336,7 @@ impl Future for ServerConnection {
 }
 
 fn reads_nothing() -> io::Error {
-    io::Error::new(io::ErrorKind::TimedOut, "the peer reads nothing")
+    io::Error::new(io::ErrorKind::TimedOut, "the peer does not read")
 }
 
 impl Drop for ServerConnection {

@@ -1,4 +1,4 @@
-//! What the server does with calls of one kind, remembered beside their request head.
+//! Plans: how the server handles calls of one kind, cached by their request head.
 
 use std::sync::Arc;
 
@@ -11,19 +11,19 @@ use crate::server::router::Route;
 use crate::server::running::Sending;
 use crate::server::{RequestMode, ServiceOptions};
 
-/// All that follows from a request's head and the server's settings.
+/// Everything that follows from a request's head and the server's settings.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Plan {
     pub(super) route: Route,
-    /// The method's codec reads what the content type names.
+    /// Whether the method's codec reads the content subtype.
     pub(super) readable: bool,
     pub(super) encoding: RequestEncoding,
-    /// The largest request message taken, decompressed.
+    /// The largest request message accepted, decompressed.
     pub(super) max_recv_message_size: usize,
     pub(super) sending: Sending,
 }
 
-/// What compressed request messages are compressed by.
+/// The encoding of compressed request messages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum RequestEncoding {
     Identity,
@@ -41,7 +41,7 @@ impl RequestEncoding {
 }
 
 impl Plan {
-    /// Whether messages are handed over as they come.
+    /// Whether messages are handed over as they arrive.
     pub(super) fn streams(&self) -> bool {
         matches!(
             self.route,
@@ -81,13 +81,13 @@ impl Plan {
     }
 }
 
-/// The last few plans of a connection. The engine gives the same head for a repeated header block, so that most calls
+/// The last few plans of a connection. The engine returns the same head for a repeated header block, so that most calls
 /// find theirs by comparing pointers.
 #[derive(Debug, Default)]
 pub(super) struct Plans(Memo<Arc<RequestHead>, Plan, { Self::REMEMBERED }>);
 
 impl Plans {
-    /// As many as the engine remembers heads.
+    /// As many as the heads that the engine remembers.
     const REMEMBERED: usize = 8;
 
     pub(super) fn of(&mut self, head: &Arc<RequestHead>, shared: &ServerShared) -> Plan {

@@ -167,10 +167,10 @@ fn what_a_pick_attached_is_told_of_its_own_attempt() {
         call.lock().attempt_mut(id).attachments = Some(Box::new(attachments));
     }
     let _ = call.lock().receive_head(second.id, head());
-    let wakers = Attempt::first(Arc::clone(&call)).end(unavailable(), Processed::Maybe).settle(&call);
+    let wakers = Attempt::first(Arc::clone(&call)).end(unavailable(), Processed::Maybe).complete(&call);
     assert!(wakers.is_empty());
     let finished = second.end(Ended::local(Status::new(Code::Ok, "")), Processed::Maybe);
-    let _ = finished.settle(&call);
+    let _ = finished.complete(&call);
     let told = told.lock().unwrap();
     assert_eq!(*told, [("first", Some(Code::Unavailable)), ("second", Some(Code::Ok))]);
 }

@@ -1,4 +1,4 @@
-//! Timers of policies and subchannels, in the order in which they are due.
+//! The timers of policies and subchannels, in the order in which they are due.
 
 use std::collections::BTreeMap;
 use std::time::Instant;
@@ -6,26 +6,26 @@ use std::time::Instant;
 use crate::client::balancer::{ChildId, TimerId};
 use crate::client::subchannel::SubchannelId;
 
-/// Whose timer it is.
+/// The owner of a timer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Timer {
     Subchannel(SubchannelId),
     Policy(ChildId, TimerId),
-    /// The back-off before a resolver is asked again whose result was refused.
+    /// The back-off before a resolver whose result was rejected is asked again.
     Resolve,
 }
 
-/// One setting of a timer; never used twice. Whoever sets it keeps it, to stop it.
+/// The key of a timer that was set; never reused. Whoever sets the timer keeps it, to cancel it.
 ///
-/// Of those due at the same time, the first to be set is the first to fire.
+/// Timers due at the same time fire in the order in which they were set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct TimerKey {
     at: Instant,
     serial: u64,
 }
 
-/// The timers that are set. Setting and stopping one takes time that grows with the logarithm of their number; nothing
-/// is left of one that was stopped.
+/// The timers that are set. Setting and cancelling one takes logarithmic time; nothing is left of one that was
+/// cancelled.
 #[derive(Debug, Default)]
 pub(super) struct Timers {
     set: BTreeMap<TimerKey, Timer>,
@@ -44,18 +44,18 @@ impl Timers {
         self.set.remove(&key);
     }
 
-    /// When the first is due.
+    /// The time when the first is due.
     pub(super) fn next(&self) -> Option<Instant> {
         self.set.first_key_value().map(|(key, _)| key.at)
     }
 
-    /// What limits [`pop_due`](Self::pop_due) to timers that are set by now: one that is set anew whenever it fires does
-    /// not fire for ever.
+    /// Returns a fence that limits [`pop_due`](Self::pop_due) to timers that are set by now, so that one that is set
+    /// again whenever it fires does not fire forever.
     pub(super) fn fence(&self) -> u64 {
         self.next_serial
     }
 
-    /// Takes out the first timer that is due and was set before the fence.
+    /// Removes and returns the first timer that is due and was set before the fence.
     pub(super) fn pop_due(&mut self, now: Instant, fence: u64) -> Option<Timer> {
         let mut due = self.set.range(..=TimerKey { at: now, serial: u64::MAX });
         let (&key, _) = due.find(|(key, _)| key.serial <= fence)?;

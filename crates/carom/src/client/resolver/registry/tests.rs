@@ -91,9 +91,9 @@ fn refusals_say_what_is_wrong() {
     let cases = [
         ("", "it is empty"),
         ("local host:1", "the character ' '"),
-        ("foo:///bar", "the scheme `foo` is not known"),
+        ("foo:///bar", "the scheme `foo` is unknown"),
         ("http://localhost:1", "unix-abstract; write host:port without a scheme"),
-        ("https://localhost:1", "write host:port without a scheme, and give the builder tls()"),
+        ("https://localhost:1", "write host:port without a scheme, and call tls() on the builder"),
         ("localhost:", "the port after `:` is missing"),
         (":50051", "the host is missing"),
         ("dns:///", "the host is missing"),

@@ -1,4 +1,4 @@
-//! What other tasks and threads want of calls: answers piece by piece, credit for what they took, an end.
+//! The commands of other tasks and threads for calls: answers piece by piece, credit for messages taken, an end.
 
 use bytes::Bytes;
 use carom_wire::MetadataMap;
@@ -12,12 +12,12 @@ use crate::interceptor::MessageInfo;
 use crate::server::connection::mailbox::Command;
 
 impl Calls {
-    pub(super) fn obey(&mut self, command: Command) {
+    pub(super) fn execute(&mut self, command: Command) {
         let key = match &command {
             Command::Shutdown => return self.server.http_mut().shutdown(self.now),
             Command::Abort => return self.abort(),
             Command::Reclaim => {
-                self.give_back();
+                self.reclaim();
                 return;
             }
             Command::Watch { key, .. }
@@ -50,7 +50,7 @@ impl Calls {
             Command::Release { .. } => {
                 if let Some(inbox) = call.work.inbox() {
                     let taken = inbox.taken();
-                    self.held -= call.let_go(taken);
+                    self.held -= call.forget_taken(taken);
                     wire.release(taken.bytes);
                 }
             }
@@ -93,7 +93,7 @@ impl Calls {
             Command::FinishUnary(answer) => {
                 let initial = answer.initial.unwrap_or_default();
                 let encoding = answer.encoding.map(|encoding| encoding.as_str());
-                // Nothing goes out under a head that did not say so.
+                // No message may be compressed with an encoding that the head did not announce.
                 let may_compress = !wire.is_head_sent() || wire.encoding() == encoding;
                 let by = answer.encoding.filter(|_| may_compress);
                 self.buffer.clear();
@@ -124,7 +124,7 @@ impl Calls {
     }
 }
 
-/// Of a message whose payload may stand behind the buffer.
+/// The facts of a message whose payload may follow the buffer.
 fn info(buffer: &[u8], tail: Option<&Bytes>) -> MessageInfo {
     let MessageInfo { size, compressed, .. } = MessageInfo::of_framed(buffer);
     MessageInfo::new(size + tail.map_or(0, Bytes::len), compressed)

@@ -1,4 +1,4 @@
-//! What a connection's calls hold in memory, and how they give it back when the server's quota is exceeded.
+//! The memory that a connection's calls hold, and how they free it when the server's quota is exceeded.
 
 use bytes::Bytes;
 use carom_wire::Status;
@@ -8,20 +8,20 @@ use super::super::inbox::Taken;
 use super::{Call, Calls};
 use crate::cancellation::Cancelled;
 
-/// What a call hears that had to make room.
-pub(super) const TAKEN_BACK: &str = "the server needed the memory that this call held";
+/// The status message of a call that was ended to free memory.
+pub(super) const RECLAIMED: &str = "the server needed the memory that this call held";
 
-/// About what a connection takes that holds nothing, and what TLS adds: its session and its buffers.
+/// The approximate cost of a connection that holds nothing, and what TLS adds: its session and its buffers.
 const CONNECTION_COST: usize = 4 * 1024;
 const TLS_COST: usize = 24 * 1024;
-/// About what a call takes beside its messages: its stream, its head and a small handler.
+/// The approximate cost of a call besides its messages: its stream, its head and a small handler.
 const CALL_COST: usize = 1024;
 
-/// Below this a message is much smaller than the buffer that it was read into.
+/// The size below which a message is much smaller than the buffer that it was read into.
 const SMALL_MESSAGE: usize = 16 * 1024;
 
-/// A message that has to wait is a slice of the buffer that it came in. A small one is copied: a peer could make each keep
-/// a whole buffer alive, for a few bytes of its window.
+/// Detaches a message that has to wait from the buffer that it came in. A small one is copied, or a peer could make
+/// each keep a whole buffer alive for a few bytes of its window.
 pub(super) fn detached(message: Message) -> Message {
     if message.payload.len() >= SMALL_MESSAGE {
         return message;
@@ -29,12 +29,12 @@ pub(super) fn detached(message: Message) -> Message {
     Message { payload: Bytes::copy_from_slice(&message.payload), ..message }
 }
 
-/// What a message takes that waits for its handler, beside its bytes: of empty ones a window holds thousands.
+/// The cost of a message that waits for its handler, besides its bytes: a window holds thousands of empty ones.
 pub(super) const MESSAGE_COST: usize = 64;
 
 impl Call {
-    /// The handler took messages. Returns what they made of what is held.
-    pub(super) fn let_go(&mut self, taken: Taken) -> usize {
+    /// Subtracts messages that the handler took. Returns their part of what was held.
+    pub(super) fn forget_taken(&mut self, taken: Taken) -> usize {
         let n = (taken.bytes + taken.messages * MESSAGE_COST).min(self.held);
         self.held -= n;
         n
@@ -42,12 +42,12 @@ impl Call {
 }
 
 impl Calls {
-    /// Tells the server's quota what the connection holds, and gives back what is too much. `true`: something was ended,
-    /// so there is something to write.
-    pub(in super::super) fn settle_share(&mut self) -> bool {
+    /// Reports to the server's quota what the connection holds, and frees what is too much. `true`: something was
+    /// ended, so there is something to write.
+    pub(in super::super) fn update_share(&mut self) -> bool {
         let held = self.holds();
         self.share.update(held);
-        self.share.quota().is_exceeded() && self.ask_others() | self.give_back()
+        self.share.quota().is_exceeded() && self.ask_others() | self.reclaim()
     }
 
     /// Whether the connection holds more than its share while the quota is exceeded.
@@ -60,8 +60,8 @@ impl Calls {
         CONNECTION_COST + tls + self.live * CALL_COST + self.held + self.server.http().buffered()
     }
 
-    /// Asks the connections of this server to give back what is above their share, now and then. Always `false`: what
-    /// this connection does comes with its mail.
+    /// Asks the connections of this server now and then to free what exceeds their share. Always `false`: this
+    /// connection will act when it reads its mailbox.
     #[cold]
     fn ask_others(&self) -> bool {
         if self.share.quota().reclaim_is_due(self.now) {
@@ -76,7 +76,7 @@ impl Calls {
     }
 
     /// Ends the calls that hold the most, until the connection is within its share.
-    pub(super) fn give_back(&mut self) -> bool {
+    pub(super) fn reclaim(&mut self) -> bool {
         if !self.share.is_too_large() {
             return false;
         }
@@ -94,7 +94,7 @@ impl Calls {
             && let Some((held, index)) = largest.pop()
             && held > 0
         {
-            self.cut_off(index, Status::resource_exhausted(TAKEN_BACK), Cancelled::ResourceExhausted);
+            self.cut_off(index, Status::resource_exhausted(RECLAIMED), Cancelled::ResourceExhausted);
             ended = true;
         }
         let held = self.holds();
@@ -102,22 +102,22 @@ impl Calls {
         ended
     }
 
-    /// Why a call is refused while the quota is exceeded.
+    /// The status of a call refused while the quota is exceeded.
     #[cold]
     pub(super) fn out_of_memory(&self) -> Status {
         self.ask_others();
         Status::resource_exhausted(format!(
-            "the server holds as much for its calls as it may (memory_quota of {} bytes); try again later",
+            "the server has used up its memory quota (memory_quota of {} bytes); try again later",
             self.share.quota().limit()
         ))
     }
 
-    /// Why a call is refused while as many run as may.
+    /// The status of a call refused because too many are running.
     #[cold]
     pub(super) fn too_many_calls(&self) -> Status {
         let max = self.shared.settings.max_concurrent_calls.unwrap_or(usize::MAX);
         Status::resource_exhausted(format!(
-            "the server runs as many calls at once as it may (max_concurrent_calls of {max}); try again later"
+            "the server is at its limit of concurrent calls (max_concurrent_calls of {max}); try again later"
         ))
     }
 }
