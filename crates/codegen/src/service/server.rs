@@ -77,7 +77,7 @@ fn server_type(service: &Service, attributes: &TokenStream) -> TokenStream {
     let the_trait = ident(&service.type_name);
     let name = format_ident!("{}Server", service.type_name);
     let name_text = name.to_string();
-    let docs = format!(" Makes of a [`{the_trait}`] a service that a `carom::server::Server` runs.");
+    let docs = format!(" Adapts a [`{the_trait}`] to a service that a `carom::server::Server` can run.");
     let full_name = &service.full_name;
     let count = service.methods.len();
     let methods = service.methods.iter().map(|method| registration(method, &the_trait, &service.codec));

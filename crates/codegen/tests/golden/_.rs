@@ -279,7 +279,7 @@ pub mod add_number_server {
             >,
         > + ::core::marker::Send;
     }
-    /// Makes of a [`AddNumber`] a service that a `carom::server::Server` runs.
+    /// Adapts a [`AddNumber`] to a service that a `carom::server::Server` can run.
     pub struct AddNumberServer<T> {
         inner: ::std::sync::Arc<T>,
         options: ::carom::server::ServiceOptions,

@@ -1201,7 +1201,7 @@ pub mod kinds_server {
             >,
         > + ::core::marker::Send;
     }
-    /// Makes of a [`Kinds`] a service that a `carom::server::Server` runs.
+    /// Adapts a [`Kinds`] to a service that a `carom::server::Server` can run.
     pub struct KindsServer<T> {
         inner: ::std::sync::Arc<T>,
         options: ::carom::server::ServiceOptions,
@@ -1587,7 +1587,7 @@ pub mod more_server {
             >,
         > + ::core::marker::Send;
     }
-    /// Makes of a [`More`] a service that a `carom::server::Server` runs.
+    /// Adapts a [`More`] to a service that a `carom::server::Server` can run.
     pub struct MoreServer<T> {
         inner: ::std::sync::Arc<T>,
         options: ::carom::server::ServiceOptions,
@@ -1784,7 +1784,7 @@ pub mod idle_server {
     ///
     /// Implement the methods as plain `async fn`.
     pub trait Idle: ::core::marker::Send + ::core::marker::Sync + 'static {}
-    /// Makes of a [`Idle`] a service that a `carom::server::Server` runs.
+    /// Adapts a [`Idle`] to a service that a `carom::server::Server` can run.
     pub struct IdleServer<T> {
         inner: ::std::sync::Arc<T>,
         options: ::carom::server::ServiceOptions,

@@ -133,7 +133,7 @@ fn a_scheme_of_the_users_own_is_known_once_it_is_registered() {
     assert_eq!((target.scheme(), target.authority(), target.endpoint()), ("consul", "agent:8500", "web"));
     assert_eq!(resolver.default_authority(&target), "web");
     let refused = resolvers.find("foo://web").err().expect("unknown").to_string();
-    assert!(refused.contains("known are consul, dns, ipv4, ipv6, unix, unix-abstract"), "{refused}");
+    assert!(refused.contains("known schemes are consul, dns, ipv4, ipv6, unix, unix-abstract"), "{refused}");
 }
 
 #[test]

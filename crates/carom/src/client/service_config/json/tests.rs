@@ -47,7 +47,7 @@ fn refusals() {
     for (text, reason) in [
         ("", "a value is missing"),
         ("nul", "a value is missing"),
-        ("1 2", "something follows"),
+        ("1 2", "unexpected text after the value"),
         ("{", "the name of a member is missing"),
         ("{\"a\" 1}", "a `:` is missing"),
         ("{\"a\":1 \"b\":2}", "a `,` or `}` is missing"),
@@ -62,7 +62,7 @@ fn refusals() {
         ("\"a", "an unterminated string"),
         ("\"\\", "an unterminated string"),
         ("\"\n\"", "a control character"),
-        ("\"\\x\"", "an escape"),
+        ("\"\\x\"", "an unknown escape"),
         ("\"\\u12\"", "four hexadecimal digits"),
         ("\"\\u+123\"", "four hexadecimal digits"),
         ("\"\\ud800\"", "surrogate"),
