@@ -45,6 +45,15 @@ pub(crate) fn metadata(pairs: Option<&Bound<'_, PyAny>>) -> PyResult<(MetadataMa
     let Some(pairs) = pairs.filter(|pairs| !pairs.is_none()) else { return Ok((map, details)) };
     for pair in pairs.try_iter()? {
         let pair = pair?;
+        match pair.len()? {
+            2 => {}
+            // In grpcio's words: it unpacks.
+            n @ (0 | 1) => {
+                let words = format!("not enough values to unpack (expected 2, got {n})");
+                return Err(PyValueError::new_err(words));
+            }
+            _ => return Err(PyValueError::new_err("too many values to unpack (expected 2)")),
+        }
         let (key, value) = (pair.get_item(0)?, pair.get_item(1)?);
         let key = key.cast::<PyString>().map_err(|_| expected_str(&key))?.to_cow()?;
         let value = match value.cast::<PyBytes>() {

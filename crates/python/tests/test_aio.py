@@ -538,3 +538,115 @@ def test_uvloop():
         loop.run_until_complete(asyncio.wait_for(main(), 30))
     finally:
         loop.close()
+
+
+class Unprintable(Exception):
+    def __str__(self):
+        raise RuntimeError("no words")
+
+
+def leave_metadata(context):
+    context.set_trailing_metadata((("Upper", "x"),))
+
+
+def leave_dict(context):
+    context.set_trailing_metadata({"key": "value"})
+
+
+def leave_metadata_and_raise(context):
+    leave_metadata(context)
+    raise ValueError("boom")
+
+
+def leave_metadata_and_code(context):
+    leave_metadata(context)
+    context.set_code(grpc.StatusCode.NOT_FOUND)
+
+
+def leave_metadata_and_cancel(context):
+    leave_metadata(context)
+    raise asyncio.CancelledError()
+
+
+def leave_surrogate(context):
+    context.set_code(grpc.StatusCode.NOT_FOUND)
+    context.set_details("a\ud800b")
+
+
+def raise_surrogate(context):
+    raise ValueError("a\ud800b")
+
+
+def raise_unprintable(context):
+    raise Unprintable()
+
+
+def raise_generator_exit(context):
+    raise GeneratorExit()
+
+
+LEFT_BEHIND = {
+    leave_metadata: ("INTERNAL", "Invalid metadata"),
+    leave_dict: ("INTERNAL", "Invalid metadata"),
+    leave_metadata_and_raise: ("INTERNAL", "Invalid metadata"),
+    leave_metadata_and_code: ("INTERNAL", "Invalid metadata"),
+    leave_metadata_and_cancel: ("INTERNAL", "Invalid metadata"),
+    leave_surrogate: ("NOT_FOUND", "a\\ud800b"),
+    raise_surrogate: ("UNKNOWN", "Unexpected <class 'ValueError'>: a\\ud800b"),
+    raise_unprintable: ("UNKNOWN", f"Unexpected {Unprintable}"),
+    raise_generator_exit: ("INTERNAL", "The handler ended without an answer"),
+}
+
+
+@pytest.mark.parametrize("streams", [False, True])
+def test_whatever_a_handler_leaves_behind_its_call_ends(streams):
+    """The client does not wait for its deadline, and the server can be stopped."""
+
+    async def unary(request, context):
+        list(LEFT_BEHIND)[int(request)](context)
+        return b"fine"
+
+    async def stream(request, context):
+        yield await unary(request, context)
+
+    async def main():
+        asyncio.get_running_loop().set_exception_handler(lambda loop, context: None)
+        server = aio.server()
+        methods = {
+            "Unary": grpc.unary_unary_rpc_method_handler(unary),
+            "Stream": grpc.unary_stream_rpc_method_handler(stream),
+        }
+        server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(SERVICE, methods),))
+        port = server.add_insecure_port("127.0.0.1:0")
+        await server.start()
+        async with aio.insecure_channel(f"127.0.0.1:{port}") as channel:
+            for number, (code, details) in enumerate(LEFT_BEHIND.values()):
+                request = str(number).encode()
+                with pytest.raises(aio.AioRpcError) as caught:
+                    if streams:
+                        [_ async for _ in channel.unary_stream(path("Stream"))(request, timeout=20)]
+                    else:
+                        await channel.unary_unary(path("Unary"))(request, timeout=20)
+                assert (caught.value.code().name, caught.value.details()) == (code, details)
+        await asyncio.wait_for(server.stop(0), 20)
+
+    asyncio.run(main())
+
+
+def test_an_abort_with_metadata_that_cannot_be_sent():
+    async def main():
+        async def gone(request, context):
+            await context.abort(grpc.StatusCode.NOT_FOUND, "gone", (("Upper", "x"),))
+
+        server = aio.server()
+        methods = {"Gone": grpc.unary_unary_rpc_method_handler(gone)}
+        server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(SERVICE, methods),))
+        port = server.add_insecure_port("127.0.0.1:0")
+        await server.start()
+        async with aio.insecure_channel(f"127.0.0.1:{port}") as channel:
+            with pytest.raises(aio.AioRpcError) as caught:
+                await channel.unary_unary(path("Gone"))(b"", timeout=20)
+            assert (caught.value.code().name, caught.value.details()) == ("INTERNAL", "Invalid metadata")
+        await server.stop(0)
+
+    asyncio.run(main())

@@ -225,9 +225,19 @@ def _number(code):
 
 
 def _text(details):
+    """Details as the program gave them, as text that UTF-8 has."""
     if isinstance(details, bytes):
         return details.decode("utf-8", "replace")
-    return "" if details is None else str(details)
+    return "" if details is None else str(details).encode("utf-8", "backslashreplace").decode()
+
+
+def _unexpected(error):
+    """The details of a call that an exception ended."""
+    try:
+        return _text(f"Unexpected {type(error)}: {error}")
+    except Exception:
+        # The exception cannot even be printed.
+        return f"Unexpected {type(error)}"
 
 
 class _Requests:
@@ -317,8 +327,11 @@ class _Runner:
             raise
         except Exception as error:
             _LOGGER.exception("Unexpected [%s] raised while finding the handler of [%s]", type(error).__name__, details.method)
-            core.finish(_UNKNOWN, f"Unexpected {type(error)}: {error}", ())
+            core.finish(_UNKNOWN, _unexpected(error), ())
             return
+        except BaseException:
+            _answer_at_last(core)
+            raise
         if handler is None:
             core.finish(StatusCode.UNIMPLEMENTED.value[0], "Method not found!", ())
             return
@@ -356,13 +369,16 @@ class _Runner:
                 await self._unary(behavior, request, context)
         except asyncio.CancelledError:
             if not core.cancelled():
-                core.finish(_CANCELLED, "The handler was cancelled", context._trailing_metadata)
+                _finish(core, _CANCELLED, "The handler was cancelled", context._trailing_metadata)
             raise
         except AbortError as error:
             if not context._aborted:
                 self._failed(core, context, error)
         except Exception as error:
             self._failed(core, context, error)
+        finally:
+            if not core.finished():
+                _answer_at_last(core)
 
     async def _unary(self, behavior, request, context):
         if _is_async(behavior):
@@ -376,7 +392,7 @@ class _Runner:
         core = context._core
         if context._code is None or context._code is StatusCode.OK:
             payload = response if context._serialize is None else context._serialize(response)
-            core.finish_unary(payload, context._details, context._trailing_metadata)
+            core.finish_unary(payload, _text(context._details), context._trailing_metadata)
         else:
             core.finish(_number(context._code), _text(context._details), context._trailing_metadata)
 
@@ -429,9 +445,23 @@ class _Runner:
             exc_info=(type(error), error, error.__traceback__),
         )
         code = _number(context._code)
-        core.finish(
-            _UNKNOWN if code == _OK else code, f"Unexpected {type(error)}: {error}", context._trailing_metadata
-        )
+        _finish(core, _UNKNOWN if code == _OK else code, _unexpected(error), context._trailing_metadata)
+
+
+def _finish(core, code, details, trailing_metadata):
+    """Ends a call whose handler failed, whatever metadata it has left."""
+    try:
+        core.finish(code, details, trailing_metadata)
+    except Exception:
+        _LOGGER.exception("The trailing metadata of servicer method [%s] cannot be sent", core.method())
+        core.finish(_INTERNAL, "Invalid metadata", ())
+
+
+def _answer_at_last(core):
+    """Ends a call whose handler has gone without answering it, so that no client waits in vain."""
+    if not core.cancelled():
+        _LOGGER.error("Servicer method [%s] ended without an answer", core.method())
+        core.finish(_INTERNAL, "The handler ended without an answer", ())
 
 
 def _continuation(interceptor, inner):
