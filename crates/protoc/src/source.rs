@@ -21,6 +21,8 @@ pub struct Source {
     line_starts: Vec<u32>,
     /// The offsets of all tabs, so that a column does not take a walk over its line.
     tabs: Vec<u32>,
+    /// The bytes of the byte order mark, which protoc counts among the columns of the first line.
+    mark: u32,
     /// Whether there are no places in it: it stands for a descriptor.
     placeless: bool,
 }
@@ -32,14 +34,14 @@ const MAX_SHOWN_BYTES: usize = 400;
 impl Source {
     /// Takes the text of the file called `name`. A byte order mark at its start is dropped.
     pub fn new(name: impl Into<String>, mut text: Vec<u8>) -> Self {
-        if text.starts_with(b"\xef\xbb\xbf") {
-            text.drain(..3);
-        }
+        const MARK: &[u8] = b"\xef\xbb\xbf";
+        let mark = if text.starts_with(MARK) { MARK.len() } else { 0 };
+        text.drain(..mark);
         text.truncate(MAX_SOURCE_BYTES);
         let mut line_starts = vec![0];
         line_starts.extend(memchr::memchr_iter(b'\n', &text).map(|at| at as u32 + 1));
         let tabs = memchr::memchr_iter(b'\t', &text).map(|at| at as u32).collect();
-        Self { name: name.into(), text, line_starts, tabs, placeless: false }
+        Self { name: name.into(), text, line_starts, tabs, mark: mark as u32, placeless: false }
     }
 
     /// A file that has no text: only its descriptor is there.
@@ -93,11 +95,12 @@ impl Source {
     /// The position of an offset in a line counted from 0.
     fn position_in(&self, line: usize, offset: u32) -> Position {
         let start = self.line_starts[line];
+        let mark = if line == 0 { self.mark } else { 0 };
         if self.tabs.is_empty() {
-            return Position { line: line as u32 + 1, column: offset.saturating_sub(start) + 1 };
+            return Position { line: line as u32 + 1, column: mark + offset.saturating_sub(start) + 1 };
         }
         let first_tab = self.tabs.partition_point(|tab| *tab < start);
-        let (mut column, mut from) = (0, start);
+        let (mut column, mut from) = (mark, start);
         for &tab in self.tabs[first_tab..].iter().take_while(|tab| **tab < offset) {
             column += tab - from;
             column += TAB_WIDTH - column % TAB_WIDTH;
@@ -116,8 +119,9 @@ impl Source {
         if end.saturating_sub(*start as usize) > MAX_SHOWN_BYTES {
             return None;
         }
-        let mut out = String::new();
-        let mut column = 0;
+        // A blank in place of each byte of the mark.
+        let mut column = if index == 0 { self.mark as usize } else { 0 };
+        let mut out = " ".repeat(column);
         for ch in String::from_utf8_lossy(&self.text[*start as usize..end]).chars() {
             if ch == '\t' {
                 let width = TAB_WIDTH as usize - column % TAB_WIDTH as usize;

@@ -205,10 +205,6 @@ impl Lexer<'_> {
             }
             self.skip_while(|b| b.is_ascii_digit());
         }
-        if matches!(self.peek(), b'f' | b'F') {
-            is_float = true;
-            self.at += 1;
-        }
         is_float
     }
 
@@ -292,7 +288,6 @@ pub(crate) fn integer_value(text: &str) -> Option<u64> {
 
 /// The value of a float or integer token.
 pub(crate) fn float_value(text: &str) -> f64 {
-    let text = text.trim_end_matches(['f', 'F']);
     text.trim_end_matches(['e', 'E', '+', '-']).parse().unwrap_or(0.0)
 }
 

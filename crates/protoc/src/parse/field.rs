@@ -265,9 +265,10 @@ impl Parser<'_> {
             Scalar::Float | Scalar::Double => {
                 let negative = self.try_consume("-");
                 let value = self.number("Expected number.")?;
+                let value = if negative { -value } else { value };
                 let text =
                     if scalar == Scalar::Float { float_text(value as f32) } else { double_text(value) };
-                format!("{}{text}", if negative { "-" } else { "" }).into_bytes()
+                text.into_bytes()
             }
             Scalar::Bool if self.looking_at("true") || self.looking_at("false") => {
                 self.identifier("")?.into_bytes()

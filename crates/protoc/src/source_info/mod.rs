@@ -275,7 +275,11 @@ impl<'a> Recorder<'a> {
         self.info.paths.extend_from_slice(&self.path);
         self.info.paths.extend_from_slice(parts);
         let [line, column, _] = self.places[span.first as usize];
-        let [end_line, _, end_column] = self.places[span.last as usize];
+        let [end_line, _, end_column] = match self.tokens[span.last as usize].kind {
+            // A file without tokens. protoc takes the end of the token before, which is not there.
+            Kind::End => [0; 3],
+            _ => self.places[span.last as usize],
+        };
         self.info.locations.push(Location {
             path_start,
             path_length: (self.path.len() + parts.len()) as u32,

@@ -24,13 +24,13 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x0fsubnormal.proto\"]\n\tSubnormal\x12\x19\n\x01\x61\x18\x01 \x01(\x02:\x0e\x39.99966584e-42\x12 \n\x01\x62\x18\x02 \x01(\x01:\x15\x34.94065645841247e-324\x12\x13\n\x01\x63\x18\x03 \x01(\x02:\x08\x31\x36\x37\x37\x37\x32\x31\x36')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x0fsubnormal.proto\"\x8c\x01\n\tSubnormal\x12\x19\n\x01\x61\x18\x01 \x01(\x02:\x0e\x39.99966584e-42\x12 \n\x01\x62\x18\x02 \x01(\x01:\x15\x34.94065645841247e-324\x12\x13\n\x01\x63\x18\x03 \x01(\x02:\x08\x31\x36\x37\x37\x37\x32\x31\x36\x12\r\n\x01\x64\x18\x04 \x01(\x02:\x02-0\x12\x0e\n\x01\x65\x18\x05 \x01(\x02:\x03nan\x12\x0e\n\x01\x66\x18\x06 \x01(\x01:\x03nan')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'subnormal_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_SUBNORMAL']._serialized_start=19
-  _globals['_SUBNORMAL']._serialized_end=112
+  _globals['_SUBNORMAL']._serialized_start=20
+  _globals['_SUBNORMAL']._serialized_end=160
 # @@protoc_insertion_point(module_scope)
