@@ -1,6 +1,7 @@
 //! The one tokio runtime of the process: a thread that runs the tasks of all connections and never touches the
 //! interpreter.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
@@ -11,6 +12,37 @@ use tokio::runtime::{Builder, Handle};
 
 static RUNTIME: ArcSwapOption<Handle> = ArcSwapOption::const_empty();
 static STARTING: Mutex<()> = Mutex::new(());
+/// Counts the forks that led to this process.
+static GENERATION: AtomicU64 = AtomicU64::new(0);
+
+/// Something that lives by the runtime of the process that made it, such as a channel or a call. In the child of a fork the
+/// tasks behind it are not there, and its locks may be held by threads that are not there either: it must not be touched, not
+/// even to be dropped.
+pub(crate) struct OfProcess<T> {
+    generation: u64,
+    /// There until it is dropped.
+    value: Option<T>,
+}
+
+impl<T> OfProcess<T> {
+    pub(crate) fn new(value: T) -> Self {
+        Self { generation: GENERATION.load(Ordering::Relaxed), value: Some(value) }
+    }
+
+    /// The value; `None` in the child of a fork.
+    #[inline]
+    pub(crate) fn get(&self) -> Option<&T> {
+        self.value.as_ref().filter(|_| self.generation == GENERATION.load(Ordering::Relaxed))
+    }
+}
+
+impl<T> Drop for OfProcess<T> {
+    fn drop(&mut self) {
+        if self.get().is_none() {
+            std::mem::forget(self.value.take());
+        }
+    }
+}
 
 /// The runtime; the first use starts it.
 ///
@@ -52,6 +84,7 @@ fn keep_the_memory_of_messages() {
 
 /// In the child of a fork the runtime's thread does not exist: the next use starts another.
 pub(crate) fn after_fork_in_child() {
+    GENERATION.fetch_add(1, Ordering::Relaxed);
     if let Some(stale) = RUNTIME.swap(None) {
         // What the parent's thread was doing is in an unknown state: nothing of it may be run or dropped here.
         std::mem::forget(stale);

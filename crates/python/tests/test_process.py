@@ -1,5 +1,6 @@
 """How a process ends while calls and servers are at work, how it is interrupted, and what it costs the system."""
 
+import os
 import platform
 import subprocess
 import sys
@@ -85,3 +86,98 @@ server.stop(0)
 """
     )
     assert int(ended.stdout) < 150, ended.stderr
+
+
+FORKED = """
+import os, signal
+import grpc
+from conftest import ECHO, path, serving
+
+def in_child(job):
+    pid = os.fork()
+    if pid == 0:
+        # The system ends a child that hangs, whatever it is doing.
+        signal.alarm(20)
+        try:
+            job()
+            os._exit(0)
+        except BaseException as error:
+            print("in the child:", repr(error), flush=True)
+            os._exit(1)
+    _, status = os.waitpid(pid, 0)
+    assert os.waitstatus_to_exitcode(status) == 0, (job.__name__, status)
+
+# The server is in a process of its own.
+read, write = os.pipe()
+server = os.fork()
+if server == 0:
+    with serving(ECHO) as (_, address):
+        os.write(write, address.encode() + b"\\n")
+        signal.pause()
+address = os.read(read, 100).decode().strip()
+
+channel = grpc.insecure_channel(address)
+echo = channel.unary_unary(path("Echo"))
+if WARM:
+    assert echo(b"warm", timeout=20) == b"warm"
+mirror = channel.stream_stream(path("Mirror"))
+from queue import Queue
+requests = Queue()
+under_way = mirror(iter(requests.get, None)) if WARM else None
+
+def unary():
+    for _ in range(3):
+        assert echo(b"x", timeout=5) == b"x"
+
+def future():
+    assert echo.future(b"x", timeout=5).result(timeout=5) == b"x"
+
+def stream():
+    assert list(channel.unary_stream(path("Repeat"))(b"2", timeout=5)) == [b"2", b"2"]
+
+def waits_for_ready():
+    assert echo(b"x", timeout=5, wait_for_ready=True) == b"x"
+    grpc.channel_ready_future(channel).result(timeout=5)
+
+def call_under_way():
+    if under_way is not None:
+        try:
+            next(under_way)
+            raise AssertionError("it answers")
+        except grpc.RpcError as error:
+            assert error.code() is grpc.StatusCode.UNAVAILABLE, error
+
+def aio():
+    import asyncio
+    async def main():
+        async with grpc.aio.insecure_channel(address) as channel:
+            assert await channel.unary_unary(path("Echo"))(b"x", timeout=5) == b"x"
+    asyncio.run(main())
+
+def closes():
+    channel.close()
+    with grpc.insecure_channel(address) as another:
+        assert another.unary_unary(path("Echo"))(b"y", timeout=5) == b"y"
+
+def of_a_child():
+    in_child(unary)
+    unary()
+
+try:
+    for job in (unary, future, stream, waits_for_ready, call_under_way, aio, closes, of_a_child):
+        in_child(job)
+    assert echo(b"z", timeout=20) == b"z"
+finally:
+    os.kill(server, 9)
+    os.waitpid(server, 0)
+print("done")
+os._exit(0)
+"""
+
+
+@pytest.mark.parametrize("warm", [True, False])
+def test_a_channel_goes_on_in_the_child_of_a_fork(warm):
+    tests = os.path.dirname(__file__)
+    program = f"import sys; sys.path.insert(0, {tests!r}); WARM = {warm}\n{FORKED}"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60)
+    assert done.stdout.endswith("done\n"), done.stdout + done.stderr

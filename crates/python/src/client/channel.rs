@@ -5,8 +5,11 @@ use std::sync::atomic::Ordering;
 use std::task::Poll;
 use std::time::Instant;
 
+use arc_swap::ArcSwap;
 use bytes::Bytes;
-use carom::client::{CallOptions, Channel as Inner, ChannelBuilder, ConnectivityState, RawCall};
+use carom::client::{
+    CallOptions, Channel as Inner, ChannelBuilder, ConnectError, ConnectivityState, RawCall,
+};
 use carom::credentials::{Certificate, ClientTlsConfig, Identity};
 use carom::{MetadataMap, Status};
 use pyo3::exceptions::PyValueError;
@@ -21,26 +24,50 @@ use crate::aio::call::AioCall;
 use crate::aio::queue::LoopQueue;
 use crate::convert;
 use crate::options::Options;
-use crate::runtime;
+use crate::runtime::{self, OfProcess};
 use crate::signal::block_on;
 
 /// A channel to a target. What is wrong with the target or the credentials is the status of every call, as programs
 /// for grpcio expect.
 #[pyclass(frozen, module = "carom._carom")]
 pub(crate) struct Channel {
-    inner: Result<Inner, Status>,
-    runtime: Handle,
+    builder: Result<ChannelBuilder, Status>,
+    /// Made of the builder by each process that uses it: the child of a fork connects for itself.
+    connected: ArcSwap<OfProcess<Connected>>,
     authority: String,
     state: Arc<ChannelState>,
     /// Ends the waits for a change of state.
     poke: Arc<Notify>,
 }
 
+/// What a channel is in one process.
+struct Connected {
+    inner: Result<Inner, Status>,
+    runtime: Handle,
+}
+
+impl Connected {
+    fn new(builder: &Result<ChannelBuilder, Status>) -> PyResult<Self> {
+        let runtime = runtime::handle()?;
+        let connect = |builder: &ChannelBuilder| builder.clone().runtime(runtime.clone()).connect_lazy();
+        let unavailable = |error: ConnectError| Status::unavailable(error.to_string());
+        let inner = match builder {
+            Ok(builder) => connect(builder).map_err(unavailable),
+            Err(status) => Err(status.clone()),
+        };
+        Ok(Self { inner, runtime })
+    }
+}
+
 /// PEM of roots, private key and certificate chain.
 type TlsFiles = (Option<Vec<u8>>, Option<Vec<u8>>, Option<Vec<u8>>);
 
 impl Channel {
-    fn build(mut builder: ChannelBuilder, options: &Options, tls: Option<TlsFiles>) -> Result<Inner, String> {
+    fn build(
+        mut builder: ChannelBuilder,
+        options: &Options,
+        tls: Option<TlsFiles>,
+    ) -> Result<ChannelBuilder, String> {
         builder = options.channel(builder);
         if let Some((roots, key, chain)) = tls {
             let mut config = ClientTlsConfig::new();
@@ -61,7 +88,26 @@ impl Channel {
             }
             builder = builder.tls(config);
         }
-        builder.connect_lazy().map_err(|error| error.to_string())
+        Ok(builder)
+    }
+
+    /// The channel of this process; the first use in the child of a fork makes one.
+    ///
+    /// # Errors
+    /// Why there is no channel.
+    fn inner(&self) -> Result<Inner, Status> {
+        self.with_connected(|connected| connected.inner.clone())?
+    }
+
+    fn with_connected<R>(&self, f: impl FnOnce(&Connected) -> R) -> Result<R, Status> {
+        if let Some(connected) = self.connected.load().get() {
+            return Ok(f(connected));
+        }
+        let connected =
+            Connected::new(&self.builder).map_err(|error| Status::unavailable(error.to_string()))?;
+        let result = f(&connected);
+        self.connected.store(Arc::new(OfProcess::new(connected)));
+        Ok(result)
     }
 
     fn check_open(&self) -> PyResult<()> {
@@ -95,12 +141,14 @@ impl Channel {
         options: CallOptions,
         metadata: MetadataMap,
     ) -> Result<RawCall, Status> {
-        let channel = self.inner.as_ref().map_err(Status::clone)?;
         let method = Bytes::copy_from_slice(method.as_bytes());
-        Ok(match payload {
-            Some(payload) => channel.start_unary(method, options, metadata, payload),
-            None => channel.start_call(method, options, metadata),
-        })
+        self.with_connected(|connected| {
+            let channel = connected.inner.as_ref().map_err(Status::clone)?;
+            Ok(match payload {
+                Some(payload) => channel.start_unary(method, options, metadata, payload),
+                None => channel.start_call(method, options, metadata),
+            })
+        })?
     }
 
     /// A call under way; on a channel that cannot be, one that has ended.
@@ -124,10 +172,11 @@ impl Channel {
         if self.state.closed.load(Ordering::Acquire) {
             return ConnectivityState::Shutdown;
         }
-        match &self.inner {
-            Ok(channel) => channel.state(try_to_connect),
-            Err(_) => ConnectivityState::TransientFailure,
-        }
+        let state = |connected: &Connected| {
+            connected.inner.as_ref().ok().map(|channel| channel.state(try_to_connect))
+        };
+        // A channel that cannot be stays as it is.
+        self.with_connected(state).ok().flatten().unwrap_or(ConnectivityState::TransientFailure)
     }
 }
 
@@ -156,19 +205,16 @@ impl Channel {
         compression: Option<i32>,
     ) -> PyResult<Self> {
         let options = Options::read(options)?;
-        let runtime = runtime::handle()?;
         let user_agent = match &options.user_agent {
             Some(primary) => format!("{primary} {user_agent}"),
             None => user_agent.to_owned(),
         };
         let compression = convert::compression(options.compression(compression))?.flatten();
-        let builder = Inner::builder(target.clone())
-            .user_agent(user_agent)
-            .compression(compression)
-            .runtime(runtime.clone());
-        let inner = Self::build(builder, &options, tls).map_err(Status::unavailable);
+        let builder = Inner::builder(target.clone()).user_agent(user_agent).compression(compression);
+        let builder = Self::build(builder, &options, tls).map_err(Status::unavailable);
+        let connected = ArcSwap::from_pointee(OfProcess::new(Connected::new(&builder)?));
         let authority = options.authority.or(options.tls_name).unwrap_or_else(|| host_of(&target));
-        Ok(Self { inner, runtime, authority, state: Arc::default(), poke: Arc::default() })
+        Ok(Self { builder, connected, authority, state: Arc::default(), poke: Arc::default() })
     }
 
     /// Makes a call with one request and one response, and waits for it. Returns the response's bytes, or the ended
@@ -269,7 +315,7 @@ impl Channel {
     fn wait_for_state_change(&self, py: Python<'_>, from: u8) -> PyResult<()> {
         let poke = Arc::clone(&self.poke);
         let mut poked = Box::pin(async move { poke.notified().await });
-        let watch = self.inner.as_ref().ok().cloned();
+        let watch = self.inner().ok();
         let from = state_of(from);
         let mut changed = Box::pin(async move {
             match watch {
@@ -293,11 +339,11 @@ impl Channel {
     /// A future of the loop that is done when the state is not `from`.
     fn state_change_aio<'py>(&self, queue: &Bound<'py, LoopQueue>, from: u8) -> PyResult<Bound<'py, PyAny>> {
         let (future, completion) = queue.get().future(queue.py())?;
-        match &self.inner {
-            Ok(channel) if self.inner_state(false) == state_of(from) => {
-                let channel = channel.clone();
+        let connected = self.with_connected(|connected| (connected.inner.clone(), connected.runtime.clone()));
+        match connected.and_then(|(inner, runtime)| Ok((inner?, runtime))) {
+            Ok((channel, runtime)) if self.inner_state(false) == state_of(from) => {
                 let from = state_of(from);
-                self.runtime.spawn(async move {
+                runtime.spawn(async move {
                     channel.wait_for_state_change(from).await;
                     completion.complete();
                 });
@@ -323,7 +369,7 @@ impl Channel {
     fn close(&self) {
         self.refuse();
         self.state.closed.store(true, Ordering::Release);
-        if let Ok(channel) = &self.inner {
+        if let Some(Ok(channel)) = self.connected.load().get().map(|connected| &connected.inner) {
             channel.close();
         }
         self.poke_watchers();

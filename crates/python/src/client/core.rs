@@ -12,6 +12,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyTuple};
 
 use crate::convert;
+use crate::runtime::OfProcess;
 
 /// What the calls of a channel ask it.
 #[derive(Debug, Default)]
@@ -39,7 +40,7 @@ pub(crate) struct End {
 /// One call.
 pub(crate) struct CallCore {
     /// Not there yet while call credentials are asked for.
-    raw: OnceLock<RawCall>,
+    raw: OnceLock<OfProcess<RawCall>>,
     /// One response, so that all of the answer is taken at once; otherwise a stream.
     one_response: bool,
     deadline: Option<Instant>,
@@ -91,12 +92,22 @@ impl CallCore {
         let end = self.lock();
         if end.is_none() {
             // A second start would be dropped, and with it cancelled.
-            let _ = self.raw.set(raw);
+            let _ = self.raw.set(OfProcess::new(raw));
         }
     }
 
     pub(crate) fn raw(&self) -> Option<&RawCall> {
-        self.raw.get()
+        self.raw.get()?.get()
+    }
+
+    /// Ends a call of the process that this one was forked from: what carried it is not here. Whether that was so.
+    fn end_if_inherited(&self, slot: &mut Option<Arc<End>>) -> bool {
+        let inherited = self.raw.get().is_some_and(|raw| raw.get().is_none());
+        if inherited && slot.is_none() {
+            let status = Status::unavailable("the process was forked while the call was under way");
+            self.set_end(slot, End::local(status));
+        }
+        inherited
     }
 
     pub(crate) fn has_one_response(&self) -> bool {
@@ -127,10 +138,11 @@ impl CallCore {
     /// How the call ended.
     pub(crate) fn poll_end(&self, cx: &mut Context<'_>) -> Poll<Arc<End>> {
         let mut slot = self.lock();
+        self.end_if_inherited(&mut slot);
         if let Some(end) = &*slot {
             return Poll::Ready(Arc::clone(end));
         }
-        let Some(raw) = self.raw.get() else { return Poll::Pending };
+        let Some(raw) = self.raw() else { return Poll::Pending };
         let local = self.local.load(Ordering::Acquire);
         let end = if self.one_response {
             let outcome = ready!(raw.poll_unary(cx));
@@ -154,11 +166,15 @@ impl CallCore {
 
     /// How the call ended, if it has.
     pub(crate) fn end(&self) -> Option<Arc<End>> {
-        if let Some(end) = &*self.lock() {
-            return Some(Arc::clone(end));
+        {
+            let mut slot = self.lock();
+            self.end_if_inherited(&mut slot);
+            if let Some(end) = &*slot {
+                return Some(Arc::clone(end));
+            }
         }
         // Looking must not replace the waker of who waits.
-        if !self.raw.get()?.has_ended() {
+        if !self.raw()?.has_ended() {
             return None;
         }
         match self.poll_end(&mut Context::from_waker(std::task::Waker::noop())) {
@@ -169,7 +185,7 @@ impl CallCore {
 
     /// The next message of a stream of responses; `None` after the last.
     pub(crate) fn poll_message(&self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
-        match self.raw.get() {
+        match self.raw() {
             Some(raw) if !self.one_response => raw.poll_message(cx),
             _ => self.poll_end(cx).map(|end| end.message.clone()),
         }
@@ -177,10 +193,14 @@ impl CallCore {
 
     /// The server's initial metadata; empty if the call ended without.
     pub(crate) fn poll_initial(&self, cx: &mut Context<'_>) -> Poll<MetadataMap> {
-        if let Some(end) = &*self.lock() {
-            return Poll::Ready(end.initial.clone());
+        {
+            let mut slot = self.lock();
+            self.end_if_inherited(&mut slot);
+            if let Some(end) = &*slot {
+                return Poll::Ready(end.initial.clone());
+            }
         }
-        match self.raw.get() {
+        match self.raw() {
             Some(raw) => raw.poll_headers(cx).map(Option::unwrap_or_default),
             None => Poll::Pending,
         }
@@ -188,9 +208,9 @@ impl CallCore {
 
     /// Room for another request, or no use for one any more.
     pub(crate) fn poll_ready(&self, cx: &mut Context<'_>) -> Poll<()> {
-        match self.raw.get() {
+        match self.raw() {
             Some(raw) => raw.poll_ready(cx),
-            None if self.lock().is_some() => Poll::Ready(()),
+            None if self.end().is_some() => Poll::Ready(()),
             None => Poll::Pending,
         }
     }
@@ -201,13 +221,12 @@ impl CallCore {
             return false;
         }
         self.local.store(true, Ordering::Release);
-        match self.raw.get() {
+        match self.raw() {
             Some(raw) => raw.cancel(status),
             None => {
                 let mut slot = self.lock();
                 if slot.is_none() {
-                    let (initial, trailing) = (MetadataMap::new(), MetadataMap::new());
-                    self.set_end(&mut slot, End { status, initial, trailing, message: None, local: true });
+                    self.set_end(&mut slot, End::local(status));
                 }
             }
         }
@@ -231,6 +250,12 @@ impl Drop for CallCore {
 }
 
 impl End {
+    /// An end that this side decided, before the server had said anything.
+    fn local(status: Status) -> Self {
+        let (initial, trailing) = (MetadataMap::new(), MetadataMap::new());
+        Self { status, initial, trailing, message: None, local: true }
+    }
+
     /// (code, details, debug error string) for the interpreter.
     pub(crate) fn status<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
         let debug = (!self.local).then(|| convert::debug_error_string(&self.status));
