@@ -181,3 +181,46 @@ def test_a_channel_goes_on_in_the_child_of_a_fork(warm):
     program = f"import sys; sys.path.insert(0, {tests!r}); WARM = {warm}\n{FORKED}"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60)
     assert done.stdout.endswith("done\n"), done.stdout + done.stderr
+
+
+DESCRIPTORS = """
+import asyncio, gc, os
+import grpc
+from conftest import SERVICE, path
+
+async def echo(request, context):
+    return request
+
+HANDLERS = grpc.method_handlers_generic_handler(SERVICE, {"Echo": grpc.unary_unary_rpc_method_handler(echo)})
+
+async def serve(stops):
+    server = grpc.aio.server()
+    server.add_generic_rpc_handlers((HANDLERS,))
+    port = server.add_insecure_port("127.0.0.1:0")
+    await server.start()
+    async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
+        assert await channel.unary_unary(path("Echo"))(b"x", timeout=20) == b"x"
+    if stops:
+        await server.stop(0)
+
+def open_after(loops, stops):
+    for _ in range(loops):
+        asyncio.run(serve(stops))
+    gc.collect()
+    return len(os.listdir("/proc/self/fd"))
+
+for stops in (True, False):
+    before = open_after(5, stops)
+    after = open_after(30, stops)
+    # What the last loops had may still be on its way out.
+    assert after <= before + 10, (stops, before, after)
+print("done")
+"""
+
+
+@pytest.mark.skipif(platform.system() != "Linux", reason="counts below /proc")
+def test_loops_with_servers_leave_no_descriptors():
+    tests = os.path.dirname(__file__)
+    program = f"import sys; sys.path.insert(0, {tests!r})\n{DESCRIPTORS}"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60)
+    assert done.stdout == "done\n", done.stdout + done.stderr

@@ -154,6 +154,12 @@ impl LoopQueue {
         })
     }
 
+    /// Lets go of all that waits for a loop that has been closed. Servers among it hold the queue in turn.
+    fn close(&self) {
+        let entries = std::mem::take(&mut *self.entries());
+        drop(entries);
+    }
+
     /// The descriptor to watch for reading.
     fn fileno(&self) -> RawFd {
         self.shared.wake.raw()

@@ -13,7 +13,9 @@ def completion_queue(loop):
     queue = _QUEUES.get(loop)
     if queue is None:
         for old in [known for known in list(_QUEUES) if known.is_closed()]:
-            _QUEUES.pop(old, None)
+            closed = _QUEUES.pop(old, None)
+            if closed is not None:
+                closed.close()
         queue = _carom.LoopQueue(loop.create_future)
         loop.add_reader(queue.fileno(), queue.drain)
         _QUEUES[loop] = queue

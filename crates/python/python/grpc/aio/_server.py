@@ -8,6 +8,7 @@ import asyncio
 import concurrent.futures
 import inspect
 import logging
+import weakref
 
 from carom import _carom
 from grpc import _credentials
@@ -521,9 +522,14 @@ class Server(_base_server.Server):
         loop = running_loop()
         self._loop = loop
         self._stopped = loop.create_future()
-        self._runner = _Runner(self._handlers, self._interceptors, self._migration_pool, loop)
+        # The core must not keep the server, which keeps the core.
+        this = weakref.ref(self)
+        self._runner = _Runner(self._handlers, self._interceptors, lambda: this()._migration_pool(), loop)
         self._core.start(
-            completion_queue(loop), self._runner.on_call, self._runner.static or {}, self._termination
+            completion_queue(loop),
+            self._runner.on_call,
+            self._runner.static or {},
+            lambda: (server := this()) and server._termination(),
         )
 
     def _termination(self):
