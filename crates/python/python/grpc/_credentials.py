@@ -90,6 +90,12 @@ class CompositeChannel:
         self.plugins = plugins
 
 
+class Alts:
+    """ALTS, on either side."""
+
+    __slots__ = ()
+
+
 class ServerTls:
     """TLS at a port: PEM (private key, certificate chain) pairs, PEM roots for clients, and whether to demand one."""
 
@@ -243,7 +249,7 @@ def composite_channel_credentials(channel_credentials, *call_credentials):
     """ChannelCredentials that apply CallCredentials to every call of the channel."""
     return ChannelCredentials(
         CompositeChannel(
-            _inner(channel_credentials, "channel_credentials", ClientTls, CompositeChannel, Plaintext),
+            _inner(channel_credentials, "channel_credentials", ClientTls, CompositeChannel, Plaintext, Alts),
             composite_call_credentials(*call_credentials)._credentials,
         )
     )
@@ -321,23 +327,22 @@ def dynamic_ssl_server_credentials(
     )
 
 
-def _unavailable(what):
-    return NotImplementedError(f"{what} credentials are not part of this package; use TLS credentials")
-
-
 def alts_channel_credentials(service_accounts=None):
-    """ALTS works inside Google's network only and is not provided."""
-    raise _unavailable("ALTS")
+    """ChannelCredentials for ALTS. It works inside Google's network only: a channel cannot be made with them."""
+    return ChannelCredentials(Alts())
 
 
 def alts_server_credentials():
-    """ALTS works inside Google's network only and is not provided."""
-    raise _unavailable("ALTS")
+    """ServerCredentials for ALTS. It works inside Google's network only: no port can be bound with them."""
+    return ServerCredentials(Alts())
 
 
 def compute_engine_channel_credentials(call_credentials):
-    """Compute Engine credentials stand on ALTS and are not provided."""
-    raise _unavailable("Compute Engine")
+    """ChannelCredentials as on Google's Compute Engine: TLS, and these CallCredentials for every call.
+
+    Between Google's own machines grpcio may use ALTS in place of TLS; this package does not.
+    """
+    return composite_channel_credentials(ssl_channel_credentials(), call_credentials)
 
 
 def xds_channel_credentials(fallback_credentials=None):
@@ -363,6 +368,11 @@ def _inner(credentials, argument, *kinds):
     return inner
 
 
+def _refuse_alts(inner):
+    if isinstance(inner, Alts):
+        raise RuntimeError("ALTS works inside Google's network only and is not part of this package; use TLS credentials")
+
+
 def split_channel(credentials):
     """(transport, plugins, secure) of ChannelCredentials.
 
@@ -370,12 +380,14 @@ def split_channel(credentials):
 
     Raises:
         AttributeError, TypeError: something else than ChannelCredentials.
+        RuntimeError: credentials for ALTS.
     """
     plugins = ()
-    inner = _inner(credentials, "channel_credentials", ClientTls, CompositeChannel, Plaintext)
+    inner = _inner(credentials, "channel_credentials", ClientTls, CompositeChannel, Plaintext, Alts)
     while isinstance(inner, CompositeChannel):
         plugins += inner.plugins
         inner = inner.channel
+    _refuse_alts(inner)
     if isinstance(inner, ClientTls):
         return inner, plugins, True
     return None, plugins, inner.secure
@@ -386,8 +398,10 @@ def split_server(credentials):
 
     Raises:
         AttributeError, TypeError: something else than ServerCredentials.
+        RuntimeError: credentials for ALTS.
     """
-    inner = _inner(credentials, "server_credentials", ServerTls, DynamicServerTls, Plaintext)
+    inner = _inner(credentials, "server_credentials", ServerTls, DynamicServerTls, Plaintext, Alts)
+    _refuse_alts(inner)
     if isinstance(inner, Plaintext):
         return None
     if isinstance(inner, DynamicServerTls):

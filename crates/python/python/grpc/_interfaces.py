@@ -6,7 +6,7 @@ extension module.
 
 import abc
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 
 class FutureTimeoutError(Exception):
@@ -459,6 +459,7 @@ class RpcMethodHandler(abc.ABC):
     """
 
 
+@runtime_checkable
 class HandlerCallDetails(Protocol):
     """An incoming call, as generic handlers and server interceptors see it.
 

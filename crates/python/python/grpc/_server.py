@@ -26,6 +26,35 @@ _DEALLOCATED_SERVER_GRACE = 1.0
 _interfaces.ServicerContext.register(_carom.ServicerContext)
 
 
+class _State:
+    """The state of a call, as tracers of grpcio's servers look at it: `context._state.code`."""
+
+    __slots__ = ("_context",)
+
+    def __init__(self, context):
+        self._context = context
+
+    @property
+    def code(self):
+        """The StatusCode that the handler has set, or None."""
+        return self._context.code()
+
+    @property
+    def details(self):
+        """The details that the handler has set."""
+        return self._context.details()
+
+    @property
+    def trailing_metadata(self):
+        """The trailing metadata that the handler has set."""
+        return self._context.trailing_metadata()
+
+    @property
+    def client(self):
+        """Whether the call goes on, in grpcio's words for it."""
+        return "open" if self._context.is_active() else "cancelled"
+
+
 class _HandlerCallDetails(
     collections.namedtuple("_HandlerCallDetails", ("method", "invocation_metadata")), _interfaces.HandlerCallDetails
 ):

@@ -16,7 +16,7 @@ use super::queue::Queue;
 use crate::convert;
 
 /// A call as its handler sees it (`grpc.ServicerContext`).
-#[pyclass(frozen, module = "carom._carom")]
+#[pyclass(frozen, dict, weakref, module = "carom._carom")]
 pub(crate) struct ServicerContext {
     facts: Facts,
     responder: Responder,
@@ -275,6 +275,12 @@ impl ServicerContext {
     fn set_trailing_metadata(&self, trailing_metadata: Py<PyAny>) {
         let old = self.lock().trailing.replace(trailing_metadata);
         drop(old);
+    }
+
+    /// The state as programs know it that look into grpcio's contexts.
+    #[getter]
+    fn _state<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        slf.py().import("grpc._server")?.getattr("_State")?.call1((slf,))
     }
 
     /// The trailing metadata set so far.

@@ -12,7 +12,7 @@ use super::handler::Handler;
 use crate::signal::block_on;
 
 /// Iterates over the requests of a call. Ends with grpc.RpcError when the call was cancelled or is broken.
-#[pyclass(frozen, module = "carom._carom")]
+#[pyclass(frozen, dict, weakref, module = "carom._carom")]
 pub(crate) struct RequestIterator {
     receiver: Mutex<MessageReceiver>,
     handler: Arc<Handler>,

@@ -170,7 +170,13 @@ class Channel(_base_channel.Channel):
 
     def __init__(self, target, options, credentials, compression, interceptors):
         transport, self._plugins, self._secure = _credentials.split_channel(credentials)
-        self._interceptors = _interceptor.sort(interceptors or ())
+        # Programs append to these lists, mostly before they make stubs. What is appended runs, also for stubs that are there.
+        (
+            self._unary_unary_interceptors,
+            self._unary_stream_interceptors,
+            self._stream_unary_interceptors,
+            self._stream_stream_interceptors,
+        ) = _interceptor.sort(interceptors or ())
         self._core = _carom.Channel(
             target,
             list(options or ()),
@@ -238,19 +244,19 @@ class Channel(_base_channel.Channel):
             state = self.get_state(try_to_connect=True)
 
     def unary_unary(self, method, request_serializer=None, response_deserializer=None, _registered_method=False):
-        interceptors = self._interceptors[0]
+        interceptors = self._unary_unary_interceptors
         return UnaryUnaryMultiCallable(self, method, request_serializer, response_deserializer, interceptors)
 
     def unary_stream(self, method, request_serializer=None, response_deserializer=None, _registered_method=False):
-        interceptors = self._interceptors[1]
+        interceptors = self._unary_stream_interceptors
         return UnaryStreamMultiCallable(self, method, request_serializer, response_deserializer, interceptors)
 
     def stream_unary(self, method, request_serializer=None, response_deserializer=None, _registered_method=False):
-        interceptors = self._interceptors[2]
+        interceptors = self._stream_unary_interceptors
         return StreamUnaryMultiCallable(self, method, request_serializer, response_deserializer, interceptors)
 
     def stream_stream(self, method, request_serializer=None, response_deserializer=None, _registered_method=False):
-        interceptors = self._interceptors[3]
+        interceptors = self._stream_stream_interceptors
         return StreamStreamMultiCallable(self, method, request_serializer, response_deserializer, interceptors)
 
 

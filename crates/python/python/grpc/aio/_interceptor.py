@@ -8,6 +8,7 @@ import functools
 from grpc import _interfaces
 from grpc._enums import StatusCode
 from grpc.aio import _base_call, _call
+from grpc.aio._call import StreamStreamCall, StreamUnaryCall, UnaryStreamCall, UnaryUnaryCall  # noqa: F401
 from grpc.aio._errors import EOF, UsageError
 
 
@@ -71,12 +72,12 @@ _KINDS = (
 
 
 def sort(interceptors):
-    """The interceptors of each of the four kinds of methods, in order."""
+    """The interceptors of each of the four kinds of methods, in order, as lists."""
     for interceptor in interceptors:
         if not isinstance(interceptor, _KINDS):
             names = [kind.__name__ for kind in _KINDS]
             raise ValueError(f"Interceptor {interceptor} must be {' or '.join(names)}. ")
-    return tuple(tuple(one for one in interceptors if isinstance(one, kind)) for kind in _KINDS)
+    return tuple([one for one in interceptors if isinstance(one, kind)] for kind in _KINDS)
 
 
 class UnaryUnaryCallResponse(_base_call.UnaryUnaryCall):

@@ -1,0 +1,98 @@
+"""Objects that programs hold on to, look into and hang things on, as they do with grpcio's."""
+
+import asyncio
+import weakref
+
+import grpc
+import pytest
+from grpc import aio
+from grpc.aio import _interceptor
+
+from conftest import SERVICE, path, serving
+
+
+def test_contexts_and_request_iterators_take_attributes_and_weak_references():
+    seen = []
+
+    def look(request_iterator, context):
+        for thing in (request_iterator, context):
+            thing.mark = "mine"
+            seen.append((thing.mark, weakref.ref(thing)() is thing))
+        context.set_code(grpc.StatusCode.NOT_FOUND)
+        context.set_details("gone")
+        seen.append((context._state.code, context._state.details, context._state.client))
+        return b"".join(request_iterator)
+
+    with serving({"Look": grpc.stream_unary_rpc_method_handler(look)}) as (_, address):
+        with grpc.insecure_channel(address) as channel:
+            with pytest.raises(grpc.RpcError):
+                channel.stream_unary(path("Look"))(iter([b"x"]), timeout=20)
+    assert seen == [("mine", True), ("mine", True), (grpc.StatusCode.NOT_FOUND, b"gone", "open")]
+
+
+def test_handler_call_details_are_known_by_isinstance():
+    found = []
+
+    class Interceptor(grpc.ServerInterceptor):
+        def intercept_service(self, continuation, details):
+            found.append(isinstance(details, grpc.HandlerCallDetails))
+            return continuation(details)
+
+    echo = grpc.unary_unary_rpc_method_handler(lambda request, context: request)
+    with serving({"Echo": echo}, interceptors=[Interceptor()]) as (_, address):
+        with grpc.insecure_channel(address) as channel:
+            assert channel.unary_unary(path("Echo"))(b"x", timeout=20) == b"x"
+    assert found == [True]
+    assert not isinstance(object(), grpc.HandlerCallDetails)
+
+
+@pytest.mark.parametrize("before", [True, False])
+def test_interceptors_that_are_appended_to_an_aio_channel_run(before):
+    ran = []
+
+    class Interceptor(aio.UnaryUnaryClientInterceptor):
+        async def intercept_unary_unary(self, continuation, details, request):
+            ran.append(details.method)
+            return await continuation(details, request)
+
+    async def echo(request, context):
+        context.mark = "mine"
+        assert weakref.ref(context)() is context
+        return request
+
+    async def main():
+        server = aio.server()
+        methods = {"Echo": grpc.unary_unary_rpc_method_handler(echo)}
+        server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(SERVICE, methods),))
+        port = server.add_insecure_port("127.0.0.1:0")
+        await server.start()
+        async with aio.insecure_channel(f"127.0.0.1:{port}") as channel:
+            if before:
+                channel._unary_unary_interceptors.append(Interceptor())
+            call = channel.unary_unary(path("Echo"))
+            if not before:
+                channel._unary_unary_interceptors.append(Interceptor())
+            assert await call(b"x", timeout=20) == b"x"
+            assert [channel._unary_stream_interceptors, channel._stream_unary_interceptors] == [[], []]
+            assert channel._stream_stream_interceptors == []
+        await server.stop(0)
+
+    asyncio.run(main())
+    assert len(ran) == 1
+
+
+def test_calls_are_found_where_instrumentation_imports_them():
+    for name in ("UnaryUnaryCall", "UnaryStreamCall", "StreamUnaryCall", "StreamStreamCall"):
+        assert getattr(_interceptor, name) is getattr(aio._call, name)
+
+
+def test_credentials_that_work_elsewhere_only_can_be_made():
+    token = grpc.access_token_call_credentials("token")
+    grpc.secure_channel("localhost:1", grpc.compute_engine_channel_credentials(token)).close()
+    alts = [grpc.alts_channel_credentials(), grpc.composite_channel_credentials(grpc.alts_channel_credentials(), token)]
+    for credentials in alts:
+        with pytest.raises(RuntimeError, match="ALTS works inside Google's network only"):
+            grpc.secure_channel("localhost:1", credentials)
+    server = grpc.server(None)
+    with pytest.raises(RuntimeError, match="ALTS works inside Google's network only"):
+        server.add_secure_port("localhost:0", grpc.alts_server_credentials())
