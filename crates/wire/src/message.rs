@@ -185,12 +185,18 @@ impl Deframer {
     }
 
     /// Classifies a complete frame. `None`: it held the trailers, which are kept.
+    #[inline]
     fn framed(&mut self, flag: u8, payload: Bytes) -> Option<Message> {
         if flag == TRAILERS_FLAG {
-            self.trailers = Trailers::Read(Box::new(payload));
+            self.keep_trailers(payload);
             return None;
         }
         Some(Message { compressed: flag == 1, payload })
+    }
+
+    #[cold]
+    fn keep_trailers(&mut self, trailers: Bytes) {
+        self.trailers = Trailers::Read(Box::new(trailers));
     }
 
     /// The bytes held: those of the message being read and of what follows it.

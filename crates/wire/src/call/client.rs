@@ -239,6 +239,7 @@ impl ClientCall {
     /// # Errors
     /// RESOURCE_EXHAUSTED for a message over the limit, INTERNAL for one that is cut short or ill-formed.
     /// Nothing more can be read from the call then.
+    #[inline]
     pub fn next_message(&mut self) -> Result<Option<Message>, Status> {
         self.inbound.next_message()
     }

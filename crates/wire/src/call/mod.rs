@@ -52,19 +52,30 @@ impl Inbound {
         Self { deframer: Deframer::new(max_message_size), max_message_size, ended, side }
     }
 
+    #[inline]
     fn next_message(&mut self) -> Result<Option<Message>, Status> {
         match self.deframer.next() {
             Ok(Some(message)) => Ok(Some(message)),
-            Ok(None) if self.ended && !self.deframer.is_empty() => {
-                self.deframer = Deframer::new(self.max_message_size);
-                Err(Status::new(Code::Internal, "the stream ended in the middle of a message"))
-            }
+            Ok(None) if self.ended && !self.deframer.is_empty() => Err(self.cut_short()),
             Ok(None) => Ok(None),
-            Err(FramingError::TooLarge { len, max }) => Err(Status::new(
+            Err(error) => Err(self.refused(error)),
+        }
+    }
+
+    #[cold]
+    fn cut_short(&mut self) -> Status {
+        self.deframer = Deframer::new(self.max_message_size);
+        Status::new(Code::Internal, "the stream ended in the middle of a message")
+    }
+
+    #[cold]
+    fn refused(&self, error: FramingError) -> Status {
+        match error {
+            FramingError::TooLarge { len, max } => Status::new(
                 Code::ResourceExhausted,
                 format!("{}: Received message larger than max ({len} vs. {max})", self.side),
-            )),
-            Err(error) => Err(Status::new(Code::Internal, error.to_string())),
+            ),
+            error => Status::new(Code::Internal, error.to_string()),
         }
     }
 }

@@ -775,6 +775,7 @@ impl CallState {
         (self.wakers.head.take(), pokes)
     }
 
+    #[inline]
     pub(super) fn receive_message(&mut self, message: Message) -> Option<Waker> {
         if self.awaits_end && !self.has_messages() {
             self.credit += size(&message);
