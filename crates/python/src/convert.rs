@@ -1,5 +1,6 @@
 //! Between the interpreter's objects and the library's: payloads, metadata, times, status.
 
+use std::borrow::Cow;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -8,7 +9,7 @@ use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedBytes;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::{PyBytes, PyString, PyTuple};
+use pyo3::types::{PyBytes, PyFloat, PyString, PyTuple};
 
 pyo3::create_exception!(_carom, InvalidMetadata, PyValueError, "Metadata that cannot be sent.");
 
@@ -35,6 +36,19 @@ pub(crate) fn payload(message: &Bound<'_, PyAny>) -> PyResult<Bytes> {
     Ok(Bytes::from_owner(PyBackedBytes::from(bytes.clone())))
 }
 
+/// Whatever Python takes for true or false; None is neither.
+pub(crate) fn truth(value: &Bound<'_, PyAny>) -> PyResult<Option<bool>> {
+    if value.is_none() { Ok(None) } else { value.is_truthy().map(Some) }
+}
+
+/// A whole number, also as a float; None is none.
+pub(crate) fn count(value: &Bound<'_, PyAny>) -> PyResult<Option<usize>> {
+    match value.cast::<PyFloat>() {
+        Ok(_) => value.call_method0("__int__")?.extract(),
+        Err(_) => value.extract(),
+    }
+}
+
 /// Metadata to send, and the status details if they are among it.
 ///
 /// # Errors
@@ -55,7 +69,10 @@ pub(crate) fn metadata(pairs: Option<&Bound<'_, PyAny>>) -> PyResult<(MetadataMa
             _ => return Err(PyValueError::new_err("too many values to unpack (expected 2)")),
         }
         let (key, value) = (pair.get_item(0)?, pair.get_item(1)?);
-        let key = key.cast::<PyString>().map_err(|_| expected_str(&key))?.to_cow()?;
+        let key = match key.cast::<PyBytes>() {
+            Ok(bytes) => Cow::Owned(String::from_utf8_lossy(bytes.as_bytes()).into_owned()),
+            Err(_) => key.cast::<PyString>().map_err(|_| expected_str(&key))?.to_cow()?,
+        };
         let value = match value.cast::<PyBytes>() {
             Ok(bytes) => Bytes::copy_from_slice(bytes.as_bytes()),
             Err(_) => {

@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use carom::client::{BackoffConfig, ChannelBuilder};
 use carom::server::{Builder, Keepalive, PingPolicy};
+use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyFloat, PyInt, PyString};
 
 /// What the options say that this package knows.
 #[derive(Debug, Default)]
@@ -50,7 +52,9 @@ impl Options {
     pub(crate) fn read(pairs: &Bound<'_, PyAny>) -> PyResult<Self> {
         let mut options = Self::default();
         for pair in pairs.try_iter()? {
-            let (name, value): (String, Bound<'_, PyAny>) = pair?.extract()?;
+            let pair = pair?;
+            let (name, value) = (text(&pair.get_item(0)?)?, pair.get_item(1)?);
+            check_kind(&value)?;
             options.take(&name, &value)?;
         }
         Ok(options)
@@ -58,28 +62,31 @@ impl Options {
 
     fn take(&mut self, name: &str, value: &Bound<'_, PyAny>) -> PyResult<()> {
         match name {
-            "grpc.max_receive_message_length" => self.max_receive = Some(value.extract()?),
-            "grpc.max_send_message_length" => self.max_send = Some(value.extract()?),
-            "grpc.max_concurrent_streams" => self.max_concurrent_streams = positive(value)?,
+            "grpc.max_receive_message_length" => self.max_receive = integer(name, value)?,
+            "grpc.max_send_message_length" => self.max_send = integer(name, value)?,
+            "grpc.max_concurrent_streams" => self.max_concurrent_streams = positive(name, value)?,
             "grpc.keepalive_time_ms" => {
-                self.keepalive_time = millis(value)?;
+                self.keepalive_time = millis(name, value)?;
                 self.keepalive_off = self.keepalive_time.is_none();
             }
-            "grpc.keepalive_timeout_ms" => self.keepalive_timeout = millis(value)?,
+            "grpc.keepalive_timeout_ms" => self.keepalive_timeout = millis(name, value)?,
             "grpc.keepalive_permit_without_calls" => self.keepalive_without_calls = value.is_truthy()?,
-            "grpc.http2.min_ping_interval_without_data_ms" => self.min_ping_interval = millis(value)?,
+            "grpc.http2.min_ping_interval_without_data_ms" => self.min_ping_interval = millis(name, value)?,
             "grpc.http2.max_ping_strikes" => {
-                self.max_ping_strikes = u32::try_from(value.extract::<i64>()?).ok();
+                self.max_ping_strikes = integer(name, value)?.and_then(|strikes| u32::try_from(strikes).ok());
             }
-            "grpc.max_connection_idle_ms" => self.max_connection_idle = millis(value)?,
-            "grpc.max_connection_age_ms" => self.max_connection_age = millis(value)?,
-            "grpc.max_connection_age_grace_ms" => self.max_connection_age_grace = millis(value)?,
-            "grpc.max_allowed_incoming_connections" => self.max_connections = positive(value)?,
-            "grpc.server_handshake_timeout_ms" => self.handshake_timeout = millis(value)?,
-            "grpc.initial_reconnect_backoff_ms" => self.initial_backoff = millis(value)?,
-            "grpc.min_reconnect_backoff_ms" => self.min_backoff = millis(value)?,
-            "grpc.max_reconnect_backoff_ms" => self.max_backoff = millis(value)?,
-            "grpc.default_compression_algorithm" => self.default_compression = Some(value.extract()?),
+            "grpc.max_connection_idle_ms" => self.max_connection_idle = millis(name, value)?,
+            "grpc.max_connection_age_ms" => self.max_connection_age = millis(name, value)?,
+            "grpc.max_connection_age_grace_ms" => self.max_connection_age_grace = millis(name, value)?,
+            "grpc.max_allowed_incoming_connections" => self.max_connections = positive(name, value)?,
+            "grpc.server_handshake_timeout_ms" => self.handshake_timeout = millis(name, value)?,
+            "grpc.initial_reconnect_backoff_ms" => self.initial_backoff = millis(name, value)?,
+            "grpc.min_reconnect_backoff_ms" => self.min_backoff = millis(name, value)?,
+            "grpc.max_reconnect_backoff_ms" => self.max_backoff = millis(name, value)?,
+            "grpc.default_compression_algorithm" => {
+                self.default_compression =
+                    integer(name, value)?.and_then(|number| i32::try_from(number).ok());
+            }
             "grpc.so_reuseport" => self.reuse_port = Some(value.is_truthy()?),
             "grpc.service_config" => self.service_config = Some(text(value)?),
             "grpc.enable_retries" => self.retries = Some(value.is_truthy()?),
@@ -182,22 +189,49 @@ fn limit(bytes: i64) -> Option<usize> {
     usize::try_from(bytes).ok()
 }
 
-fn positive(value: &Bound<'_, PyAny>) -> PyResult<Option<u32>> {
-    Ok(u32::try_from(value.extract::<i64>()?).ok().filter(|&number| number > 0))
+/// Refuses what grpcio refuses as the value of any option.
+fn check_kind(value: &Bound<'_, PyAny>) -> PyResult<()> {
+    let taken = value.is_instance_of::<PyInt>()
+        || value.is_instance_of::<PyFloat>()
+        || value.is_instance_of::<PyString>()
+        || value.is_instance_of::<PyBytes>();
+    if taken {
+        return Ok(());
+    }
+    let kind = value.get_type();
+    Err(PyTypeError::new_err(format!("Expected int, bytes, or behavior, got {kind}")))
+}
+
+/// The number of an option that takes one. A float is cut; of a text nothing is taken, as in grpcio, but a word in the log.
+///
+/// # Errors
+/// OverflowError beyond 32 bits, which grpcio has no room for either.
+fn integer(name: &str, value: &Bound<'_, PyAny>) -> PyResult<Option<i64>> {
+    if value.is_instance_of::<PyString>() || value.is_instance_of::<PyBytes>() {
+        tracing::warn!(option = name, %value, "the option takes a number and is ignored");
+        return Ok(None);
+    }
+    let number: i32 = match value.cast::<PyFloat>() {
+        Ok(_) => value.call_method0("__int__")?.extract()?,
+        Err(_) => value.extract()?,
+    };
+    Ok(Some(i64::from(number)))
+}
+
+fn positive(name: &str, value: &Bound<'_, PyAny>) -> PyResult<Option<u32>> {
+    Ok(integer(name, value)?.and_then(|number| u32::try_from(number).ok()).filter(|&number| number > 0))
 }
 
 /// Milliseconds; grpcio's "never" (the largest 32-bit number) and nonsense are none.
-fn millis(value: &Bound<'_, PyAny>) -> PyResult<Option<Duration>> {
-    let number = value.extract::<i64>()?;
-    Ok((0 < number && number < i64::from(i32::MAX)).then(|| Duration::from_millis(number.unsigned_abs())))
+fn millis(name: &str, value: &Bound<'_, PyAny>) -> PyResult<Option<Duration>> {
+    let number = integer(name, value)?.filter(|&number| 0 < number && number < i64::from(i32::MAX));
+    Ok(number.map(|number| Duration::from_millis(number.unsigned_abs())))
 }
 
 /// Text, or UTF-8 bytes.
 fn text(value: &Bound<'_, PyAny>) -> PyResult<String> {
     match value.extract::<Vec<u8>>() {
-        Ok(bytes) if value.is_instance_of::<pyo3::types::PyBytes>() => {
-            Ok(String::from_utf8_lossy(&bytes).into_owned())
-        }
+        Ok(bytes) if value.is_instance_of::<PyBytes>() => Ok(String::from_utf8_lossy(&bytes).into_owned()),
         _ => value.extract(),
     }
 }

@@ -124,3 +124,48 @@ def test_a_serializer_of_aio_that_gives_none_sends_an_empty_message():
 
     with serving(ECHO) as (_, address):
         asyncio.run(run(address))
+
+
+@pytest.mark.parametrize(
+    "option",
+    [
+        (b"grpc.max_receive_message_length", 5),
+        ("grpc.max_receive_message_length", 5.0),
+        ["grpc.max_receive_message_length", 5],
+    ],
+)
+def test_options_by_other_types(option):
+    with serving(ECHO) as (_, address):
+        with grpc.insecure_channel(address, options=[option]) as channel:
+            assert channel.unary_unary(path("Echo"))(b"x", wait_for_ready=1, timeout=20) == b"x"
+            with pytest.raises(grpc.RpcError) as caught:
+                channel.unary_unary(path("Echo"))(b"longer", timeout=20)
+            assert caught.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+
+
+def test_a_text_is_no_number():
+    """grpcio's core ignores it and says so in the log."""
+    with serving(ECHO, options=[("grpc.max_connection_age_ms", "5")], maximum_concurrent_rpcs=10.0) as (_, address):
+        with grpc.insecure_channel(address, options=[("grpc.max_receive_message_length", "5")]) as channel:
+            assert channel.unary_unary(path("Echo"))(b"longer", timeout=20) == b"longer"
+
+
+@pytest.mark.parametrize("value", [None, [], object()])
+def test_options_of_no_kind(value):
+    for name in ("grpc.max_receive_message_length", "not.known"):
+        with pytest.raises(TypeError, match="Expected int, bytes, or behavior, got"):
+            grpc.insecure_channel("localhost:1", options=[(name, value)])
+
+
+def test_options_out_of_range():
+    with pytest.raises(OverflowError):
+        grpc.insecure_channel("localhost:1", options=[("grpc.max_receive_message_length", 1 << 40)])
+
+
+def test_metadata_by_other_types(echo_address):
+    with grpc.insecure_channel(echo_address) as channel:
+        echo = channel.unary_unary(path("Echo"))
+        assert echo(b"x", metadata=((b"key", b"value"),), timeout=20) == b"x"
+        for pairs in ((("key", "value", "more"),), (("key",),)):
+            with pytest.raises(ValueError):
+                echo(b"x", metadata=pairs, timeout=20)

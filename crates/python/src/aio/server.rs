@@ -118,7 +118,7 @@ impl AioServer {
     #[new]
     fn new(
         options: &Bound<'_, PyAny>,
-        maximum_concurrent_rpcs: Option<usize>,
+        #[pyo3(from_py_with = convert::count)] maximum_concurrent_rpcs: Option<usize>,
         compression: Option<i32>,
     ) -> PyResult<Self> {
         let options = Options::read(options)?;

@@ -227,7 +227,7 @@ impl Channel {
         payload: &Bound<'py, PyAny>,
         timeout: Option<f64>,
         metadata: Option<&Bound<'py, PyAny>>,
-        wait_for_ready: Option<bool>,
+        #[pyo3(from_py_with = convert::truth)] wait_for_ready: Option<bool>,
         compression: Option<i32>,
     ) -> PyResult<Bound<'py, PyAny>> {
         self.check_open()?;
@@ -254,7 +254,7 @@ impl Channel {
         one_response: bool,
         timeout: Option<f64>,
         metadata: Option<&Bound<'_, PyAny>>,
-        wait_for_ready: Option<bool>,
+        #[pyo3(from_py_with = convert::truth)] wait_for_ready: Option<bool>,
         compression: Option<i32>,
     ) -> PyResult<Call> {
         self.check_open()?;
@@ -274,7 +274,7 @@ impl Channel {
         one_response: bool,
         timeout: Option<f64>,
         metadata: Option<&Bound<'_, PyAny>>,
-        wait_for_ready: Option<bool>,
+        #[pyo3(from_py_with = convert::truth)] wait_for_ready: Option<bool>,
         compression: Option<i32>,
     ) -> PyResult<AioCall> {
         let payload = payload.map(convert::payload).transpose()?;
@@ -292,7 +292,7 @@ impl Channel {
         payload: Option<&Bound<'_, PyAny>>,
         one_response: bool,
         timeout: Option<f64>,
-        wait_for_ready: Option<bool>,
+        #[pyo3(from_py_with = convert::truth)] wait_for_ready: Option<bool>,
         compression: Option<i32>,
     ) -> PyResult<AioCall> {
         let payload = payload.map(convert::payload).transpose()?;

@@ -32,7 +32,7 @@ impl SyncServer {
     #[new]
     fn new(
         options: &Bound<'_, PyAny>,
-        maximum_concurrent_rpcs: Option<usize>,
+        #[pyo3(from_py_with = convert::count)] maximum_concurrent_rpcs: Option<usize>,
         compression: Option<i32>,
         max_drains: usize,
         log: Py<PyAny>,
