@@ -169,3 +169,11 @@ def test_metadata_by_other_types(echo_address):
         for pairs in ((("key", "value", "more"),), (("key",),)):
             with pytest.raises(ValueError):
                 echo(b"x", metadata=pairs, timeout=20)
+
+
+@pytest.mark.parametrize("timeout", [0, -0.0, None])
+def test_a_timeout_of_zero_is_none(echo_address, timeout):
+    with grpc.insecure_channel(echo_address) as channel:
+        assert channel.unary_unary(path("Echo"))(b"x", timeout=timeout) == b"x"
+        assert list(channel.unary_stream(path("Repeat"))(b"1", timeout=timeout)) == [b"1"]
+        assert channel.unary_unary(path("Echo")).future(b"x", timeout=timeout).result(timeout=20) == b"x"

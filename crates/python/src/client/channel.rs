@@ -122,7 +122,9 @@ impl Channel {
         wait_for_ready: Option<bool>,
         compression: Option<i32>,
     ) -> PyResult<(CallOptions, Option<Instant>)> {
-        let deadline = convert::timeout(timeout)?.map(|timeout| Instant::now() + timeout);
+        // Zero is no timeout to grpcio.
+        let deadline = convert::timeout(timeout.filter(|seconds| *seconds != 0.0))?
+            .map(|timeout| Instant::now() + timeout);
         let mut options = CallOptions::default();
         options.deadline = deadline;
         options.wait_for_ready = wait_for_ready;
