@@ -92,8 +92,9 @@ pub(crate) fn metadata(pairs: Option<&Bound<'_, PyAny>>) -> PyResult<(MetadataMa
             )));
         }
         match map.append(&key, value) {
-            Err(error) if !error.is_reserved() => return Err(InvalidMetadata::new_err(error.to_string())),
-            Ok(()) | Err(_) => {}
+            Ok(()) => {}
+            Err(error) if error.is_reserved() => tracing::debug!(%key, "reserved metadata is not sent"),
+            Err(error) => return Err(InvalidMetadata::new_err(error.to_string())),
         }
     }
     Ok((map, details))

@@ -40,3 +40,22 @@ def test_a_peer_that_is_not_grpc_is_logged(monkeypatch, verbosity, told):
     done = subprocess.run([sys.executable, "-c", PROGRAM], capture_output=True, text=True, timeout=30)
     assert done.returncode == 0, done.stderr
     assert ("does not speak HTTP/2; this looks like HTTP/1.1" in done.stderr) == told, done.stderr
+
+
+RESERVED = """
+import grpc
+
+with grpc.insecure_channel("127.0.0.1:1") as channel:
+    try:
+        channel.unary_unary("/a.B/C")(b"", metadata=[("te", "x"), ("mine", "y")], timeout=10)
+    except grpc.RpcError:
+        pass
+"""
+
+
+@pytest.mark.skipif(not _is_carom(), reason="grpcio drops it without a word")
+def test_metadata_that_is_not_sent_is_logged(monkeypatch):
+    monkeypatch.setenv("GRPC_VERBOSITY", "DEBUG")
+    done = subprocess.run([sys.executable, "-c", RESERVED], capture_output=True, text=True, timeout=30)
+    lines = [line for line in done.stderr.splitlines() if "reserved metadata is not sent" in line]
+    assert len(lines) == 1 and "te" in lines[0], done.stderr
