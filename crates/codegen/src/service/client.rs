@@ -28,8 +28,8 @@ pub(super) fn module(
         pub mod #module {
             #docs
             ///
-            /// Cheap to clone; clones share the channel. Methods take a message, or a `carom::Request` around it with
-            /// metadata and what else one call asks for.
+            /// Cheap to clone; clones share the channel. Methods take a message, or a `carom::Request` that wraps one with
+            /// metadata and the options of the call.
             #attributes
             #[derive(Debug, Clone)]
             pub struct #name {
@@ -41,7 +41,7 @@ pub(super) fn module(
                 /// The full name of the service.
                 pub const NAME: &'static str = #full_name;
 
-                /// A client that calls over this channel.
+                /// Creates a client that calls over this channel.
                 pub fn new(channel: ::carom::client::Channel) -> Self {
                     Self { channel, options: ::core::default::Default::default() }
                 }
@@ -56,27 +56,26 @@ pub(super) fn module(
                     ::carom::client::Channel::connect(target).await.map(Self::new)
                 }
 
-                /// The channel that the calls go over.
+                /// Returns the channel that carries the calls.
                 pub fn channel(&self) -> &::carom::client::Channel {
                     &self.channel
                 }
 
-                /// The largest message, decompressed, in bytes, that this client's calls take. Default: the channel's.
+                /// Sets the largest response message, decompressed, in bytes. Default: the channel's.
                 #[must_use]
                 pub fn max_recv_message_size(mut self, bytes: usize) -> Self {
                     self.options.max_recv_message_size = ::core::option::Option::Some(bytes);
                     self
                 }
 
-                /// The largest message, in bytes before compression, that this client's calls send. Default: the
-                /// channel's.
+                /// Sets the largest request message, before compression, in bytes. Default: the channel's.
                 #[must_use]
                 pub fn max_send_message_size(mut self, bytes: usize) -> Self {
                     self.options.max_send_message_size = ::core::option::Option::Some(bytes);
                     self
                 }
 
-                /// Compresses what this client's calls send. Default: as the channel does.
+                /// Sets the encoding of request messages. Default: the channel's.
                 #[must_use]
                 pub fn send_compressed(mut self, encoding: ::carom::CompressionEncoding) -> Self {
                     self.options.compression = ::core::option::Option::Some(encoding.into());

@@ -94,12 +94,12 @@ fn server_type(service: &Service, attributes: &TokenStream) -> TokenStream {
             /// The full name of the service.
             pub const NAME: &'static str = #full_name;
 
-            /// The service that `inner` answers.
+            /// Creates the service that `inner` implements.
             pub fn new(inner: T) -> Self {
                 Self::from_arc(::std::sync::Arc::new(inner))
             }
 
-            /// The service that `inner` answers, which others hold as well.
+            /// Creates the service from a shared implementation.
             pub fn from_arc(inner: ::std::sync::Arc<T>) -> Self {
                 Self {
                     inner,
@@ -108,21 +108,21 @@ fn server_type(service: &Service, attributes: &TokenStream) -> TokenStream {
                 }
             }
 
-            /// The largest message, decompressed, in bytes, that the methods take. Default: the server's.
+            /// Sets the largest request message, decompressed, in bytes. Default: the server's.
             #[must_use]
             pub fn max_recv_message_size(mut self, bytes: usize) -> Self {
                 self.options.max_recv_message_size = ::core::option::Option::Some(bytes);
                 self
             }
 
-            /// The largest message, in bytes before compression, that the methods answer with. Default: the server's.
+            /// Sets the largest response message, before compression, in bytes. Default: the server's.
             #[must_use]
             pub fn max_send_message_size(mut self, bytes: usize) -> Self {
                 self.options.max_send_message_size = ::core::option::Option::Some(bytes);
                 self
             }
 
-            /// Compresses what the methods answer with, for clients that can read it. Default: as the server does.
+            /// Sets the encoding of response messages, for clients that accept it. Default: the server's.
             #[must_use]
             pub fn send_compressed(mut self, encoding: ::carom::CompressionEncoding) -> Self {
                 self.options.compression = ::core::option::Option::Some(encoding);

@@ -180,8 +180,8 @@ impl ::buffa::ExtensionSet for data {
 pub mod add_number_client {
     /// Calls `AddNumber`.
     ///
-    /// Cheap to clone; clones share the channel. Methods take a message, or a `carom::Request` around it with
-    /// metadata and what else one call asks for.
+    /// Cheap to clone; clones share the channel. Methods take a message, or a `carom::Request` that wraps one with
+    /// metadata and the options of the call.
     #[derive(Debug, Clone)]
     pub struct AddNumberClient {
         channel: ::carom::client::Channel,
@@ -190,7 +190,7 @@ pub mod add_number_client {
     impl AddNumberClient {
         /// The full name of the service.
         pub const NAME: &'static str = "AddNumber";
-        /// A client that calls over this channel.
+        /// Creates a client that calls over this channel.
         pub fn new(channel: ::carom::client::Channel) -> Self {
             Self {
                 channel,
@@ -206,24 +206,23 @@ pub mod add_number_client {
         ) -> ::core::result::Result<Self, ::carom::client::ConnectError> {
             ::carom::client::Channel::connect(target).await.map(Self::new)
         }
-        /// The channel that the calls go over.
+        /// Returns the channel that carries the calls.
         pub fn channel(&self) -> &::carom::client::Channel {
             &self.channel
         }
-        /// The largest message, decompressed, in bytes, that this client's calls take. Default: the channel's.
+        /// Sets the largest response message, decompressed, in bytes. Default: the channel's.
         #[must_use]
         pub fn max_recv_message_size(mut self, bytes: usize) -> Self {
             self.options.max_recv_message_size = ::core::option::Option::Some(bytes);
             self
         }
-        /// The largest message, in bytes before compression, that this client's calls send. Default: the
-        /// channel's.
+        /// Sets the largest request message, before compression, in bytes. Default: the channel's.
         #[must_use]
         pub fn max_send_message_size(mut self, bytes: usize) -> Self {
             self.options.max_send_message_size = ::core::option::Option::Some(bytes);
             self
         }
-        /// Compresses what this client's calls send. Default: as the channel does.
+        /// Sets the encoding of request messages. Default: the channel's.
         #[must_use]
         pub fn send_compressed(
             mut self,
@@ -288,11 +287,11 @@ pub mod add_number_server {
     impl<T> AddNumberServer<T> {
         /// The full name of the service.
         pub const NAME: &'static str = "AddNumber";
-        /// The service that `inner` answers.
+        /// Creates the service that `inner` implements.
         pub fn new(inner: T) -> Self {
             Self::from_arc(::std::sync::Arc::new(inner))
         }
-        /// The service that `inner` answers, which others hold as well.
+        /// Creates the service from a shared implementation.
         pub fn from_arc(inner: ::std::sync::Arc<T>) -> Self {
             Self {
                 inner,
@@ -300,19 +299,19 @@ pub mod add_number_server {
                 placement: ::core::convert::identity,
             }
         }
-        /// The largest message, decompressed, in bytes, that the methods take. Default: the server's.
+        /// Sets the largest request message, decompressed, in bytes. Default: the server's.
         #[must_use]
         pub fn max_recv_message_size(mut self, bytes: usize) -> Self {
             self.options.max_recv_message_size = ::core::option::Option::Some(bytes);
             self
         }
-        /// The largest message, in bytes before compression, that the methods answer with. Default: the server's.
+        /// Sets the largest response message, before compression, in bytes. Default: the server's.
         #[must_use]
         pub fn max_send_message_size(mut self, bytes: usize) -> Self {
             self.options.max_send_message_size = ::core::option::Option::Some(bytes);
             self
         }
-        /// Compresses what the methods answer with, for clients that can read it. Default: as the server does.
+        /// Sets the encoding of response messages, for clients that accept it. Default: the server's.
         #[must_use]
         pub fn send_compressed(
             mut self,

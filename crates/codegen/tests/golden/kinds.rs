@@ -832,8 +832,8 @@ pub mod kinds_client {
     ///
     ///    not a test
     ///
-    /// Cheap to clone; clones share the channel. Methods take a message, or a `carom::Request` around it with
-    /// metadata and what else one call asks for.
+    /// Cheap to clone; clones share the channel. Methods take a message, or a `carom::Request` that wraps one with
+    /// metadata and the options of the call.
     #[derive(Debug, Clone)]
     pub struct KindsClient {
         channel: ::carom::client::Channel,
@@ -842,7 +842,7 @@ pub mod kinds_client {
     impl KindsClient {
         /// The full name of the service.
         pub const NAME: &'static str = "kinds.Kinds";
-        /// A client that calls over this channel.
+        /// Creates a client that calls over this channel.
         pub fn new(channel: ::carom::client::Channel) -> Self {
             Self {
                 channel,
@@ -858,24 +858,23 @@ pub mod kinds_client {
         ) -> ::core::result::Result<Self, ::carom::client::ConnectError> {
             ::carom::client::Channel::connect(target).await.map(Self::new)
         }
-        /// The channel that the calls go over.
+        /// Returns the channel that carries the calls.
         pub fn channel(&self) -> &::carom::client::Channel {
             &self.channel
         }
-        /// The largest message, decompressed, in bytes, that this client's calls take. Default: the channel's.
+        /// Sets the largest response message, decompressed, in bytes. Default: the channel's.
         #[must_use]
         pub fn max_recv_message_size(mut self, bytes: usize) -> Self {
             self.options.max_recv_message_size = ::core::option::Option::Some(bytes);
             self
         }
-        /// The largest message, in bytes before compression, that this client's calls send. Default: the
-        /// channel's.
+        /// Sets the largest request message, before compression, in bytes. Default: the channel's.
         #[must_use]
         pub fn max_send_message_size(mut self, bytes: usize) -> Self {
             self.options.max_send_message_size = ::core::option::Option::Some(bytes);
             self
         }
-        /// Compresses what this client's calls send. Default: as the channel does.
+        /// Sets the encoding of request messages. Default: the channel's.
         #[must_use]
         pub fn send_compressed(
             mut self,
@@ -1210,11 +1209,11 @@ pub mod kinds_server {
     impl<T> KindsServer<T> {
         /// The full name of the service.
         pub const NAME: &'static str = "kinds.Kinds";
-        /// The service that `inner` answers.
+        /// Creates the service that `inner` implements.
         pub fn new(inner: T) -> Self {
             Self::from_arc(::std::sync::Arc::new(inner))
         }
-        /// The service that `inner` answers, which others hold as well.
+        /// Creates the service from a shared implementation.
         pub fn from_arc(inner: ::std::sync::Arc<T>) -> Self {
             Self {
                 inner,
@@ -1222,19 +1221,19 @@ pub mod kinds_server {
                 placement: ::core::convert::identity,
             }
         }
-        /// The largest message, decompressed, in bytes, that the methods take. Default: the server's.
+        /// Sets the largest request message, decompressed, in bytes. Default: the server's.
         #[must_use]
         pub fn max_recv_message_size(mut self, bytes: usize) -> Self {
             self.options.max_recv_message_size = ::core::option::Option::Some(bytes);
             self
         }
-        /// The largest message, in bytes before compression, that the methods answer with. Default: the server's.
+        /// Sets the largest response message, before compression, in bytes. Default: the server's.
         #[must_use]
         pub fn max_send_message_size(mut self, bytes: usize) -> Self {
             self.options.max_send_message_size = ::core::option::Option::Some(bytes);
             self
         }
-        /// Compresses what the methods answer with, for clients that can read it. Default: as the server does.
+        /// Sets the encoding of response messages, for clients that accept it. Default: the server's.
         #[must_use]
         pub fn send_compressed(
             mut self,
@@ -1485,8 +1484,8 @@ pub mod kinds_server {
 pub mod more_client {
     /// Calls `kinds.More`.
     ///
-    /// Cheap to clone; clones share the channel. Methods take a message, or a `carom::Request` around it with
-    /// metadata and what else one call asks for.
+    /// Cheap to clone; clones share the channel. Methods take a message, or a `carom::Request` that wraps one with
+    /// metadata and the options of the call.
     #[derive(Debug, Clone)]
     pub struct MoreClient {
         channel: ::carom::client::Channel,
@@ -1495,7 +1494,7 @@ pub mod more_client {
     impl MoreClient {
         /// The full name of the service.
         pub const NAME: &'static str = "kinds.More";
-        /// A client that calls over this channel.
+        /// Creates a client that calls over this channel.
         pub fn new(channel: ::carom::client::Channel) -> Self {
             Self {
                 channel,
@@ -1511,24 +1510,23 @@ pub mod more_client {
         ) -> ::core::result::Result<Self, ::carom::client::ConnectError> {
             ::carom::client::Channel::connect(target).await.map(Self::new)
         }
-        /// The channel that the calls go over.
+        /// Returns the channel that carries the calls.
         pub fn channel(&self) -> &::carom::client::Channel {
             &self.channel
         }
-        /// The largest message, decompressed, in bytes, that this client's calls take. Default: the channel's.
+        /// Sets the largest response message, decompressed, in bytes. Default: the channel's.
         #[must_use]
         pub fn max_recv_message_size(mut self, bytes: usize) -> Self {
             self.options.max_recv_message_size = ::core::option::Option::Some(bytes);
             self
         }
-        /// The largest message, in bytes before compression, that this client's calls send. Default: the
-        /// channel's.
+        /// Sets the largest request message, before compression, in bytes. Default: the channel's.
         #[must_use]
         pub fn max_send_message_size(mut self, bytes: usize) -> Self {
             self.options.max_send_message_size = ::core::option::Option::Some(bytes);
             self
         }
-        /// Compresses what this client's calls send. Default: as the channel does.
+        /// Sets the encoding of request messages. Default: the channel's.
         #[must_use]
         pub fn send_compressed(
             mut self,
@@ -1596,11 +1594,11 @@ pub mod more_server {
     impl<T> MoreServer<T> {
         /// The full name of the service.
         pub const NAME: &'static str = "kinds.More";
-        /// The service that `inner` answers.
+        /// Creates the service that `inner` implements.
         pub fn new(inner: T) -> Self {
             Self::from_arc(::std::sync::Arc::new(inner))
         }
-        /// The service that `inner` answers, which others hold as well.
+        /// Creates the service from a shared implementation.
         pub fn from_arc(inner: ::std::sync::Arc<T>) -> Self {
             Self {
                 inner,
@@ -1608,19 +1606,19 @@ pub mod more_server {
                 placement: ::core::convert::identity,
             }
         }
-        /// The largest message, decompressed, in bytes, that the methods take. Default: the server's.
+        /// Sets the largest request message, decompressed, in bytes. Default: the server's.
         #[must_use]
         pub fn max_recv_message_size(mut self, bytes: usize) -> Self {
             self.options.max_recv_message_size = ::core::option::Option::Some(bytes);
             self
         }
-        /// The largest message, in bytes before compression, that the methods answer with. Default: the server's.
+        /// Sets the largest response message, before compression, in bytes. Default: the server's.
         #[must_use]
         pub fn max_send_message_size(mut self, bytes: usize) -> Self {
             self.options.max_send_message_size = ::core::option::Option::Some(bytes);
             self
         }
-        /// Compresses what the methods answer with, for clients that can read it. Default: as the server does.
+        /// Sets the encoding of response messages, for clients that accept it. Default: the server's.
         #[must_use]
         pub fn send_compressed(
             mut self,
@@ -1710,8 +1708,8 @@ pub mod more_server {
 pub mod idle_client {
     /// Has no methods yet.
     ///
-    /// Cheap to clone; clones share the channel. Methods take a message, or a `carom::Request` around it with
-    /// metadata and what else one call asks for.
+    /// Cheap to clone; clones share the channel. Methods take a message, or a `carom::Request` that wraps one with
+    /// metadata and the options of the call.
     #[derive(Debug, Clone)]
     pub struct IdleClient {
         channel: ::carom::client::Channel,
@@ -1720,7 +1718,7 @@ pub mod idle_client {
     impl IdleClient {
         /// The full name of the service.
         pub const NAME: &'static str = "kinds.Idle";
-        /// A client that calls over this channel.
+        /// Creates a client that calls over this channel.
         pub fn new(channel: ::carom::client::Channel) -> Self {
             Self {
                 channel,
@@ -1736,24 +1734,23 @@ pub mod idle_client {
         ) -> ::core::result::Result<Self, ::carom::client::ConnectError> {
             ::carom::client::Channel::connect(target).await.map(Self::new)
         }
-        /// The channel that the calls go over.
+        /// Returns the channel that carries the calls.
         pub fn channel(&self) -> &::carom::client::Channel {
             &self.channel
         }
-        /// The largest message, decompressed, in bytes, that this client's calls take. Default: the channel's.
+        /// Sets the largest response message, decompressed, in bytes. Default: the channel's.
         #[must_use]
         pub fn max_recv_message_size(mut self, bytes: usize) -> Self {
             self.options.max_recv_message_size = ::core::option::Option::Some(bytes);
             self
         }
-        /// The largest message, in bytes before compression, that this client's calls send. Default: the
-        /// channel's.
+        /// Sets the largest request message, before compression, in bytes. Default: the channel's.
         #[must_use]
         pub fn max_send_message_size(mut self, bytes: usize) -> Self {
             self.options.max_send_message_size = ::core::option::Option::Some(bytes);
             self
         }
-        /// Compresses what this client's calls send. Default: as the channel does.
+        /// Sets the encoding of request messages. Default: the channel's.
         #[must_use]
         pub fn send_compressed(
             mut self,
@@ -1793,11 +1790,11 @@ pub mod idle_server {
     impl<T> IdleServer<T> {
         /// The full name of the service.
         pub const NAME: &'static str = "kinds.Idle";
-        /// The service that `inner` answers.
+        /// Creates the service that `inner` implements.
         pub fn new(inner: T) -> Self {
             Self::from_arc(::std::sync::Arc::new(inner))
         }
-        /// The service that `inner` answers, which others hold as well.
+        /// Creates the service from a shared implementation.
         pub fn from_arc(inner: ::std::sync::Arc<T>) -> Self {
             Self {
                 inner,
@@ -1805,19 +1802,19 @@ pub mod idle_server {
                 placement: ::core::convert::identity,
             }
         }
-        /// The largest message, decompressed, in bytes, that the methods take. Default: the server's.
+        /// Sets the largest request message, decompressed, in bytes. Default: the server's.
         #[must_use]
         pub fn max_recv_message_size(mut self, bytes: usize) -> Self {
             self.options.max_recv_message_size = ::core::option::Option::Some(bytes);
             self
         }
-        /// The largest message, in bytes before compression, that the methods answer with. Default: the server's.
+        /// Sets the largest response message, before compression, in bytes. Default: the server's.
         #[must_use]
         pub fn max_send_message_size(mut self, bytes: usize) -> Self {
             self.options.max_send_message_size = ::core::option::Option::Some(bytes);
             self
         }
-        /// Compresses what the methods answer with, for clients that can read it. Default: as the server does.
+        /// Sets the encoding of response messages, for clients that accept it. Default: the server's.
         #[must_use]
         pub fn send_compressed(
             mut self,
