@@ -194,6 +194,19 @@ async fn listeners_are_added_and_their_port_is_free_in_the_end() {
     assert!(add(any.into()).unwrap_err().to_string().contains("stopped"));
 }
 
+/// Connects to a server that is about to listen.
+async fn connect_once_listening(addr: SocketAddr) -> Client<TcpStream> {
+    soon(async {
+        loop {
+            if let Ok(io) = TcpStream::connect(addr).await {
+                break Client::over(io);
+            }
+            tokio::task::yield_now().await;
+        }
+    })
+    .await
+}
+
 #[tokio::test]
 async fn a_signal_stops_the_server_and_a_drop_too() {
     let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
@@ -202,30 +215,14 @@ async fn a_signal_stops_the_server_and_a_drop_too() {
     let serving = tokio::spawn(builder.serve_with_shutdown(free, async {
         let _ = stopped.await;
     }));
-    let mut client = soon(async {
-        loop {
-            if let Ok(io) = TcpStream::connect(free).await {
-                break Client::over(io);
-            }
-            tokio::task::yield_now().await;
-        }
-    })
-    .await;
+    let mut client = connect_once_listening(free).await;
     client.unary("Echo", b"").await;
     stop.send(()).unwrap();
     assert_eq!(client.close().await, None);
     soon(serving).await.unwrap().unwrap();
 
     let serving = tokio::spawn(Server::builder().add_service(TestService(vec![stuck()])).serve(free));
-    let mut client = soon(async {
-        loop {
-            if let Ok(io) = TcpStream::connect(free).await {
-                break Client::over(io);
-            }
-            tokio::task::yield_now().await;
-        }
-    })
-    .await;
+    let mut client = connect_once_listening(free).await;
     let key = client.open("Stuck", Head::default());
     client.send(key, b"", true);
     client.pump().await;
@@ -243,15 +240,7 @@ async fn a_grace_bounds_how_long_calls_keep_the_server() {
     let serving = tokio::spawn(builder.serve_with_shutdown(free, async {
         let _ = stopped.await;
     }));
-    let mut client = soon(async {
-        loop {
-            if let Ok(io) = TcpStream::connect(free).await {
-                break Client::over(io);
-            }
-            tokio::task::yield_now().await;
-        }
-    })
-    .await;
+    let mut client = connect_once_listening(free).await;
     let key = client.open("Stuck", Head::default());
     client.send(key, b"", true);
     client.pump().await;
