@@ -41,6 +41,7 @@ use crate::transport::connect::Connector;
 use crate::transport::error::{Stage, TransportError};
 use crate::transport::io::IoStream;
 use crate::transport::pump::{Idleness, Pump, Sizes};
+use crate::wakers::register;
 
 /// The bytes read or written in one turn before other tasks get theirs: a few hundred microseconds of work.
 const BYTES_PER_TURN: usize = 512 * 1024;
@@ -374,11 +375,10 @@ impl<R: FnMut(ConnectionEvent)> Driver<R> {
 
     /// Handles the attempts in the mailbox. Returns whether there were any.
     fn run_mailbox(&mut self, cx: &mut Context<'_>, now: Instant) -> bool {
+        let _old;
         let (mut poked, close) = {
             let mut mailbox = self.shared.lock();
-            if !mailbox.waker.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
-                mailbox.waker = Some(cx.waker().clone());
-            }
+            _old = register(&mut mailbox.waker, cx);
             if !mailbox.notified {
                 return false;
             }
@@ -710,10 +710,11 @@ impl<R: FnMut(ConnectionEvent) + Unpin> Future for Driver<R> {
 impl<R: FnMut(ConnectionEvent)> Drop for Driver<R> {
     /// Whatever ended the task, even the shutdown of its runtime: nobody must wait for a call forever.
     fn drop(&mut self) {
+        let _waker;
         let poked = {
             let mut mailbox = self.shared.lock();
             mailbox.refusing = true;
-            mailbox.waker = None;
+            _waker = mailbox.waker.take();
             std::mem::take(&mut mailbox.poked)
         };
         for attempt in poked {

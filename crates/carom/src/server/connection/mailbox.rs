@@ -3,7 +3,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Wake, Waker};
+use std::task::{Context, Wake, Waker};
 
 use bytes::Bytes;
 use carom_wire::stream::StreamKey;
@@ -11,6 +11,7 @@ use carom_wire::{MetadataMap, Status};
 
 use crate::cancellation::{CancelCell, CancelSource, Cancelled};
 use crate::codec::CompressionEncoding;
+use crate::wakers::register;
 
 /// A command for the connection's task.
 #[derive(Debug)]
@@ -104,12 +105,10 @@ impl Mailbox {
         (!self.pending.swap(true, Ordering::Relaxed)).then(|| state.task.clone()).flatten()
     }
 
-    /// Sets the waker of the connection's task.
-    pub(crate) fn set_task(&self, task: &Waker) {
-        let mut state = self.lock();
-        if !state.task.as_ref().is_some_and(|known| known.will_wake(task)) {
-            state.task = Some(task.clone());
-        }
+    /// Registers the connection's task.
+    pub(crate) fn set_task(&self, cx: &Context<'_>) {
+        let old = register(&mut self.lock().task, cx);
+        drop(old);
     }
 
     /// Swaps the entries into the two (empty) lists; returns `false` if there are none.
@@ -127,9 +126,10 @@ impl Mailbox {
 
     /// Closes the mailbox of a connection that has ended: returns the remaining commands, and accepts no more.
     pub(crate) fn close(&self) -> Vec<Command> {
+        let _task;
         let mut state = self.lock();
         state.closed = true;
-        state.task = None;
+        _task = state.task.take();
         state.woken = Vec::new();
         std::mem::take(&mut state.commands)
     }

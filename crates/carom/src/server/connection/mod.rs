@@ -318,7 +318,7 @@ impl Future for ServerConnection {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let this = self.get_mut();
-        this.calls.mailbox.set_task(cx.waker());
+        this.calls.mailbox.set_task(cx);
         let mut result = this.turn(cx);
         if result.is_pending() {
             if this.calls.update_share() {

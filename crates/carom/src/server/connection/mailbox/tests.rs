@@ -1,6 +1,6 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::task::{Wake, Waker};
+use std::task::{Context, Wake, Waker};
 
 use super::{CallWaker, CancelCell, CancelSource, Cancelled, Command, Mailbox};
 use crate::deadlines::tests::test_keys;
@@ -24,7 +24,7 @@ fn take(mailbox: &Mailbox) -> (usize, Vec<u32>) {
 fn many_entries_wake_the_task_once() {
     let mailbox = Arc::new(Mailbox::default());
     let count = Arc::new(Count::default());
-    mailbox.set_task(&Waker::from(Arc::clone(&count)));
+    mailbox.set_task(&Context::from_waker(&Waker::from(Arc::clone(&count))));
     let wakers: Vec<_> = (0..3).map(|index| CallWaker::new(index, Arc::clone(&mailbox))).collect();
     for _ in 0..2 {
         for waker in &wakers {
