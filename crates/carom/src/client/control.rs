@@ -4,7 +4,7 @@
 //! randomness are arguments, and [`Action`]s come out. [`Control`] is the task around it.
 
 mod core;
-mod retries;
+mod timers;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use tokio::task::AbortHandle;
 
 use self::core::Action;
 pub(super) use self::core::Core;
-use self::retries::Retries;
+use self::timers::Timers;
 use super::balancer::FailPicker;
 use super::connectivity::ConnectivityState;
 use super::resolver::{ActiveResolver, Resolver, ResolverEvent, ResolverSink};
@@ -52,7 +52,8 @@ pub(super) struct Control {
     /// The calls that wait for a picker that places them.
     held: Vec<Attempt>,
     held_deadline: Option<Instant>,
-    retries: Retries,
+    /// The attempts that are made once their wait is over.
+    retries: Timers<Attempt>,
     /// The length at which `held` is swept for calls that have ended.
     sweep_at: usize,
 }
@@ -86,7 +87,7 @@ impl Control {
             attempts: HashMap::new(),
             held: Vec::new(),
             held_deadline: None,
-            retries: Retries::default(),
+            retries: Timers::default(),
             sweep_at: SWEEP_FROM,
         }
     }
@@ -112,18 +113,17 @@ impl Control {
                 Wake::Requests => {
                     let requests = self.shared.take_requests();
                     if let Some(how) = requests.close {
-                        self.held.extend(requests.attempts);
-                        self.held.extend(requests.retries.into_iter().map(|(attempt, _)| attempt));
+                        self.held.extend(requests.attempts.into_iter().map(|(attempt, _)| attempt));
                         return self.close(&how);
                     }
                     if requests.connect {
                         self.exit_idle(now);
                     }
-                    for attempt in requests.attempts {
-                        self.place(attempt, now);
-                    }
-                    for (attempt, wait) in requests.retries {
-                        self.hold_back(attempt, wait, now);
+                    for (attempt, wait) in requests.attempts {
+                        match wait {
+                            None => self.place(attempt, now),
+                            Some(wait) => self.hold_back(attempt, wait, now),
+                        }
                     }
                 }
                 Wake::Timeout => {
@@ -199,12 +199,13 @@ impl Control {
     fn hold_back(&mut self, attempt: Attempt, wait: Wait, now: Instant) {
         let at = now + wait.duration(self.core.random());
         let at = attempt.call.spec.deadline().map_or(at, |deadline| at.min(deadline));
-        self.retries.push(at, attempt);
+        self.retries.set(at, attempt);
     }
 
     /// Makes the attempts whose wait is over.
     fn place_retries(&mut self, now: Instant) {
-        while let Some(attempt) = self.retries.pop(now) {
+        let fence = self.retries.fence();
+        while let Some(attempt) = self.retries.pop_due(now, fence) {
             if attempt.call.spec.deadline().is_some_and(|deadline| deadline <= now) {
                 end_call(&attempt.call, deadline_exceeded());
             } else {

@@ -41,6 +41,7 @@ pub(super) struct Shared {
 }
 
 /// What the control task published last: one atomic load gives both.
+#[derive(Clone)]
 pub(super) struct Published {
     picker: Arc<dyn Picker>,
     selection: Selection,
@@ -134,10 +135,8 @@ impl Published {
 /// The requests to the control task.
 #[derive(Default)]
 pub(super) struct Requests {
-    /// The attempts to be made after a wait.
-    pub(super) retries: Vec<(Attempt, Wait)>,
-    /// The calls that no connection was found for so far.
-    pub(super) attempts: Vec<Attempt>,
+    /// The attempts that no connection was found for so far, and those to be made after a wait.
+    pub(super) attempts: Vec<(Attempt, Option<Wait>)>,
     /// Whether to leave IDLE even without a call.
     pub(super) connect: bool,
     pub(super) close: Option<Close>,
@@ -196,7 +195,7 @@ impl Shared {
     /// The same, using what was published when the call began.
     pub(super) fn place_by(&self, published: &Published, attempt: Attempt) {
         if let Err(attempt) = published.try_place(attempt) {
-            self.enqueue(attempt);
+            self.enqueue(attempt, None);
         }
     }
 
@@ -205,12 +204,13 @@ impl Shared {
         self.published().try_place(attempt)
     }
 
-    fn enqueue(&self, attempt: Attempt) {
+    /// Leaves an attempt to the control task, which makes it after the wait, if there is one.
+    fn enqueue(&self, attempt: Attempt, wait: Option<Wait>) {
         let closed = {
             let mut requests = self.lock();
             match requests.closed.clone() {
                 None => {
-                    requests.attempts.push(attempt);
+                    requests.attempts.push((attempt, wait));
                     drop(requests);
                     self.notify.notify_one();
                     return;
@@ -242,7 +242,6 @@ impl Shared {
     pub(super) fn take_requests(&self) -> Requests {
         let mut requests = self.lock();
         Requests {
-            retries: std::mem::take(&mut requests.retries),
             attempts: std::mem::take(&mut requests.attempts),
             connect: std::mem::take(&mut requests.connect),
             close: requests.close.take(),
@@ -252,26 +251,23 @@ impl Shared {
 
     /// Publishes a picker. To be called by the control task only, like [`configure`](Self::configure).
     pub(super) fn publish(&self, state: ConnectivityState, picker: Arc<dyn Picker>) {
-        let (selection, retries) = {
-            let before = self.published();
-            (before.selection.clone(), before.retries)
-        };
-        self.published.store(Arc::new(Published { picker, selection, retries }));
+        let published = Published { picker, ..Published::clone(&self.published()) };
+        self.published.store(Arc::new(published));
         self.state.send_if_modified(|current| std::mem::replace(current, state) != state);
     }
 
     /// Publishes the source of the methods' configuration.
     pub(super) fn configure(&self, selection: Selection) {
-        let (picker, retries) = {
+        let published = {
             let before = self.published();
             if let (Some(before), Some(now)) = (before.selection.retry_throttle(), selection.retry_throttle())
                 && !Arc::ptr_eq(before, now)
             {
                 now.inherit(before);
             }
-            (Arc::clone(&before.picker), before.retries)
+            Published { selection, ..Published::clone(&before) }
         };
-        self.published.store(Arc::new(Published { picker, selection, retries }));
+        self.published.store(Arc::new(published));
     }
 
     /// The reason why calls currently fail, if they do.
@@ -282,37 +278,22 @@ impl Shared {
         }
     }
 
-    /// Makes calls end with `status` from now on; returns those that wait.
-    pub(super) fn set_closed(&self, status: Status) -> Vec<Attempt> {
+    /// Makes calls end with `status` from now on; returns the attempts that wait.
+    pub(super) fn set_closed(&self, status: Status) -> impl Iterator<Item = Attempt> + use<> {
         let mut requests = self.lock();
         requests.closed.get_or_insert(status);
-        let retries = std::mem::take(&mut requests.retries).into_iter().map(|(attempt, _)| attempt);
-        let mut waiting = std::mem::take(&mut requests.attempts);
-        waiting.extend(retries);
-        waiting
+        std::mem::take(&mut requests.attempts).into_iter().map(|(attempt, _)| attempt)
     }
 }
 
 impl CallOwner for Shared {
     fn take_back(&self, attempt: Attempt) {
         // Not placed from here: this runs in the task of a connection that is going away.
-        self.enqueue(attempt);
+        self.enqueue(attempt, None);
     }
 
     fn retry(&self, attempt: Attempt, wait: Wait) {
-        let closed = {
-            let mut requests = self.lock();
-            match requests.closed.clone() {
-                None => {
-                    requests.retries.push((attempt, wait));
-                    drop(requests);
-                    self.notify.notify_one();
-                    return;
-                }
-                Some(status) => status,
-            }
-        };
-        end_call(&attempt.call, closed);
+        self.enqueue(attempt, Some(wait));
     }
 
     fn replay_budget(&self) -> &Arc<ReplayBudget> {

@@ -1,7 +1,5 @@
 //! The core of the control task, which makes its decisions.
 
-mod timers;
-
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -9,7 +7,7 @@ use std::time::{Duration, Instant};
 use slab::Slab;
 use smallvec::SmallVec;
 
-use self::timers::{Timer, TimerKey, Timers};
+use super::timers::{TimerKey, Timers};
 use crate::client::backoff::{Backoff, BackoffConfig};
 use crate::client::balancer::{
     ChildId, Chosen, Controller, PickFirst, Picker, Policies, Policy, PolicyFactory, Rejected, Resolved,
@@ -41,6 +39,15 @@ pub(super) enum Action {
 /// A source of random numbers from 0 to 1.
 pub(super) type Random = Box<dyn FnMut() -> f64 + Send>;
 
+/// The owner of a timer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Timer {
+    Subchannel(SubchannelId),
+    Policy(ChildId, TimerId),
+    /// The back-off before a resolver whose result was rejected is asked again.
+    Resolve,
+}
+
 /// The tree of policies, their subchannels and their timers.
 ///
 /// Report what happened, with the time; then take [`Core::next_action`] until there is none, and come back by
@@ -69,7 +76,7 @@ pub(in crate::client) struct Core {
     /// The next serial number of a policy or subchannel, which distinguishes it from earlier ones in the same slot of
     /// the slab.
     next_serial: u32,
-    timers: Timers,
+    timers: Timers<Timer>,
     /// The notices that policies have not received yet.
     notices: VecDeque<Notice>,
     /// The policies that are to aggregate.
