@@ -54,11 +54,22 @@ pub(super) struct Control {
     held_deadline: Option<Instant>,
     /// The attempts that are made once their wait is over.
     retries: Timers<Attempt>,
-    /// The length at which `held` is swept for calls that have ended.
-    sweep_at: usize,
+    sweep_held: SweepAt,
+    sweep_retries: SweepAt,
 }
 
-const SWEEP_FROM: usize = 64;
+/// The length at which a list of attempts is swept for calls that have ended, so that what is left of them stays a
+/// part of what is needed.
+struct SweepAt(usize);
+
+impl SweepAt {
+    const LEAST: Self = Self(64);
+
+    /// Sets the next length, after a sweep that left this many.
+    fn swept(&mut self, left: usize) {
+        self.0 = (left * 2).max(Self::LEAST.0);
+    }
+}
 
 /// The number of attempt events that are handled together before their consequences are carried out.
 const EVENTS_TOGETHER: usize = 256;
@@ -88,7 +99,8 @@ impl Control {
             held: Vec::new(),
             held_deadline: None,
             retries: Timers::default(),
-            sweep_at: SWEEP_FROM,
+            sweep_held: SweepAt::LEAST,
+            sweep_retries: SweepAt::LEAST,
         }
     }
 
@@ -188,9 +200,9 @@ impl Control {
             self.held_deadline = Some(self.held_deadline.map_or(deadline, |first| first.min(deadline)));
         }
         self.held.push(attempt);
-        if self.held.len() >= self.sweep_at {
+        if self.held.len() >= self.sweep_held.0 {
             self.held.retain(|attempt| !attempt.has_ended());
-            self.sweep_at = (self.held.len() * 2).max(SWEEP_FROM);
+            self.sweep_held.swept(self.held.len());
         }
         self.exit_idle(now);
     }
@@ -200,6 +212,11 @@ impl Control {
         let at = now + wait.duration(self.core.random());
         let at = attempt.call.spec.deadline().map_or(at, |deadline| at.min(deadline));
         self.retries.set(at, attempt);
+        // A server may ask for a wait of weeks; the call may have been cancelled long before.
+        if self.retries.len() >= self.sweep_retries.0 {
+            self.retries.retain(|attempt| !attempt.has_ended());
+            self.sweep_retries.swept(self.retries.len());
+        }
     }
 
     /// Makes the attempts whose wait is over.
@@ -229,7 +246,7 @@ impl Control {
         // A service config may have brought some deadlines forward.
         self.held_deadline = self.held.iter().filter_map(|attempt| attempt.call.spec.deadline()).min();
         if self.held.is_empty() {
-            self.sweep_at = SWEEP_FROM;
+            self.sweep_held = SweepAt::LEAST;
         }
     }
 

@@ -183,6 +183,41 @@ async fn a_wait_ends_with_the_deadline_and_with_the_channel() {
     assert!(matches!(status.code(), Code::Cancelled | Code::Unavailable), "{status}");
 }
 
+/// A name of a method, which tells how many calls still have it.
+struct Path(#[expect(dead_code, reason = "it is only counted")] Arc<()>);
+
+impl AsRef<[u8]> for Path {
+    fn as_ref(&self) -> &[u8] {
+        b"/a.B/C"
+    }
+}
+
+/// A server may ask for a wait of weeks: calls that were cancelled meanwhile are not kept that long.
+#[tokio::test]
+async fn cancelled_calls_do_not_stay_until_their_wait_is_over() {
+    const CALLS: usize = 300;
+    let (_listener, channel, mut peer) = connected(&slow(), |builder| builder).await;
+    let kept = Arc::new(());
+    let mut calls = Vec::new();
+    for _ in 0..2 {
+        // Cancels those of the first round, which wait.
+        calls.clear();
+        for _ in 0..CALLS {
+            let path = Bytes::from_owner(Path(Arc::clone(&kept)));
+            calls.push(channel.start_unary(path, CallOptions::default(), MetadataMap::new(), Bytes::new()));
+            let (key, _) = request(&mut peer).await;
+            refuse(&mut peer, key).await;
+        }
+        // What is answered after the failures shows that they have arrived.
+        let last = unary(&channel);
+        let (key, _) = request(&mut peer).await;
+        peer.answer(key, b"").await;
+        soon(last).await.unwrap().unwrap();
+    }
+    let kept = Arc::strong_count(&kept) - 1;
+    assert!(kept < CALLS + CALLS / 2, "{kept} calls are kept, of which {CALLS} wait");
+}
+
 #[tokio::test]
 async fn a_server_that_says_never_is_not_asked_again() {
     let (_listener, channel, mut peer) = connected(POLICY, |builder| builder).await;

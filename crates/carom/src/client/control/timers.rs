@@ -43,6 +43,15 @@ impl<T> Timers<T> {
         self.set.first_key_value().map(|(key, _)| key.at)
     }
 
+    pub(super) fn len(&self) -> usize {
+        self.set.len()
+    }
+
+    /// Cancels the timers for which `keep` is false.
+    pub(super) fn retain(&mut self, mut keep: impl FnMut(&T) -> bool) {
+        self.set.retain(|_, timer| keep(timer));
+    }
+
     /// Returns a fence that limits [`pop_due`](Self::pop_due) to timers that are set by now, so that one that is set
     /// again whenever it fires does not fire forever.
     pub(super) fn fence(&self) -> u64 {
