@@ -2,7 +2,6 @@
 
 use std::fmt;
 use std::future::Future;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -14,6 +13,7 @@ use carom_wire::{MetadataMap, Status};
 
 use crate::clock;
 use crate::extensions::Extensions;
+use crate::panics;
 use crate::request::Request;
 use crate::transport::PeerAddr;
 
@@ -259,9 +259,9 @@ impl ObserverList {
     #[cold]
     fn notify(&mut self, mut notify: impl FnMut(&mut dyn CallObserver)) {
         self.observers.retain_mut(|observer| {
-            let outcome = catch_unwind(AssertUnwindSafe(|| notify(&mut **observer)));
-            if outcome.is_err() {
-                tracing::error!("an observer of a call panicked");
+            let outcome = panics::catch(|| notify(&mut **observer));
+            if let Err(panicked) = &outcome {
+                tracing::error!("an observer of a call {panicked}");
             }
             outcome.is_ok()
         });

@@ -254,7 +254,6 @@ impl<T> Request<T> {
 }
 
 impl RequestContext {
-    #[cfg(feature = "server")]
     /// The metadata, if someone asked to change it.
     #[cfg(feature = "server")]
     pub(crate) fn changed_metadata(&self) -> Option<&MetadataMap> {
