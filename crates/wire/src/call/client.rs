@@ -29,14 +29,25 @@ pub struct Ended {
     pub status: Status,
     /// The server's trailing metadata.
     pub metadata: MetadataMap,
-    /// The response was Trailers-Only: there was no head before it.
-    pub trailers_only: bool,
+    /// What ended the call.
+    pub by: EndedBy,
+}
+
+/// What ended a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EndedBy {
+    /// The server's trailers, after a head and any messages.
+    Trailers,
+    /// A Trailers-Only response: there was no head before it.
+    TrailersOnly,
+    /// This side: a cancellation, a deadline, a reset or a lost connection.
+    Local,
 }
 
 impl Ended {
     /// Creates an end that this side decided on.
     pub fn local(status: Status) -> Self {
-        Self { status, metadata: MetadataMap::new(), trailers_only: false }
+        Self { status, metadata: MetadataMap::new(), by: EndedBy::Local }
     }
 }
 
@@ -123,14 +134,15 @@ impl ClientCall {
             State::Reading | State::Ended => {
                 self.end();
                 if known.plain_ends.find(|plain| plain.ptr_eq(block)).is_some() {
-                    return Ok(ClientEvent::End(Ended::local(Status::new(Code::Ok, ""))));
+                    let (status, metadata) = (Status::new(Code::Ok, ""), MetadataMap::new());
+                    return Ok(ClientEvent::End(Ended { status, metadata, by: EndedBy::Trailers }));
                 }
                 let status = Status::from_trailers(block).unwrap_or_else(no_status);
                 let metadata = MetadataMap::from_fields(block);
                 if status.code() == Code::Ok && block.fields().len() == 1 {
                     known.plain_ends.keep(block.clone(), ());
                 }
-                Ok(ClientEvent::End(Ended { status, metadata, trailers_only: false }))
+                Ok(ClientEvent::End(Ended { status, metadata, by: EndedBy::Trailers }))
             }
         }
     }
@@ -161,7 +173,7 @@ impl ClientCall {
                 None => Status::from_http(http),
             };
             let metadata = MetadataMap::from_fields(block);
-            return Ok(ClientEvent::End(Ended { status, metadata, trailers_only: true }));
+            return Ok(ClientEvent::End(Ended { status, metadata, by: EndedBy::TrailersOnly }));
         }
         if http != 200 {
             return Err(Status::from_http(http));
@@ -224,7 +236,7 @@ impl ClientCall {
         if let Some(trailers) = self.inbound.deframer.trailers() {
             let block = dialect::read_trailers(trailers);
             let status = Status::from_trailers(&block).unwrap_or_else(no_status);
-            return Ended { status, metadata: MetadataMap::from_fields(&block), trailers_only: false };
+            return Ended { status, metadata: MetadataMap::from_fields(&block), by: EndedBy::Trailers };
         }
         self.held_back.take().map_or_else(|| Ended::local(no_status()), |end| *end)
     }

@@ -16,7 +16,7 @@ mod server;
 #[cfg(test)]
 mod tests;
 
-pub use client::{ClientCall, ClientEvent, Ended, KnownResponses, ResponseHead};
+pub use client::{ClientCall, ClientEvent, Ended, EndedBy, KnownResponses, ResponseHead};
 pub use dialect::{ContentType, Dialect};
 pub use request::{HeadCache, Refusal, RequestFields, RequestHead};
 pub use server::ServerCall;

@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 use bytes::{Buf, Bytes};
 
 use super::{
-    ClientCall, ClientEvent, ContentType, Dialect, HeadCache, KnownResponses, Refusal, RequestFields,
-    RequestHead, ServerCall,
+    ClientCall, ClientEvent, ContentType, Dialect, EndedBy, HeadCache, KnownResponses, Refusal,
+    RequestFields, RequestHead, ServerCall,
 };
 use crate::{
     conn::{Config, Connection, Event, ResetBy, ServerConfig},
@@ -222,7 +222,7 @@ fn a_unary_answer() {
     let (events, messages) = call.received();
     assert_eq!(messages, [&b"hi"[..]]);
     let [ClientEvent::Head(_), ClientEvent::End(ended)] = &events[..] else { panic!("{events:?}") };
-    assert_eq!((ended.status.code(), ended.trailers_only), (Code::Ok, false));
+    assert_eq!((ended.status.code(), ended.by), (Code::Ok, EndedBy::Trailers));
     assert!(ended.metadata.contains_key("cost"));
 }
 
@@ -235,7 +235,7 @@ fn an_error_at_once_is_trailers_only() {
     call.outgoing.send_status(&mut call.server, call.theirs, None, MetadataMap::new());
     let (events, _) = call.received();
     let [ClientEvent::End(ended)] = &events[..] else { panic!("{events:?}") };
-    assert!(ended.trailers_only);
+    assert_eq!(ended.by, EndedBy::TrailersOnly);
     assert_eq!((ended.status.code(), ended.status.message()), (Code::NotFound, "nichts da: é %"));
     assert_eq!(ended.status.details(), [8, 5]);
 }
