@@ -133,6 +133,13 @@ impl RawCall {
         self.slot.poll_end(cx, |end| (end.status.clone(), end.metadata.clone()))
     }
 
+    /// Polls as [`poll_status`](Self::poll_status) does, for a reader who wants the status in its place: a server's
+    /// status is not shown before its last message was taken. An end that this side determined, by a cancellation, the
+    /// deadline or a lost connection, is shown at once.
+    pub fn poll_status_in_order(&self, cx: &mut Context<'_>) -> Poll<(Status, MetadataMap)> {
+        self.slot.poll_concluded(cx, |end| (end.status.clone(), end.metadata.clone()))
+    }
+
     /// Polls for the complete outcome of a call with one request and one response message: one wake-up for all of it.
     /// To be used instead of the other `poll_` functions, and only once: the outcome is moved out of the call.
     pub fn poll_unary(&self, cx: &mut Context<'_>) -> Poll<UnaryOutcome> {
@@ -162,6 +169,11 @@ impl RawCall {
     /// Whether the call is over.
     pub fn has_ended(&self) -> bool {
         self.slot.has_ended()
+    }
+
+    /// Whether [`poll_status_in_order`](Self::poll_status_in_order) would be ready.
+    pub fn has_ended_in_order(&self) -> bool {
+        self.slot.is_concluded()
     }
 
     /// The address of the server, as in `ipv4:127.0.0.1:50051`; `None` while the call is on no connection.

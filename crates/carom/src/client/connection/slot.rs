@@ -16,7 +16,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::Instant;
 
 use bytes::Bytes;
-use carom_wire::call::{Ended, ResponseHead};
+use carom_wire::call::{Ended, EndedBy, ResponseHead};
 use carom_wire::message::Message;
 use carom_wire::stream::StreamKey;
 use carom_wire::{MetadataMap, Status};
@@ -444,8 +444,10 @@ impl CallSlot {
             _ => None,
         };
         let pokes = state.give_credit(size(&message));
+        let awaits_last = if state.is_concluded() { state.wakers.end.take() } else { None };
         drop(state);
         self.poke(pokes);
+        awaits_last.into_iter().for_each(Waker::wake);
         Poll::Ready(Some((message, encoding)))
     }
 
@@ -487,6 +489,24 @@ impl CallSlot {
                 Poll::Pending
             }
         }
+    }
+
+    /// As [`poll_end`](Self::poll_end), once the call is [concluded](CallState::is_concluded).
+    pub(crate) fn poll_concluded<T>(&self, cx: &mut Context<'_>, f: impl FnOnce(&Ended) -> T) -> Poll<T> {
+        let _old;
+        let mut state = self.lock();
+        if !state.is_concluded() {
+            _old = register(&mut state.wakers.end, cx);
+            return Poll::Pending;
+        }
+        match &state.end {
+            End::Ended(end) => Poll::Ready(f(end)),
+            End::Running | End::Taken => Poll::Ready(f(&taken_before())),
+        }
+    }
+
+    pub(crate) fn is_concluded(&self) -> bool {
+        self.lock().is_concluded()
     }
 
     /// Ready at the end of the call, with everything received. Only once: the outcome is moved out.
@@ -540,6 +560,15 @@ impl CallState {
 
     pub(crate) fn has_ended(&self) -> bool {
         !matches!(self.end, End::Running)
+    }
+
+    /// Whether the call is over for whoever reads its messages: a server's status comes after the last of them.
+    fn is_concluded(&self) -> bool {
+        match &self.end {
+            End::Running => false,
+            End::Ended(end) => end.by == EndedBy::Local || self.messages.is_empty(),
+            End::Taken => true,
+        }
     }
 
     /// Whether an attempt no longer matters.

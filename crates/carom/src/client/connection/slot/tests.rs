@@ -193,6 +193,28 @@ fn senders_are_held_back_and_woken_once() {
 }
 
 #[test]
+fn a_servers_status_concludes_the_call_after_its_last_message() {
+    let end = |by| Ended { by, ..Ended::local(Status::new(Code::Ok, "")) };
+    for by in [EndedBy::Trailers, EndedBy::Local] {
+        let call = slot(smallvec![], true);
+        let count = Arc::new(Count::default());
+        let waker = Arc::clone(&count).into();
+        let mut cx = Context::from_waker(&waker);
+        let message = Message { compressed: false, payload: chunk(1) };
+        call.lock().receive_message(message);
+        assert!(call.poll_concluded(&mut cx, |_| ()).is_pending());
+        let finished = call.lock().finish(end(by));
+        finished.complete(&call).into_iter().for_each(Waker::wake);
+        let at_once = by == EndedBy::Local;
+        assert_eq!(call.poll_concluded(&mut cx, |_| ()).is_ready(), at_once);
+        let woken = count.0.load(Ordering::Relaxed);
+        assert!(matches!(call.poll_message(&mut cx), Poll::Ready(Some(_))));
+        assert_eq!(count.0.load(Ordering::Relaxed) - woken, usize::from(!at_once));
+        assert!(call.poll_concluded(&mut cx, |_| ()).is_ready());
+    }
+}
+
+#[test]
 fn the_first_end_counts_and_wakes_all_who_wait() {
     let call = slot(smallvec![chunk(1)], false);
     let count = Arc::new(Count::default());
