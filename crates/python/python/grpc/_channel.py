@@ -309,6 +309,8 @@ def _run_callbacks():
                 callback()
             except Exception:
                 _LOGGER.exception("Exception calling a call's done callback")
+        # What it holds must not live until the next call ends.
+        callback = None
 
 
 class _MultiCallable:

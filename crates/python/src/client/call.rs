@@ -1,9 +1,9 @@
 //! The call of a thread. Any number of threads may wait for it.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Wake, Waker};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
@@ -12,7 +12,7 @@ use pyo3::types::{PyBytes, PyTuple};
 use super::callbacks;
 use super::core::{CallCore, End};
 use crate::convert;
-use crate::signal::{Signal, block_on, block_on_shared};
+use crate::signal::{Signal, block_on, block_on_shared, detached};
 
 /// A call under way or ended.
 #[pyclass(frozen, module = "carom._carom")]
@@ -27,7 +27,19 @@ pub(crate) struct SharedCall {
     signal: Arc<Signal>,
     /// The callback thread is to look at wake-ups too.
     watched: AtomicBool,
-    callbacks: Mutex<Vec<Py<PyAny>>>,
+    callbacks: Mutex<Callbacks>,
+    /// The callbacks have run.
+    called: Condvar,
+}
+
+/// What is called back when a call ends.
+#[derive(Default)]
+struct Callbacks {
+    waiting: Vec<Py<PyAny>>,
+    /// The callback thread is calling them.
+    running: bool,
+    /// Someone has waited long enough for them.
+    overdue: bool,
 }
 
 impl Wake for SharedCall {
@@ -50,8 +62,38 @@ impl SharedCall {
         self.core.poll_end(&mut Context::from_waker(&waker)).is_ready()
     }
 
+    fn callbacks(&self) -> MutexGuard<'_, Callbacks> {
+        self.callbacks.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes what is to be called; [`callbacks_ran`](Self::callbacks_ran) is to follow.
     pub(crate) fn take_callbacks(&self) -> Vec<Py<PyAny>> {
-        std::mem::take(&mut *self.callbacks.lock().unwrap_or_else(PoisonError::into_inner))
+        let mut callbacks = self.callbacks();
+        callbacks.running = true;
+        std::mem::take(&mut callbacks.waiting)
+    }
+
+    pub(crate) fn callbacks_ran(&self) {
+        self.callbacks().running = false;
+        self.called.notify_all();
+    }
+
+    /// Waits a moment for the callbacks of the ended call: programs count on theirs having run when they know the end,
+    /// as grpcio's have, where a callback's thread keeps the interpreter's lock. One that takes longer, perhaps because
+    /// it needs what the waiting thread holds, is not waited for.
+    fn await_callbacks(&self, py: Python<'_>) {
+        const PATIENCE: Duration = Duration::from_millis(50);
+        if !self.watched.load(Ordering::Acquire) || callbacks::is_own_thread() {
+            return;
+        }
+        detached(py, || {
+            let due = |callbacks: &mut Callbacks| {
+                (callbacks.running || !callbacks.waiting.is_empty()) && !callbacks.overdue
+            };
+            let waited = self.called.wait_timeout_while(self.callbacks(), PATIENCE, due);
+            let (mut callbacks, timeout) = waited.unwrap_or_else(PoisonError::into_inner);
+            callbacks.overdue |= timeout.timed_out();
+        });
     }
 }
 
@@ -62,6 +104,7 @@ impl Call {
             signal: Arc::default(),
             watched: AtomicBool::new(false),
             callbacks: Mutex::default(),
+            called: Condvar::new(),
         });
         let waker = Waker::from(Arc::clone(&shared));
         Self { shared, waker }
@@ -82,13 +125,16 @@ impl Call {
 
 #[pymethods]
 impl Call {
-    /// Waits for the end of the call. False if `timeout` seconds came first.
+    /// Waits for the end of the call and, for a moment, for its callbacks. False if `timeout` seconds came first.
     fn wait(&self, py: Python<'_>, timeout: Option<f64>) -> PyResult<bool> {
-        if self.core().end().is_some() {
-            return Ok(true);
+        let ended = self.core().end().is_some() || {
+            let until = convert::timeout(timeout)?.map(|timeout| Instant::now() + timeout);
+            self.wait_until(py, until)?.is_some()
+        };
+        if ended {
+            self.shared.await_callbacks(py);
         }
-        let until = convert::timeout(timeout)?.map(|timeout| Instant::now() + timeout);
-        Ok(self.wait_until(py, until)?.is_some())
+        Ok(ended)
     }
 
     /// Whether the call has ended.
@@ -152,7 +198,7 @@ impl Call {
     /// Ends the call at this side. False if it had ended.
     fn cancel(&self, code: i32, details: &str) -> bool {
         let cancelled = self.core().cancel(convert::status(code, details, None));
-        self.shared.signal.wake_by_ref();
+        self.shared.wake_by_ref();
         cancelled
     }
 
@@ -181,7 +227,7 @@ impl Call {
             return Ok(false);
         }
         callbacks::start(py)?;
-        self.shared.callbacks.lock().unwrap_or_else(PoisonError::into_inner).push(callback);
+        self.shared.callbacks().waiting.push(callback);
         self.shared.watched.store(true, Ordering::Release);
         // Registers the waker, and looks once more for an end that came before it was watched for.
         callbacks::look_at(Arc::clone(&self.shared));

@@ -1,9 +1,10 @@
 //! The thread that tells the program about ended calls. Tasks of connections never take the interpreter's lock; they
 //! put the call here, and a daemon thread of the interpreter calls back.
 
+use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, PoisonError, Weak};
 
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
@@ -14,6 +15,16 @@ use crate::signal::detached;
 static STARTED: AtomicBool = AtomicBool::new(false);
 static CALLS: Mutex<VecDeque<Arc<SharedCall>>> = Mutex::new(VecDeque::new());
 static ADDED: Condvar = Condvar::new();
+
+thread_local! {
+    /// In the thread: the call whose callbacks it is calling.
+    static CALLING: RefCell<Option<Weak<SharedCall>>> = const { RefCell::new(None) };
+}
+
+/// Whether this is the callback thread.
+pub(crate) fn is_own_thread() -> bool {
+    CALLING.with_borrow(Option::is_some)
+}
 
 /// Has the thread look whether a call has ended.
 pub(crate) fn look_at(call: Arc<SharedCall>) {
@@ -49,7 +60,12 @@ pub(crate) fn after_fork_in_child() {
 /// Waits for a call that has ended, and returns what is to be called. For the thread.
 #[pyfunction]
 pub(crate) fn next_callbacks(py: Python<'_>) -> Vec<Py<PyAny>> {
-    detached(py, next_ended).take_callbacks()
+    if let Some(before) = CALLING.take().and_then(|call| call.upgrade()) {
+        before.callbacks_ran();
+    }
+    let call = detached(py, next_ended);
+    CALLING.set(Some(Arc::downgrade(&call)));
+    call.take_callbacks()
 }
 
 /// Waits for a watched call that has ended.

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker, ready};
 use std::time::Instant;
 
 use bytes::Bytes;
@@ -83,8 +83,15 @@ impl CallCore {
         call
     }
 
+    /// Locks the end of the call. A call of the process that this one was forked from has ended: what carried it is not
+    /// here.
     fn lock(&self) -> MutexGuard<'_, Option<Arc<End>>> {
-        self.end.lock().unwrap_or_else(PoisonError::into_inner)
+        let mut slot = self.end.lock().unwrap_or_else(PoisonError::into_inner);
+        if slot.is_none() && self.raw.get().is_some_and(|raw| raw.get().is_none()) {
+            let status = Status::unavailable("the process was forked while the call was under way");
+            self.set_end(&mut slot, End::local(status));
+        }
+        slot
     }
 
     /// Starts a prepared call, unless it was ended meanwhile.
@@ -98,16 +105,6 @@ impl CallCore {
 
     pub(crate) fn raw(&self) -> Option<&RawCall> {
         self.raw.get()?.get()
-    }
-
-    /// Ends a call of the process that this one was forked from: what carried it is not here. Whether that was so.
-    fn end_if_inherited(&self, slot: &mut Option<Arc<End>>) -> bool {
-        let inherited = self.raw.get().is_some_and(|raw| raw.get().is_none());
-        if inherited && slot.is_none() {
-            let status = Status::unavailable("the process was forked while the call was under way");
-            self.set_end(slot, End::local(status));
-        }
-        inherited
     }
 
     pub(crate) fn has_one_response(&self) -> bool {
@@ -138,7 +135,6 @@ impl CallCore {
     /// How the call ended.
     pub(crate) fn poll_end(&self, cx: &mut Context<'_>) -> Poll<Arc<End>> {
         let mut slot = self.lock();
-        self.end_if_inherited(&mut slot);
         if let Some(end) = &*slot {
             return Poll::Ready(Arc::clone(end));
         }
@@ -154,38 +150,32 @@ impl CallCore {
                 local,
             }
         } else {
-            let (status, trailing) = ready!(raw.poll_status(cx));
-            let initial = match raw.poll_headers(cx) {
-                Poll::Ready(Some(initial)) => initial,
-                _ => MetadataMap::new(),
-            };
-            End { status, initial, trailing, message: None, local }
+            let (status, trailing) = ready!(raw.poll_status_in_order(cx));
+            End { status, initial: initial_of_ended(raw), trailing, message: None, local }
         };
         Poll::Ready(self.set_end(&mut slot, end))
     }
 
     /// How the call ended, if it has.
     pub(crate) fn end(&self) -> Option<Arc<End>> {
-        {
-            let mut slot = self.lock();
-            self.end_if_inherited(&mut slot);
-            if let Some(end) = &*slot {
-                return Some(Arc::clone(end));
-            }
+        if let Some(end) = &*self.lock() {
+            return Some(Arc::clone(end));
         }
+        let raw = self.raw()?;
         // Looking must not replace the waker of who waits.
-        if !self.raw()?.has_ended() {
+        if !(if self.one_response { raw.has_ended() } else { raw.has_ended_in_order() }) {
             return None;
         }
-        match self.poll_end(&mut Context::from_waker(std::task::Waker::noop())) {
+        match self.poll_end(&mut Context::from_waker(Waker::noop())) {
             Poll::Ready(end) => Some(end),
             Poll::Pending => None,
         }
     }
 
-    /// The next message of a stream of responses; `None` after the last.
+    /// The next message of a stream of responses; `None` after the last, or once this side has ended the call.
     pub(crate) fn poll_message(&self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
         match self.raw() {
+            Some(_) if !self.one_response && self.local.load(Ordering::Acquire) => Poll::Ready(None),
             Some(raw) if !self.one_response => raw.poll_message(cx),
             _ => self.poll_end(cx).map(|end| end.message.clone()),
         }
@@ -193,12 +183,8 @@ impl CallCore {
 
     /// The server's initial metadata; empty if the call ended without.
     pub(crate) fn poll_initial(&self, cx: &mut Context<'_>) -> Poll<MetadataMap> {
-        {
-            let mut slot = self.lock();
-            self.end_if_inherited(&mut slot);
-            if let Some(end) = &*slot {
-                return Poll::Ready(end.initial.clone());
-            }
+        if let Some(end) = &*self.lock() {
+            return Poll::Ready(end.initial.clone());
         }
         match self.raw() {
             Some(raw) => raw.poll_headers(cx).map(Option::unwrap_or_default),
@@ -221,13 +207,17 @@ impl CallCore {
             return false;
         }
         self.local.store(true, Ordering::Release);
-        match self.raw() {
-            Some(raw) => raw.cancel(status),
-            None => {
-                let mut slot = self.lock();
-                if slot.is_none() {
-                    self.set_end(&mut slot, End::local(status));
-                }
+        let raw = self.raw();
+        if let Some(raw) = raw {
+            raw.cancel(status.clone());
+        }
+        // A unary call ends with what its connection makes of it. A stream ends here, though all of it may have arrived
+        // and only wait to be read.
+        if raw.is_none_or(|_| !self.one_response) {
+            let mut slot = self.lock();
+            if slot.is_none() {
+                let initial = raw.map(initial_of_ended).unwrap_or_default();
+                self.set_end(&mut slot, End { initial, ..End::local(status) });
             }
         }
         true
@@ -240,6 +230,14 @@ impl CallCore {
         let (initial, trailing) =
             slot.as_ref().map(|end| (end.initial.clone(), end.trailing.clone())).unwrap_or_default();
         self.set_end(&mut slot, End { status, initial, trailing, message: None, local: true });
+    }
+}
+
+/// The server's initial metadata of a call that has ended.
+fn initial_of_ended(raw: &RawCall) -> MetadataMap {
+    match raw.poll_headers(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(Some(initial)) => initial,
+        Poll::Ready(None) | Poll::Pending => MetadataMap::new(),
     }
 }
 
