@@ -319,10 +319,11 @@ type Credentials = SmallVec<[Arc<dyn CallCredentials>; 2]>;
 
 fn check_spec(spec: &CallSpec, expired: bool) -> Result<(), Status> {
     let visible = |text: &[u8]| text.iter().all(|byte| (0x21..0x7f).contains(byte));
-    if spec.path.first() != Some(&b'/') || !visible(&spec.path) {
+    // The form /package.Service/Method is for the server to demand: there are some that serve other paths.
+    if spec.path.is_empty() || !visible(&spec.path) {
         let path = spec.path.escape_ascii();
         return Err(Status::internal(format!(
-            "`{path}` is no method; it has the form /package.Service/Method"
+            "`{path}` is no method: it is empty or has characters that HTTP does not allow"
         )));
     }
     if let Some(authority) = &spec.authority

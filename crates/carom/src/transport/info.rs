@@ -16,6 +16,8 @@ pub enum PeerAddr {
     Tcp(SocketAddr),
     /// A Unix socket; clients usually have no path.
     Unix(Option<PathBuf>),
+    /// A Linux socket in the abstract namespace; the name without its leading zero byte.
+    UnixAbstract(Vec<u8>),
     /// A byte stream provided by the program, by the name that the program gave it.
     Named(Arc<str>),
 }
@@ -25,12 +27,21 @@ impl PeerAddr {
     pub fn socket_addr(&self) -> Option<SocketAddr> {
         match self {
             Self::Tcp(addr) => Some(*addr),
-            Self::Unix(_) | Self::Named(_) => None,
+            Self::Unix(_) | Self::UnixAbstract(_) | Self::Named(_) => None,
         }
     }
 
+    /// The address of a Unix socket.
+    pub(crate) fn of_unix(addr: &tokio::net::unix::SocketAddr) -> Self {
+        #[cfg(any(target_os = "linux", target_os = "android"))]
+        if let Some(name) = addr.as_abstract_name() {
+            return Self::UnixAbstract(name.to_vec());
+        }
+        Self::Unix(addr.as_pathname().map(Into::into))
+    }
+
     /// The address in the form that gRPC programs know from `context.peer()`: `ipv4:127.0.0.1:5000`,
-    /// `ipv6:%5B::1%5D:5000` (brackets percent-encoded) or `unix:/path`; for a stream provided by the program, its
+    /// `ipv6:%5B::1%5D:5000` (brackets percent-encoded), `unix:/path` or `unix-abstract:name`; for a stream provided by the program, its
     /// name.
     pub fn to_uri(&self) -> String {
         match self {
@@ -42,6 +53,7 @@ impl PeerAddr {
             },
             Self::Unix(Some(path)) => format!("unix:{}", path.display()),
             Self::Unix(None) => "unix:".to_owned(),
+            Self::UnixAbstract(name) => format!("unix-abstract:{}", name.escape_ascii()),
             Self::Named(name) => name.to_string(),
         }
     }
@@ -53,6 +65,7 @@ impl fmt::Display for PeerAddr {
             Self::Tcp(addr) => addr.fmt(f),
             Self::Unix(Some(path)) => write!(f, "unix:{}", path.display()),
             Self::Unix(None) => f.write_str("unix:(unnamed)"),
+            Self::UnixAbstract(_) => f.write_str(&self.to_uri()),
             Self::Named(name) => f.write_str(name),
         }
     }

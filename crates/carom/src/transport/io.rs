@@ -45,9 +45,7 @@ impl Socket {
     pub(crate) fn peer_addr(&self) -> io::Result<PeerAddr> {
         match self {
             Self::Tcp(stream) => stream.peer_addr().map(PeerAddr::Tcp),
-            Self::Unix(stream) => {
-                stream.peer_addr().map(|addr| PeerAddr::Unix(addr.as_pathname().map(Into::into)))
-            }
+            Self::Unix(stream) => stream.peer_addr().map(|addr| PeerAddr::of_unix(&addr)),
             Self::Own { peer, .. } => Ok(peer.clone()),
         }
     }
@@ -55,9 +53,7 @@ impl Socket {
     pub(crate) fn local_addr(&self) -> io::Result<PeerAddr> {
         match self {
             Self::Tcp(stream) => stream.local_addr().map(PeerAddr::Tcp),
-            Self::Unix(stream) => {
-                stream.local_addr().map(|addr| PeerAddr::Unix(addr.as_pathname().map(Into::into)))
-            }
+            Self::Unix(stream) => stream.local_addr().map(|addr| PeerAddr::of_unix(&addr)),
             Self::Own { peer, .. } => Ok(peer.clone()),
         }
     }

@@ -1,8 +1,10 @@
 //! Listening sockets: TCP and Unix.
 
+use std::ffi::OsStr;
 use std::fmt;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -22,6 +24,9 @@ pub enum ListenAddr {
     /// A Unix socket at this path. A socket file left there by a dead server is removed first; the file is deleted with
     /// the listener.
     Unix(PathBuf),
+    /// A socket in the abstract namespace of Linux, by its name without the leading zero byte. It is gone with the
+    /// listener. Elsewhere it is an error.
+    UnixAbstract(Vec<u8>),
 }
 
 impl From<SocketAddr> for ListenAddr {
@@ -47,6 +52,7 @@ impl fmt::Display for ListenAddr {
         match self {
             Self::Tcp(addr) => addr.fmt(f),
             Self::Unix(path) => write!(f, "unix:{}", path.display()),
+            Self::UnixAbstract(name) => write!(f, "unix-abstract:{}", name.escape_ascii()),
         }
     }
 }
@@ -73,6 +79,7 @@ impl Default for ListenOptions {
 pub(crate) enum Listener {
     Tcp(TcpListener),
     Unix(UnixListener, SocketFile),
+    UnixAbstract(UnixListener),
 }
 
 impl Listener {
@@ -81,6 +88,7 @@ impl Listener {
         match addr {
             ListenAddr::Tcp(addr) => bind_tcp(*addr, options).map(Self::Tcp),
             ListenAddr::Unix(path) => bind_unix(path, options),
+            ListenAddr::UnixAbstract(name) => bind_abstract(name, options).map(Self::UnixAbstract),
         }
     }
 
@@ -88,6 +96,7 @@ impl Listener {
         match self {
             Self::Tcp(listener) => listener.local_addr().map(PeerAddr::Tcp),
             Self::Unix(_, file) => Ok(PeerAddr::Unix(Some(file.path.clone()))),
+            Self::UnixAbstract(listener) => listener.local_addr().map(|addr| PeerAddr::of_unix(&addr)),
         }
     }
 
@@ -120,9 +129,9 @@ impl Listener {
                 stream.set_nodelay(true)?;
                 Ok((Socket::Tcp(stream), PeerAddr::Tcp(peer)))
             }
-            Self::Unix(listener, _) => {
+            Self::Unix(listener, _) | Self::UnixAbstract(listener) => {
                 let (stream, peer) = listener.accept().await?;
-                Ok((Socket::Unix(stream), PeerAddr::Unix(peer.as_pathname().map(Into::into))))
+                Ok((Socket::Unix(stream), PeerAddr::of_unix(&peer)))
             }
         }
     }
@@ -181,12 +190,30 @@ fn is_no_such_family(error: &io::Error) -> bool {
 
 fn bind_unix(path: &Path, options: ListenOptions) -> io::Result<Listener> {
     remove_stale(path)?;
+    let socket = unix_socket(path)?;
+    let file = SocketFile::new(path)?;
+    Ok(Listener::Unix(listen_unix(socket, options)?, file))
+}
+
+fn bind_abstract(name: &[u8], options: ListenOptions) -> io::Result<UnixListener> {
+    if !cfg!(any(target_os = "linux", target_os = "android")) {
+        return Err(io::Error::new(io::ErrorKind::Unsupported, "only Linux has abstract socket names"));
+    }
+    // The form in which abstract names are given as paths.
+    let path = [b"\0", name].concat();
+    listen_unix(unix_socket(Path::new(OsStr::from_bytes(&path)))?, options)
+}
+
+fn unix_socket(path: &Path) -> io::Result<socket2::Socket> {
     let socket = socket2::Socket::new(Domain::UNIX, Type::STREAM, None)?;
     socket.set_nonblocking(true)?;
     socket.bind(&socket2::SockAddr::unix(path)?)?;
-    let file = SocketFile::new(path)?;
+    Ok(socket)
+}
+
+fn listen_unix(socket: socket2::Socket, options: ListenOptions) -> io::Result<UnixListener> {
     socket.listen(options.backlog.try_into().unwrap_or(i32::MAX))?;
-    Ok(Listener::Unix(UnixListener::from_std(socket.into())?, file))
+    UnixListener::from_std(socket.into())
 }
 
 /// Removes the socket file of a server that is no longer running. Anything else at that path stays, and is an error.

@@ -5,7 +5,7 @@ use std::error::Error;
 use std::fmt;
 use std::future::Future;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -62,6 +62,10 @@ impl DnsResolver {
 }
 
 async fn look_up(host: String, port: u16) -> io::Result<Vec<SocketAddr>> {
+    // RFC 6761, 6.3: it is the loopback addresses, whatever a name server or the hosts file says.
+    if host.eq_ignore_ascii_case("localhost") {
+        return Ok(vec![(Ipv6Addr::LOCALHOST, port).into(), (Ipv4Addr::LOCALHOST, port).into()]);
+    }
     Ok(tokio::net::lookup_host((host, port)).await?.collect())
 }
 

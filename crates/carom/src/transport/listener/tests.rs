@@ -53,6 +53,25 @@ async fn unix_sockets_come_and_go_with_their_files() {
     assert!(!path.exists());
 }
 
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn abstract_names_are_free_again_with_their_listeners() {
+    let name = format!("carom-test-{}", std::process::id());
+    let addr = ListenAddr::UnixAbstract(name.clone().into_bytes());
+    let listener = Listener::bind(&addr, ListenOptions::default()).unwrap();
+    assert_eq!(listener.local_addr().unwrap().to_uri(), format!("unix-abstract:{name}"));
+    let (connected, (accepted, _)) =
+        tokio::join!(UnixStream::connect(format!("\0{name}")), listener.accept());
+    let (mut near, mut far) = (connected.unwrap(), accepted);
+    near.write_all(b"x").await.unwrap();
+    assert_eq!(far.read_u8().await.unwrap(), b'x');
+
+    let error = Listener::bind(&addr, ListenOptions::default()).unwrap_err();
+    assert_eq!(error.kind(), io::ErrorKind::AddrInUse);
+    drop(listener);
+    Listener::bind(&addr, ListenOptions::default()).unwrap();
+}
+
 #[tokio::test]
 async fn a_stale_socket_is_replaced_and_another_file_is_not() {
     let folder = tempfile::tempdir().unwrap();
