@@ -77,6 +77,10 @@ pub(crate) fn metadata(pairs: Option<&Bound<'_, PyAny>>) -> PyResult<(MetadataMa
             Ok(bytes) => Bytes::copy_from_slice(bytes.as_bytes()),
             Err(_) => {
                 let text = value.cast::<PyString>().map_err(|_| expected_str(&value))?;
+                if key.ends_with("-bin") {
+                    let words = format!("Binary metadata key={key:?} expected bytes, got <class 'str'>");
+                    return Err(PyTypeError::new_err(words));
+                }
                 Bytes::copy_from_slice(text.to_cow()?.as_bytes())
             }
         };

@@ -229,9 +229,9 @@ fn millis(name: &str, value: &Bound<'_, PyAny>) -> PyResult<Option<Duration>> {
 }
 
 /// Text, or UTF-8 bytes.
-fn text(value: &Bound<'_, PyAny>) -> PyResult<String> {
-    match value.extract::<Vec<u8>>() {
-        Ok(bytes) if value.is_instance_of::<PyBytes>() => Ok(String::from_utf8_lossy(&bytes).into_owned()),
-        _ => value.extract(),
+pub(crate) fn text(value: &Bound<'_, PyAny>) -> PyResult<String> {
+    match value.cast::<PyBytes>() {
+        Ok(bytes) => Ok(String::from_utf8_lossy(bytes.as_bytes()).into_owned()),
+        Err(_) => value.extract(),
     }
 }

@@ -2,7 +2,9 @@
 
 import json
 import socket
+import sys
 import threading
+import uuid
 
 import grpc
 import pytest
@@ -26,13 +28,20 @@ def unused_port():
         return probe.getsockname()[1]
 
 
-def start_at(port):
+def bound(address):
+    """A server at that address: (server, port)."""
     from concurrent import futures
 
     server = grpc.server(futures.ThreadPoolExecutor(2))
     server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(SERVICE, ECHO),))
-    assert server.add_insecure_port(f"127.0.0.1:{port}") == port
+    port = server.add_insecure_port(address)
     server.start()
+    return server, port
+
+
+def start_at(port):
+    server, bound_port = bound(f"127.0.0.1:{port}")
+    assert bound_port == port
     return server
 
 
@@ -76,13 +85,9 @@ def test_bad_address():
 
 
 def test_unix_socket(tmp_path):
-    from concurrent import futures
-
     address = f"unix:{tmp_path}/socket"
-    server = grpc.server(futures.ThreadPoolExecutor(1))
-    server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(SERVICE, ECHO),))
-    assert server.add_insecure_port(address)
-    server.start()
+    server, port = bound(address)
+    assert port
     with grpc.insecure_channel(address) as channel:
         assert channel.unary_unary(path("Echo"))(b"local") == b"local"
     server.stop(0).wait(10)
@@ -290,3 +295,50 @@ def test_a_service_config_that_is_none():
         with pytest.raises(grpc.RpcError) as caught:
             channel.unary_unary(path("Echo"))(b"", timeout=10)
     assert "invalid service config: not JSON" in caught.value.details()
+
+
+@pytest.mark.parametrize("address", ["localhost:0", "0.0.0.0:0", "[::]:0"])
+def test_servers_listen_at_both_families(address):
+    server, port = bound(address)
+    for host in ("localhost", "127.0.0.1", "[::1]"):
+        with grpc.insecure_channel(f"{host}:{port}") as channel:
+            assert channel.unary_unary(path("Echo"))(b"x", timeout=20) == b"x"
+    server.stop(0).wait(10)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has abstract socket names")
+def test_abstract_unix_sockets():
+    address = f"unix-abstract:carom-{uuid.uuid4().hex}"
+    server, port = bound(address)
+    assert port == 1
+    with grpc.insecure_channel(address) as channel:
+        assert channel.unary_unary(path("Echo"))(b"x", timeout=20) == b"x"
+    server.stop(0).wait(10)
+
+
+def test_targets_may_be_bytes(echo_address):
+    with grpc.insecure_channel(echo_address.encode()) as channel:
+        assert channel.unary_unary(path("Echo"))(b"x", timeout=20) == b"x"
+
+
+def test_paths_need_no_slash():
+    class Handler(grpc.GenericRpcHandler):
+        def service(self, details):
+            return ECHO["Echo"] if details.method == "test.Echo/Echo" else None
+
+    from concurrent import futures
+
+    server = grpc.server(futures.ThreadPoolExecutor(2), handlers=[Handler()])
+    port = server.add_insecure_port("127.0.0.1:0")
+    server.start()
+    with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
+        assert channel.unary_unary("test.Echo/Echo")(b"x", timeout=20) == b"x"
+        with pytest.raises(grpc.RpcError) as caught:
+            channel.unary_unary("Echo")(b"x", timeout=20)
+        assert caught.value.code() is grpc.StatusCode.UNIMPLEMENTED
+    server.stop(0).wait(10)
+
+
+def test_binary_metadata_is_bytes(channel):
+    with pytest.raises(TypeError, match="a-bin"):
+        channel.unary_unary(path("Echo"))(b"x", metadata=(("a-bin", "text"),), timeout=20)

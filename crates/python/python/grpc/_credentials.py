@@ -383,11 +383,14 @@ def split_channel(credentials):
         RuntimeError: credentials for ALTS.
     """
     plugins = ()
-    inner = _inner(credentials, "channel_credentials", ClientTls, CompositeChannel, Plaintext, Alts)
+    inner = _inner(credentials, "channel_credentials", ClientTls, CompositeChannel, Plaintext, Alts, type(None))
     while isinstance(inner, CompositeChannel):
         plugins += inner.plugins
         inner = inner.channel
     _refuse_alts(inner)
+    if inner is None:
+        # `ChannelCredentials(None)`, plaintext in grpcio: what nobody asked for by name is TLS.
+        inner = ClientTls(None, None, None)
     if isinstance(inner, ClientTls):
         return inner, plugins, True
     return None, plugins, inner.secure

@@ -23,7 +23,7 @@ use super::core::{CallCore, ChannelState, End};
 use crate::aio::call::AioCall;
 use crate::aio::queue::LoopQueue;
 use crate::convert;
-use crate::options::Options;
+use crate::options::{self, Options};
 use crate::runtime::{self, OfProcess};
 use crate::signal::block_on;
 
@@ -200,7 +200,7 @@ fn number(state: ConnectivityState) -> u8 {
 impl Channel {
     #[new]
     fn new(
-        target: String,
+        #[pyo3(from_py_with = options::text)] target: String,
         options: &Bound<'_, PyAny>,
         tls: Option<TlsFiles>,
         user_agent: &str,

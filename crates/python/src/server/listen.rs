@@ -1,7 +1,7 @@
 //! Listening at addresses as programs write them.
 
 use std::io;
-use std::net::{Ipv6Addr, SocketAddr, ToSocketAddrs};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
 use std::path::PathBuf;
 
 use carom::credentials::{Certificate, Identity, ServerTlsConfig};
@@ -35,8 +35,8 @@ pub(crate) fn add_port(
         let failed = |cause: &dyn std::fmt::Display| {
             PyRuntimeError::new_err(format!("Failed to bind to address {address}: {cause}"))
         };
-        if let Some(path) = unix_path(address) {
-            server.add_listener(path, tls.as_ref(), options).map_err(|error| failed(&error))?;
+        if let Some(unix) = unix_addr(address) {
+            server.add_listener(unix, tls.as_ref(), options).map_err(|error| failed(&error))?;
             return Ok(UNIX_PORT);
         }
         let addresses = resolve(address).map_err(|error| failed(&error))?;
@@ -74,10 +74,13 @@ fn tls_config((pairs, roots, require_client_auth): TlsFiles) -> PyResult<ServerT
     Ok(config)
 }
 
-/// The path of `unix:path` and `unix:///path`.
-fn unix_path(address: &str) -> Option<PathBuf> {
+/// The socket of `unix:path`, `unix:///path` and `unix-abstract:name`.
+fn unix_addr(address: &str) -> Option<ListenAddr> {
+    if let Some(name) = address.strip_prefix("unix-abstract:") {
+        return Some(ListenAddr::UnixAbstract(name.into()));
+    }
     let rest = address.strip_prefix("unix:")?;
-    Some(PathBuf::from(rest.strip_prefix("//").unwrap_or(rest)))
+    Some(ListenAddr::Unix(PathBuf::from(rest.strip_prefix("//").unwrap_or(rest))))
 }
 
 /// The socket addresses of `host:port`, `[::]:port`, `:port`, and of these behind `ipv4:`, `ipv6:`, `dns:`.
@@ -91,10 +94,15 @@ fn resolve(address: &str) -> io::Result<Vec<SocketAddr>> {
     if let Some(port) = bare.strip_prefix(':').and_then(|port| port.parse().ok()) {
         return Ok(vec![SocketAddr::from((Ipv6Addr::UNSPECIFIED, port))]);
     }
-    match bare.rsplit_once(':') {
-        Some((_, port)) if port.parse::<u16>().is_ok() => Ok(bare.to_socket_addrs()?.collect()),
-        _ => {
-            Err(io::Error::new(io::ErrorKind::InvalidInput, "the address has no port: give it as host:port"))
-        }
+    let Some((host, Ok(port))) = bare.rsplit_once(':').map(|(host, port)| (host, port.parse::<u16>())) else {
+        let reason = "the address has no port: give it as host:port";
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, reason));
+    };
+    match host {
+        // Either family's wildcard is both families', as in grpcio.
+        "0.0.0.0" => Ok(vec![SocketAddr::from((Ipv6Addr::UNSPECIFIED, port))]),
+        // RFC 6761, 6.3: the name is the loopback addresses, whatever the hosts file says.
+        "localhost" => Ok(vec![(Ipv6Addr::LOCALHOST, port).into(), (Ipv4Addr::LOCALHOST, port).into()]),
+        _ => Ok(bare.to_socket_addrs()?.collect()),
     }
 }
