@@ -104,3 +104,61 @@ def test_parameters_that_make_no_sense_are_refused(tmp_path, capfd):
     ]:
         assert protoc.main(["protoc", f"-I{PROTOS}", f"--{name}_out={parameter}:{tmp_path}", "base.proto"]) == 1
         assert message in capfd.readouterr().err
+
+
+KEYWORDS = """
+syntax = "proto3";
+package a.in.v1;
+import "a/is/other.proto";
+message class { message def { string x = 1; } }
+service None {
+  rpc import(class) returns (class.def);
+  rpc import_(a.is.lambda) returns (a.is.lambda);
+  rpc Plain(class.def) returns (stream class.def);
+}
+"""
+KEYWORDS_PROGRAM = """
+import importlib
+from concurrent import futures
+
+import grpc
+
+grpc_module = importlib.import_module("a.in.v1.words_pb2_grpc")
+messages = importlib.import_module("a.in.v1.words_pb2")
+outer = getattr(messages, "class")
+inner = getattr(outer, "def")
+
+
+class Servicer(grpc_module.NoneServicer):
+    def import__(self, request, context):
+        return inner(x="imported")
+
+    def import_(self, request, context):
+        return request
+
+
+server = grpc.server(futures.ThreadPoolExecutor(2))
+grpc_module.add_NoneServicer_to_server(Servicer(), server)
+port = server.add_insecure_port("127.0.0.1:0")
+server.start()
+with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
+    print(grpc_module.NoneStub(channel).import__(outer(), timeout=20).x)
+    call = channel.unary_unary("/a.in.v1.None/import", response_deserializer=inner.FromString)
+    print(call(b"", timeout=20).x)
+print(grpc_module.None_.Plain.__name__)
+server.stop(0).wait()
+"""
+
+
+def test_names_that_are_keywords_get_an_underscore(tmp_path):
+    """What grpcio-tools makes of such files is no Python."""
+    (tmp_path / "a/in/v1").mkdir(parents=True)
+    (tmp_path / "a/is").mkdir()
+    (tmp_path / "a/in/v1/words.proto").write_text(KEYWORDS)
+    (tmp_path / "a/is/other.proto").write_text('syntax = "proto3"; package a.is; message lambda {}')
+    arguments = ["--python_out=.", "--grpc_python_out=.", "--grpc_pyi_out=.", "-I."]
+    files = ["a/in/v1/words.proto", "a/is/other.proto"]
+    run(sys.executable, "-m", "grpc_tools.protoc", *arguments, *files, cwd=tmp_path)
+    for file in [*tmp_path.rglob("*.py"), *tmp_path.rglob("*_grpc.pyi")]:
+        compile(file.read_text(), str(file), "exec")
+    assert run(sys.executable, "-c", KEYWORDS_PROGRAM, cwd=tmp_path) == "imported\nimported\nPlain\n"

@@ -149,7 +149,7 @@ impl<'a> Stub<'a> {
     /// A type's name as seen from this module.
     fn type_name(&self, full_name: &str) -> String {
         let Some((info, path)) = self.types.get(full_name) else { return full_name.to_owned() };
-        let name = nested_name(path);
+        let name = names::class(path);
         if info.file.name == self.file.name {
             return name;
         }
@@ -463,14 +463,4 @@ impl<'a> Stub<'a> {
 fn full_name(package: &str, definition: &[u8]) -> String {
     let name = raw::name(definition);
     if package.is_empty() { format!(".{name}") } else { format!(".{package}.{name}") }
-}
-
-/// `Outer.Inner` in Python, where a part may be a keyword.
-fn nested_name(path: &str) -> String {
-    let mut parts = path.split('.');
-    let first = parts.next().unwrap_or("");
-    let start = if names::is_keyword(first) { format!("globals()['{first}']") } else { first.to_owned() };
-    parts.fold(start, |name, part| {
-        if names::is_keyword(part) { format!("getattr({name}, '{part}')") } else { format!("{name}.{part}") }
-    })
 }

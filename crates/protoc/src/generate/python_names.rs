@@ -10,6 +10,23 @@ pub(super) fn is_keyword(name: &str) -> bool {
     KEYWORDS.contains(&name)
 }
 
+/// `Outer.Inner` in the module that has it, where a part may be a keyword.
+pub(super) fn class(path: &str) -> String {
+    let (first, rest) = path.split_once('.').map_or((path, None), |(first, rest)| (first, Some(rest)));
+    let outermost = if is_keyword(first) { format!("globals()['{first}']") } else { first.to_owned() };
+    match rest {
+        Some(rest) => member(&outermost, rest),
+        None => outermost,
+    }
+}
+
+/// `Outer.Inner` of something that has it, as `module.Outer.Inner`.
+pub(super) fn member(of: &str, path: &str) -> String {
+    path.split('.').fold(of.to_owned(), |name, part| {
+        if is_keyword(part) { format!("getattr({name}, '{part}')") } else { format!("{name}.{part}") }
+    })
+}
+
 /// The file's name without its suffix.
 pub(super) fn without_suffix(file: &str) -> &str {
     file.strip_suffix(".protodevel").or_else(|| file.strip_suffix(".proto")).unwrap_or(file)

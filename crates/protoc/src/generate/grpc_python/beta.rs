@@ -57,7 +57,7 @@ fn write_class(code: &mut Code, name: &str, service: &Service<'_>, method: impl 
 
 fn write_servicer(code: &mut Code, service: &Service<'_>) {
     write_class(code, &format!("Beta{}Servicer", service.name), service, |code, method| {
-        code.line(&format!("def {}(self, {}, context):", method.name, method.argument()));
+        code.line(&format!("def {}(self, {}, context):", method.attribute, method.argument()));
         code.indented(4, |code| {
             write_comments(code, method.comments);
             code.line("context.code(beta_interfaces.StatusCode.UNIMPLEMENTED)");
@@ -69,7 +69,7 @@ fn write_stub(code: &mut Code, service: &Service<'_>) {
     write_class(code, &format!("Beta{}Stub", service.name), service, |code, method| {
         code.line(&format!(
             "def {}(self, {}, timeout, metadata=None, with_call=False, protocol_options=None):",
-            method.name,
+            method.attribute,
             method.argument()
         ));
         code.indented(4, |code| {
@@ -77,7 +77,7 @@ fn write_stub(code: &mut Code, service: &Service<'_>) {
             code.line("raise NotImplementedError()");
         });
         if !method.server_stream {
-            code.line(&format!("{}.future = None", method.name));
+            code.line(&format!("{}.future = None", method.attribute));
         }
     });
 }
@@ -129,7 +129,7 @@ fn write_server_factory(code: &mut Code, service: &Service<'_>) {
             (key(method), format!("{}.SerializeToString", method.response))
         });
         write_table(code, "method_implementations", service, |method| {
-            (key(method), format!("face_utilities.{}_inline(servicer.{})", method.arity(), method.name))
+            (key(method), format!("face_utilities.{}_inline(servicer.{})", method.arity(), method.attribute))
         });
         code.write(
             "server_options = beta_implementations.server_options(request_deserializers=request_deserializers, \

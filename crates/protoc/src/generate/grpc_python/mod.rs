@@ -44,15 +44,21 @@ impl Generator for GrpcPython {
             let file = &request.files[index];
             let base = output_base(file)?;
             let comments = comments(file);
-            let module =
-                Module { file, types: &types, imports: &imports, prefix, comments: &comments, in_pb2: false };
+            let module = Module {
+                file,
+                types: &types,
+                imports: &imports,
+                prefix,
+                comments: &comments,
+                text: Text::Grpc,
+            };
             let mut code = Code::default();
             module.write(&mut code);
             let name = format!("{base}_pb2_grpc.py");
             out.push(GeneratedFile { name, insertion_point: None, content: code.into_bytes() });
             if with_beta {
                 let mut code = Code::default();
-                beta::write(&mut code, &Module { in_pb2: true, ..module });
+                beta::write(&mut code, &Module { text: Text::Pb2, ..module });
                 let insertion_point = Some("module_scope".to_owned());
                 out.push(GeneratedFile {
                     name: format!("{base}_pb2.py"),
@@ -111,13 +117,25 @@ struct Module<'a> {
     /// Dropped from the front of module names.
     prefix: &'a str,
     comments: &'a Comments,
-    /// The text goes into the `_pb2.py` module itself, which has the file's own classes.
-    in_pb2: bool,
+    text: Text,
+}
+
+/// What text a module's becomes a part of.
+#[derive(Clone, Copy, PartialEq)]
+enum Text {
+    /// The `_pb2_grpc.py` module.
+    Grpc,
+    /// The `_pb2.py` module, which has the file's own classes.
+    Pb2,
+    /// The `_pb2_grpc.pyi` file.
+    Pyi,
 }
 
 /// One method with what the generated code says about it.
 struct Method<'a> {
     name: &'a str,
+    /// Its name as an attribute.
+    attribute: String,
     request: String,
     response: String,
     client_stream: bool,
@@ -138,9 +156,20 @@ impl Method<'_> {
 
 struct Service<'a> {
     name: &'a str,
+    /// Its name as that of a class.
+    class: String,
     full_name: String,
     comments: &'a [String],
     methods: Vec<Method<'a>>,
+}
+
+/// A name that Python takes, with an underscore where it is a keyword (PEP 8), and more while it is another's.
+fn identifier(name: &str, is_taken: impl Fn(&str) -> bool) -> String {
+    let mut identifier = name.to_owned();
+    while names::is_keyword(&identifier) || (identifier != name && is_taken(&identifier)) {
+        identifier.push('_');
+    }
+    identifier
 }
 
 fn write_comments(code: &mut Code, lines: &[String]) {
@@ -166,28 +195,30 @@ impl<'a> Module<'a> {
     }
 
     fn services(&'a self) -> Vec<Service<'a>> {
+        (0..).zip(raw::all(&self.file.embedded, 6)).map(|(index, bytes)| self.service(index, bytes)).collect()
+    }
+
+    fn service(&'a self, index: u64, bytes: &'a [u8]) -> Service<'a> {
         let package = std::str::from_utf8(raw::first(&self.file.embedded, 2)).unwrap_or("");
         let lines = |path: Vec<u64>| self.comments.get(&path).map_or(&[] as &[String], Vec::as_slice);
-        let service = |(index, bytes): (u64, &'a [u8])| Service {
+        let has_method = |name: &str| raw::all(bytes, 2).any(|method| raw::name(method) == name);
+        let method = |(method, bytes): (u64, &'a [u8])| Method {
             name: raw::name(bytes),
-            full_name: match package {
-                "" => raw::name(bytes).to_owned(),
-                _ => format!("{package}.{}", raw::name(bytes)),
-            },
-            comments: lines(vec![6, index]),
-            methods: (0..)
-                .zip(raw::all(bytes, 2))
-                .map(|(method, bytes)| Method {
-                    name: raw::name(bytes),
-                    request: self.class(raw::first(bytes, 2)),
-                    response: self.class(raw::first(bytes, 3)),
-                    client_stream: raw::varints(bytes, 5).last() == Some(1),
-                    server_stream: raw::varints(bytes, 6).last() == Some(1),
-                    comments: lines(vec![6, index, 2, method]),
-                })
-                .collect(),
+            attribute: identifier(raw::name(bytes), has_method),
+            request: self.class(raw::first(bytes, 2)),
+            response: self.class(raw::first(bytes, 3)),
+            client_stream: raw::varints(bytes, 5).last() == Some(1),
+            server_stream: raw::varints(bytes, 6).last() == Some(1),
+            comments: lines(vec![6, index, 2, method]),
         };
-        (0..).zip(raw::all(&self.file.embedded, 6)).map(service).collect()
+        let name = raw::name(bytes);
+        Service {
+            name,
+            class: identifier(name, |_| false),
+            full_name: if package.is_empty() { name.to_owned() } else { format!("{package}.{name}") },
+            comments: lines(vec![6, index]),
+            methods: (0..).zip(raw::all(bytes, 2)).map(method).collect(),
+        }
     }
 
     fn module(&self, file: &str) -> String {
@@ -202,10 +233,15 @@ impl<'a> Module<'a> {
     /// A message's class as seen from the module.
     fn class(&self, type_name: &[u8]) -> String {
         let name = std::str::from_utf8(type_name).unwrap_or("");
-        match self.types.get(name) {
-            Some((info, path)) if self.in_pb2 && info.file.name == self.file.name => path.to_owned(),
-            Some((info, path)) => format!("{}.{path}", self.alias(&info.file.name)),
-            None => name.to_owned(),
+        let Some((info, path)) = self.types.get(name) else { return name.to_owned() };
+        let file = &info.file.name;
+        match self.text {
+            Text::Pb2 if *file == self.file.name => names::class(path),
+            // What cannot be written as a dotted name cannot be annotated.
+            Text::Pyi if names::has_keyword(path) || names::has_keyword(&self.module(file)) => {
+                "_t.Any".to_owned()
+            }
+            Text::Grpc | Text::Pb2 | Text::Pyi => names::member(&self.alias(file), path),
         }
     }
 
@@ -221,14 +257,20 @@ impl<'a> Module<'a> {
 
     /// The statement that imports the messages of a file.
     fn import(&self, file: &str) -> String {
-        match self.imports.is_relative(file) {
-            true => self.imports.statement(&self.file.name, file, &self.alias(file)),
-            false => names::import(&self.module(file), &self.alias(file)),
+        let (module, alias) = (self.module(file), self.alias(file));
+        let relative = self.imports.is_relative(file);
+        match names::has_keyword(&module) {
+            true if relative => format!("{alias} = {}", self.imports.dynamic(&self.file.name, file)),
+            true => format!("{alias} = importlib.import_module('{module}')"),
+            false if relative => self.imports.statement(&self.file.name, file, &alias),
+            false => names::import(&module, &alias),
         }
     }
 
     fn preamble(&self, code: &mut Code) {
-        code.write("import grpc\nimport warnings\n\n");
+        let dynamic = self.referenced().any(|file| names::has_keyword(&self.module(file)));
+        let importlib = if dynamic { "import importlib\n" } else { "" };
+        code.write(&format!("import grpc\n{importlib}import warnings\n\n"));
         let imports: BTreeSet<(String, String)> =
             self.referenced().map(|file| (self.module(file), self.import(file))).collect();
         imports.iter().for_each(|(_, statement)| code.line(statement));
@@ -274,7 +316,7 @@ fn write_stub(code: &mut Code, service: &Service<'_>) {
         code.indented(4, |code| {
             code.write("\"\"\"Constructor.\n\nArgs:\n    channel: A grpc.Channel.\n\"\"\"\n");
             for method in &service.methods {
-                code.line(&format!("self.{} = channel.{}(", method.name, method.arity()));
+                code.line(&format!("self.{} = channel.{}(", method.attribute, method.arity()));
                 code.indented(8, |code| {
                     code.write(&format!(
                         "'/{}/{}',\n\
@@ -294,7 +336,7 @@ fn write_servicer(code: &mut Code, service: &Service<'_>) {
     code.indented(4, |code| {
         write_comments(code, service.comments);
         for method in &service.methods {
-            code.write(&format!("\ndef {}(self, {}, context):\n", method.name, method.argument()));
+            code.write(&format!("\ndef {}(self, {}, context):\n", method.attribute, method.argument()));
             code.indented(4, |code| {
                 write_comments(code, method.comments);
                 code.write(
@@ -319,7 +361,7 @@ fn write_registration(code: &mut Code, service: &Service<'_>) {
                         "servicer.{},\n\
                          request_deserializer={}.FromString,\n\
                          response_serializer={}.SerializeToString,\n",
-                        method.name, method.request, method.response
+                        method.attribute, method.request, method.response
                     ));
                 });
                 code.line("),");
@@ -337,11 +379,11 @@ fn write_registration(code: &mut Code, service: &Service<'_>) {
 
 fn write_experimental(code: &mut Code, service: &Service<'_>) {
     code.write("\n\n # This class is part of an EXPERIMENTAL API.\n");
-    code.line(&format!("class {}:", service.name));
+    code.line(&format!("class {}:", service.class));
     code.indented(4, |code| {
         write_comments(code, service.comments);
         for method in &service.methods {
-            code.write(&format!("\n@staticmethod\ndef {}(", method.name));
+            code.write(&format!("\n@staticmethod\ndef {}(", method.attribute));
             let argument = method.argument();
             code.indented(8, |code| {
                 code.write(&format!(

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Comments, Method, Module, Service, comments, output_base};
+use super::{Comments, Method, Module, Service, Text, comments, output_base};
 use crate::generate::{
     GeneratedFile, Generator, Request,
     code::Code,
@@ -34,7 +34,7 @@ impl Generator for GrpcPyi {
                 imports: &imports,
                 prefix: "",
                 comments: &comments,
-                in_pb2: false,
+                text: Text::Pyi,
             };
             let mut code = Code::default();
             write(&mut code, &module);
@@ -48,18 +48,13 @@ impl Generator for GrpcPyi {
 /// What a call is to the caller and to the handler, by its streams.
 struct Shape<'a> {
     method: &'a Method<'a>,
-    request: String,
-    response: String,
+    request: &'a str,
+    response: &'a str,
 }
 
 impl<'a> Shape<'a> {
     fn new(method: &'a Method<'a>) -> Self {
-        // A name that Python does not take cannot be written, only reached by getattr.
-        let class = |name: &str| match names::has_keyword(name) {
-            true => "_t.Any".to_owned(),
-            false => name.to_owned(),
-        };
-        Self { method, request: class(&method.request), response: class(&method.response) }
+        Self { method, request: &method.request, response: &method.response }
     }
 
     /// `UnaryStreamMultiCallable[Request, Response]`
@@ -78,13 +73,13 @@ impl<'a> Shape<'a> {
     fn handler_argument(&self) -> String {
         match self.method.client_stream {
             true => format!("_MaybeAsyncIterator[{}]", self.request),
-            false => self.request.clone(),
+            false => self.request.to_owned(),
         }
     }
 
     /// What such a handler returns.
     fn handler_result(&self) -> String {
-        let response = &self.response;
+        let response = self.response;
         match self.method.server_stream {
             // A coroutine writes its answers itself.
             true => {
@@ -129,8 +124,7 @@ fn write(code: &mut Code, module: &Module<'_>) {
              ...\n",
     );
     for service in &services {
-        let methods = service.methods.iter().filter(|method| !names::is_keyword(method.name));
-        let shapes: Vec<Shape<'_>> = methods.map(Shape::new).collect();
+        let shapes: Vec<Shape<'_>> = service.methods.iter().map(Shape::new).collect();
         write_stubs(code, service, &shapes);
         write_servicer(code, service, &shapes);
         write_experimental(code, service, &shapes);
@@ -165,7 +159,7 @@ fn write_stubs(code: &mut Code, service: &Service<'_>, shapes: &[Shape<'_>]) {
              def __new__(cls, channel: _aio.Channel) -> {name}AsyncStub: ...\n"
         ));
         for shape in shapes {
-            code.line(&format!("{}: _grpc.{}", shape.method.name, shape.callable()));
+            code.line(&format!("{}: _grpc.{}", shape.method.attribute, shape.callable()));
             write_doc(code, shape.method.comments);
         }
     });
@@ -175,7 +169,7 @@ fn write_stubs(code: &mut Code, service: &Service<'_>, shapes: &[Shape<'_>]) {
         for shape in shapes {
             code.line(&format!(
                 "{}: _aio.{}  # type: ignore[assignment]",
-                shape.method.name,
+                shape.method.attribute,
                 shape.callable()
             ));
         }
@@ -188,7 +182,7 @@ fn write_servicer(code: &mut Code, service: &Service<'_>, shapes: &[Shape<'_>]) 
     code.indented(4, |code| {
         write_doc(code, service.comments);
         for shape in shapes {
-            code.line(&format!("def {}(", shape.method.name));
+            code.line(&format!("def {}(", shape.method.attribute));
             code.write(&format!(
                 "    self, {}: {}, context: _ServicerContext\n) -> {}:",
                 shape.method.argument(),
@@ -214,7 +208,7 @@ fn write_servicer(code: &mut Code, service: &Service<'_>, shapes: &[Shape<'_>]) 
 }
 
 fn write_experimental(code: &mut Code, service: &Service<'_>, shapes: &[Shape<'_>]) {
-    code.write(&format!("\nclass {}:\n", service.name));
+    code.write(&format!("\nclass {}:\n", service.class));
     code.indented(4, |code| {
         write_doc(code, service.comments);
         for shape in shapes {
@@ -238,10 +232,10 @@ fn write_experimental(code: &mut Code, service: &Service<'_>, shapes: &[Shape<'_
                      metadata: _abc.Sequence[_builtins.tuple[_builtins.str, _builtins.str | _builtins.bytes]] | None \
                      = ...,\n\
                  ) -> {}: ...\n",
-                method.name,
+                method.attribute,
                 method.argument(),
-                stream(method.client_stream, &shape.request),
-                stream(method.server_stream, &shape.response)
+                stream(method.client_stream, shape.request),
+                stream(method.server_stream, shape.response)
             ));
         }
         if shapes.is_empty() && !has_doc(service.comments) {

@@ -29,7 +29,7 @@ from google.protobuf import wrappers_pb2 as google_dot_protobuf_dot_wrappers__pb
 
 from lang_public_pb2 import *
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17sub-dir/with-dash.proto\x12\x10\x63\x61rom.sub.import\x1a\x11lang_public.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a google/protobuf/field_mask.proto\x1a\x1egoogle/protobuf/wrappers.proto\"\x82\x02\n\x04None\x12*\n\x04\x66rom\x18\x01 \x01(\x0b\x32\x1c.carom.sub.import.None.class\x12*\n\x04many\x18\x02 \x03(\x0b\x32\x1c.carom.sub.import.None.class\x12\"\n\x01s\x18\x03 \x01(\x0b\x32\x17.google.protobuf.Struct\x12%\n\x01m\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.FieldMask\x12\'\n\x01v\x18\x05 \x01(\x0b\x32\x1c.google.protobuf.StringValue\x12\x1a\n\x01p\x18\x06 \x01(\x0b\x32\x0f.carom.test.Pub\x1a\x12\n\x05\x63lass\x12\t\n\x01x\x18\x01 \x01(\x05\x32\t\n\x07Streams2\xb6\x01\n\x04More\x12\x37\n\x02Up\x12\x16.carom.sub.import.None\x1a\x17.google.protobuf.Struct(\x01\x12\x39\n\x04\x44own\x12\x1c.carom.sub.import.None.class\x1a\x0f.carom.test.Pub\"\x00\x30\x01\x12:\n\x04\x42oth\x12\x16.carom.sub.import.None\x1a\x16.carom.sub.import.None(\x01\x30\x01P\x00X\x03\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17sub-dir/with-dash.proto\x12\x10\x63\x61rom.sub.import\x1a\x11lang_public.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a google/protobuf/field_mask.proto\x1a\x1egoogle/protobuf/wrappers.proto\"\x82\x02\n\x04None\x12*\n\x04\x66rom\x18\x01 \x01(\x0b\x32\x1c.carom.sub.import.None.class\x12*\n\x04many\x18\x02 \x03(\x0b\x32\x1c.carom.sub.import.None.class\x12\"\n\x01s\x18\x03 \x01(\x0b\x32\x17.google.protobuf.Struct\x12%\n\x01m\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.FieldMask\x12\'\n\x01v\x18\x05 \x01(\x0b\x32\x1c.google.protobuf.StringValue\x12\x1a\n\x01p\x18\x06 \x01(\x0b\x32\x0f.carom.test.Pub\x1a\x12\n\x05\x63lass\x12\t\n\x01x\x18\x01 \x01(\x05\"\x0e\n\x04Word\x1a\x06\n\x04Part2\t\n\x07Streams2\xb5\x01\n\x04More\x12\x37\n\x02Up\x12\x16.carom.sub.import.Word\x1a\x17.google.protobuf.Struct(\x01\x12\x38\n\x04\x44own\x12\x1b.carom.sub.import.Word.Part\x1a\x0f.carom.test.Pub\"\x00\x30\x01\x12:\n\x04\x42oth\x12\x16.carom.sub.import.Word\x1a\x16.carom.sub.import.Word(\x01\x30\x01P\x00X\x03\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -40,8 +40,12 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_NONE']._serialized_end=419
   _globals['_NONE_CLASS']._serialized_start=401
   _globals['_NONE_CLASS']._serialized_end=419
-  _globals['_STREAMS']._serialized_start=421
-  _globals['_STREAMS']._serialized_end=430
-  _globals['_MORE']._serialized_start=433
-  _globals['_MORE']._serialized_end=615
+  _globals['_WORD']._serialized_start=421
+  _globals['_WORD']._serialized_end=435
+  _globals['_WORD_PART']._serialized_start=429
+  _globals['_WORD_PART']._serialized_end=435
+  _globals['_STREAMS']._serialized_start=437
+  _globals['_STREAMS']._serialized_end=446
+  _globals['_MORE']._serialized_start=449
+  _globals['_MORE']._serialized_end=630
 # @@protoc_insertion_point(module_scope)

@@ -35,3 +35,10 @@ class None(_message.Message):
     v: _wrappers_pb2.StringValue
     p: _lang_public_pb2.Pub
     def __init__(self, many: _Optional[_Iterable[_Union[getattr(globals()['None'], 'class'), _Mapping]]] = ..., s: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., m: _Optional[_Union[_field_mask_pb2.FieldMask, _Mapping]] = ..., v: _Optional[_Union[_wrappers_pb2.StringValue, _Mapping]] = ..., p: _Optional[_Union[_lang_public_pb2.Pub, _Mapping]] = ..., **kwargs) -> None: ...
+
+class Word(_message.Message):
+    __slots__ = ()
+    class Part(_message.Message):
+        __slots__ = ()
+        def __init__(self) -> None: ...
+    def __init__(self) -> None: ...

@@ -86,18 +86,18 @@ class MoreStub:
         """
         self.Up = channel.stream_unary(
                 '/carom.sub.import.More/Up',
-                request_serializer=sub__dir_dot_with__dash__pb2.None.SerializeToString,
+                request_serializer=sub__dir_dot_with__dash__pb2.Word.SerializeToString,
                 response_deserializer=google_dot_protobuf_dot_struct__pb2.Struct.FromString,
                 _registered_method=True)
         self.Down = channel.unary_stream(
                 '/carom.sub.import.More/Down',
-                request_serializer=sub__dir_dot_with__dash__pb2.None.class.SerializeToString,
+                request_serializer=sub__dir_dot_with__dash__pb2.Word.Part.SerializeToString,
                 response_deserializer=lang__public__pb2.Pub.FromString,
                 _registered_method=True)
         self.Both = channel.stream_stream(
                 '/carom.sub.import.More/Both',
-                request_serializer=sub__dir_dot_with__dash__pb2.None.SerializeToString,
-                response_deserializer=sub__dir_dot_with__dash__pb2.None.FromString,
+                request_serializer=sub__dir_dot_with__dash__pb2.Word.SerializeToString,
+                response_deserializer=sub__dir_dot_with__dash__pb2.Word.FromString,
                 _registered_method=True)
 
 
@@ -131,18 +131,18 @@ def add_MoreServicer_to_server(servicer, server):
     rpc_method_handlers = {
             'Up': grpc.stream_unary_rpc_method_handler(
                     servicer.Up,
-                    request_deserializer=sub__dir_dot_with__dash__pb2.None.FromString,
+                    request_deserializer=sub__dir_dot_with__dash__pb2.Word.FromString,
                     response_serializer=google_dot_protobuf_dot_struct__pb2.Struct.SerializeToString,
             ),
             'Down': grpc.unary_stream_rpc_method_handler(
                     servicer.Down,
-                    request_deserializer=sub__dir_dot_with__dash__pb2.None.class.FromString,
+                    request_deserializer=sub__dir_dot_with__dash__pb2.Word.Part.FromString,
                     response_serializer=lang__public__pb2.Pub.SerializeToString,
             ),
             'Both': grpc.stream_stream_rpc_method_handler(
                     servicer.Both,
-                    request_deserializer=sub__dir_dot_with__dash__pb2.None.FromString,
-                    response_serializer=sub__dir_dot_with__dash__pb2.None.SerializeToString,
+                    request_deserializer=sub__dir_dot_with__dash__pb2.Word.FromString,
+                    response_serializer=sub__dir_dot_with__dash__pb2.Word.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -171,7 +171,7 @@ class More:
             request_iterator,
             target,
             '/carom.sub.import.More/Up',
-            sub__dir_dot_with__dash__pb2.None.SerializeToString,
+            sub__dir_dot_with__dash__pb2.Word.SerializeToString,
             google_dot_protobuf_dot_struct__pb2.Struct.FromString,
             options,
             channel_credentials,
@@ -198,7 +198,7 @@ class More:
             request,
             target,
             '/carom.sub.import.More/Down',
-            sub__dir_dot_with__dash__pb2.None.class.SerializeToString,
+            sub__dir_dot_with__dash__pb2.Word.Part.SerializeToString,
             lang__public__pb2.Pub.FromString,
             options,
             channel_credentials,
@@ -225,8 +225,8 @@ class More:
             request_iterator,
             target,
             '/carom.sub.import.More/Both',
-            sub__dir_dot_with__dash__pb2.None.SerializeToString,
-            sub__dir_dot_with__dash__pb2.None.FromString,
+            sub__dir_dot_with__dash__pb2.Word.SerializeToString,
+            sub__dir_dot_with__dash__pb2.Word.FromString,
             options,
             channel_credentials,
             insecure,
