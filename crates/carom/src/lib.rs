@@ -54,6 +54,7 @@
 //! * [`Interceptor`]: code that wraps each call.
 //! * [`codec`]: encoding, decoding and compressing messages.
 //! * [`credentials`]: certificates and TLS settings.
+//! * [`testing`]: a service and its callers in one process, without a socket.
 //!
 //! # How it works
 //! ```text
@@ -90,6 +91,8 @@ mod response;
 #[cfg(feature = "server")]
 pub mod server;
 mod streaming;
+#[cfg(all(feature = "client", feature = "server"))]
+pub mod testing;
 pub mod transport;
 mod wakers;
 
