@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
@@ -20,7 +20,7 @@ use carom_wire::stream::{Payload, StreamKey};
 use carom_wire::{Code, MetadataMap, Status};
 
 use super::inbox::Inbox;
-use super::mailbox::{CallWaker, Command, Mailbox};
+use super::mailbox::{Command, Mailbox, SlotWaker};
 use super::plan::{Plan, Plans, RequestEncoding};
 use crate::cancellation::{CancelCell, Cancelled};
 use crate::clock;
@@ -71,7 +71,7 @@ pub(super) struct Calls {
 #[derive(Default)]
 struct Slot {
     call: Option<Call>,
-    waker: Option<(Arc<CallWaker>, Waker)>,
+    waker: SlotWaker,
 }
 
 struct Call {
@@ -139,18 +139,6 @@ impl Call {
             Work::Intercepted(intercepting) => drop(guard(&self.head, || drop(intercepting))),
             Work::Collecting(_) | Work::Answered => {}
         }
-    }
-}
-
-impl Slot {
-    /// The waker of the call in this slot.
-    fn waker(&mut self, index: usize, mailbox: &Arc<Mailbox>) -> &Waker {
-        let (accept, waker) = self.waker.get_or_insert_with(|| {
-            let call_waker = CallWaker::new(index as u32, Arc::clone(mailbox));
-            (Arc::clone(&call_waker), Waker::from(call_waker))
-        });
-        accept.accept();
-        waker
     }
 }
 
@@ -473,10 +461,10 @@ impl Calls {
     /// Polls the interceptors; once they let the call pass, the call continues.
     fn poll_intercepted(&mut self, index: usize) {
         let Some(slot) = self.slots.get_mut(index) else { return };
-        let waker = slot.waker(index, &self.mailbox).clone();
         let Some(call) = slot.call.as_mut() else { return };
+        let waker = slot.waker.get(index, &self.mailbox);
         let Work::Intercepted(intercepting) = &mut call.work else { return };
-        let polled = guard(&call.head, || intercepting.as_mut().poll(&mut Context::from_waker(&waker)));
+        let polled = guard(&call.head, || intercepting.as_mut().poll(&mut Context::from_waker(waker)));
         let start = match polled.unwrap_or_else(|| Poll::Ready(Err(panicked()))) {
             Poll::Pending => return,
             Poll::Ready(Err(status)) => return self.fail(index, status),
@@ -694,11 +682,7 @@ impl Calls {
             if wire.is_head_sent() && wire.is_full() {
                 return;
             }
-            let (accept, waker) = slot.waker.get_or_insert_with(|| {
-                let call_waker = CallWaker::new(index as u32, Arc::clone(&self.mailbox));
-                (Arc::clone(&call_waker), Waker::from(call_waker))
-            });
-            accept.accept();
+            let waker = slot.waker.get(index, &self.mailbox);
             if let Some(inbox) = inbox {
                 inbox.attend();
             }

@@ -145,19 +145,19 @@ impl CancelSource for Mailbox {
 
 /// The waker of the call in one slot of a connection. It lives as long as the slot and serves one call after another: a
 /// late wake-up of an earlier call polls the next one once for nothing.
-pub(crate) struct CallWaker {
+struct CallWaker {
     index: u32,
     queued: AtomicBool,
     mailbox: Arc<Mailbox>,
 }
 
 impl CallWaker {
-    pub(crate) fn new(index: u32, mailbox: Arc<Mailbox>) -> Arc<Self> {
+    fn new(index: u32, mailbox: Arc<Mailbox>) -> Arc<Self> {
         Arc::new(Self { index, queued: AtomicBool::new(false), mailbox })
     }
 
     /// Accepts wake-ups again; to be called before the future is polled.
-    pub(crate) fn accept(&self) {
+    fn accept(&self) {
         self.queued.store(false, Ordering::Release);
     }
 }
@@ -171,6 +171,23 @@ impl Wake for CallWaker {
         if !self.queued.swap(true, Ordering::AcqRel) {
             self.mailbox.push_woken(self.index);
         }
+    }
+}
+
+/// The waker of the calls that take one place after another; made when the first is polled.
+#[derive(Default)]
+pub(crate) struct SlotWaker(Option<(Arc<CallWaker>, Waker)>);
+
+impl SlotWaker {
+    /// The waker for a poll that is about to be made.
+    #[inline]
+    pub(crate) fn get(&mut self, index: usize, mailbox: &Arc<Mailbox>) -> &Waker {
+        let (accept, waker) = self.0.get_or_insert_with(|| {
+            let call_waker = CallWaker::new(index as u32, Arc::clone(mailbox));
+            (Arc::clone(&call_waker), Waker::from(call_waker))
+        });
+        accept.accept();
+        waker
     }
 }
 
