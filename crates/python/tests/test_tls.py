@@ -242,10 +242,3 @@ def test_aio(server_files, authority):
         await server.stop(0)
 
     asyncio.run(asyncio.wait_for(main(), 30))
-
-
-def test_credentials_of_nothing_are_never_plaintext(echo_address):
-    """In grpcio they are; in this package they are TLS with the system's roots."""
-    with grpc.secure_channel(echo_address, grpc.ChannelCredentials(None)) as channel:
-        with pytest.raises(grpc.RpcError, match="not TLS"):
-            channel.unary_unary(path("Echo"))(b"secret", timeout=20)
