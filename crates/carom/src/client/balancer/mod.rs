@@ -15,6 +15,7 @@
 //!
 //! A policy is created by a [`PolicyFactory`], found by its name in the [`Policies`] of the channel.
 
+mod endpoints;
 mod pick_first;
 mod picker;
 mod round_robin;
