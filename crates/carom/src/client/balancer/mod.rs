@@ -16,8 +16,10 @@
 //! A policy is created by a [`PolicyFactory`], found by its name in the [`Policies`] of the channel.
 
 mod endpoints;
+mod least_request;
 mod pick_first;
 mod picker;
+mod random;
 mod round_robin;
 
 use std::any::Any;
@@ -26,6 +28,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use self::least_request::LeastRequest;
 pub use self::pick_first::PickFirst;
 pub use self::picker::{CallMetadata, FailPicker, Pick, PickArgs, Picker, QueuePicker, SinglePicker};
 pub use self::round_robin::RoundRobin;
@@ -189,7 +192,8 @@ pub trait PolicyFactory: Send + Sync + 'static {
     fn build(&self, target: &Arc<str>) -> Box<dyn Policy>;
 }
 
-/// The policies of a channel, by name. By default `pick_first` and `round_robin`.
+/// The policies of a channel, by name. By default those of this module: `pick_first`, `round_robin` and
+/// `least_request_experimental`.
 #[derive(Clone)]
 pub struct Policies {
     factories: HashMap<String, Arc<dyn PolicyFactory>>,
@@ -200,6 +204,7 @@ impl Default for Policies {
         let mut policies = Self { factories: HashMap::new() };
         policies.register(Arc::new(PickFirst));
         policies.register(Arc::new(RoundRobin));
+        policies.register(Arc::new(LeastRequest));
         policies
     }
 }

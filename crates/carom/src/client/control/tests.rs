@@ -1,5 +1,6 @@
 //! Policy, machines and core together, under a clock of the test's own.
 
+mod balancing;
 mod config;
 mod tree;
 

@@ -15,7 +15,7 @@ use crate::client::resolver::Endpoint;
 use crate::client::service_config::Json;
 
 impl Rig {
-    fn resolve_endpoints(&mut self, endpoints: &[&[u16]]) {
+    pub(super) fn resolve_endpoints(&mut self, endpoints: &[&[u16]]) {
         let endpoints = endpoints
             .iter()
             .map(|ports| Endpoint::with_addresses(ports.iter().map(|port| address(*port))))
@@ -25,26 +25,26 @@ impl Rig {
     }
 
     /// Where attempts are under way.
-    fn trying(&self) -> Vec<u16> {
+    pub(super) fn trying(&self) -> Vec<u16> {
         let mut ports: Vec<u16> = self.attempts.iter().map(|(subchannel, _)| port(subchannel)).collect();
         ports.sort_unstable();
         ports
     }
 
     /// The attempt under way to this port.
-    fn take_port(&mut self, wanted: u16) -> (Arc<Subchannel>, u64) {
+    pub(super) fn take_port(&mut self, wanted: u16) -> (Arc<Subchannel>, u64) {
         let at = self.attempts.iter().position(|(subchannel, _)| port(subchannel) == wanted);
         self.attempts.remove(at.expect("an attempt")).expect("there")
     }
 
-    fn connect(&mut self, port: u16) -> (Arc<Subchannel>, u64) {
+    pub(super) fn connect(&mut self, port: u16) -> (Arc<Subchannel>, u64) {
         let attempt = self.take_port(port);
         self.ready(&attempt);
         attempt
     }
 
     /// How often each port is picked in `n` calls.
-    fn picks(&self, n: usize) -> BTreeMap<u16, usize> {
+    pub(super) fn picks(&self, n: usize) -> BTreeMap<u16, usize> {
         let mut counts = BTreeMap::new();
         for _ in 0..n {
             match self.pick() {
@@ -56,7 +56,7 @@ impl Rig {
     }
 }
 
-fn port(subchannel: &Subchannel) -> u16 {
+pub(super) fn port(subchannel: &Subchannel) -> u16 {
     match subchannel.address() {
         Address::Tcp(address) => address.port(),
         other => panic!("{other}"),
