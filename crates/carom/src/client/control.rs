@@ -17,7 +17,7 @@ use tokio::task::AbortHandle;
 use self::core::Action;
 pub(super) use self::core::Core;
 use self::timers::Timers;
-use super::balancer::FailPicker;
+use super::balancer::{ExitIdle, FailPicker};
 use super::connectivity::ConnectivityState;
 use super::resolver::{ActiveResolver, Resolver, ResolverEvent, ResolverSink};
 use super::shared::{Selection, Shared, channel_closed, end_call};
@@ -82,9 +82,19 @@ enum Wake {
 }
 
 impl Control {
-    pub(super) fn new(shared: Arc<Shared>, core: Core, target: Target, resolver: Arc<dyn Resolver>) -> Self {
+    pub(super) fn new(
+        shared: Arc<Shared>,
+        mut core: Core,
+        target: Target,
+        resolver: Arc<dyn Resolver>,
+    ) -> Self {
         let (sink, resolutions) = ResolverSink::new(shared.runtime.clone());
         let (event_sender, events) = mpsc::unbounded_channel();
+        // Weak: the picker that holds the handle belongs to what is shared.
+        let channel = Arc::downgrade(&shared);
+        core.on_exit_idle_request(ExitIdle::new(move || {
+            channel.upgrade().into_iter().for_each(|shared| shared.connect());
+        }));
         Self {
             shared,
             core,

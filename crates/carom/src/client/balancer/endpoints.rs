@@ -32,6 +32,10 @@ pub(super) struct Children<T> {
 pub(super) struct Child<T> {
     pub(super) id: ChildId,
     key: Key,
+    /// The first address of the endpoint.
+    pub(super) first: Address,
+    /// The attributes of the endpoint, as they were listed last.
+    pub(super) attributes: Attributes,
     /// The state, in which TRANSIENT_FAILURE lasts until the child is READY.
     pub(super) state: ConnectivityState,
     /// What the child published last.
@@ -104,7 +108,7 @@ impl<T: Default> Children<T> {
     }
 
     /// Creates, updates and removes children so that there is one for each endpoint with an address. Duplicates make
-    /// one child.
+    /// one child, with the attributes of the first.
     pub(super) fn update(
         &mut self,
         endpoints: Vec<Endpoint>,
@@ -118,21 +122,21 @@ impl<T: Default> Children<T> {
         let mut seen = HashSet::with_capacity(endpoints.len());
         let mut updated = Updated { created: Vec::new(), outcome: Ok(()) };
         for endpoint in endpoints {
-            if endpoint.addresses.is_empty() {
-                continue;
-            }
+            let Some(first) = endpoint.addresses.first().cloned() else { continue };
             let key = Key::of(&endpoint);
             if !seen.insert(key.clone()) {
                 continue;
             }
             let child = match old.remove(&key) {
-                Some(child) => child,
+                Some(child) => Child { first, attributes: endpoint.attributes.clone(), ..child },
                 None => {
                     let id = controller.create_child(&PickFirst);
                     updated.created.push(id);
                     Child {
                         id,
                         key,
+                        first,
+                        attributes: endpoint.attributes.clone(),
                         state: ConnectivityState::Idle,
                         picker: Arc::new(QueuePicker),
                         kept: T::default(),
@@ -219,7 +223,7 @@ pub(super) struct Connected<S: Spread> {
     spread: S,
     children: Children<S::Kept>,
     published: Option<ConnectivityState>,
-    /// Whether the READY children or their pickers differ from what was published.
+    /// Whether the READY children, their pickers or their attributes differ from what was published.
     ready_changed: bool,
 }
 

@@ -20,6 +20,7 @@ mod least_request;
 mod pick_first;
 mod picker;
 mod random;
+mod ring_hash;
 mod round_robin;
 
 use std::any::Any;
@@ -30,7 +31,10 @@ use std::time::Duration;
 
 pub use self::least_request::LeastRequest;
 pub use self::pick_first::PickFirst;
-pub use self::picker::{CallMetadata, FailPicker, Pick, PickArgs, Picker, QueuePicker, SinglePicker};
+pub use self::picker::{
+    CallMetadata, ExitIdle, FailPicker, Pick, PickArgs, Picker, QueuePicker, SinglePicker,
+};
+pub use self::ring_hash::RingHash;
 pub use self::round_robin::RoundRobin;
 use super::connectivity::{ConnectivityState, SubchannelState};
 use super::error::SharedError;
@@ -111,7 +115,8 @@ pub trait Policy: Send {
         let _ = controller;
     }
 
-    /// Leaves IDLE: a connection is wanted, because of a call or at the user's request.
+    /// Leaves IDLE: a connection is wanted, because of a call, at the user's request or at that of a picker
+    /// ([`ExitIdle`]). A policy passes it on to the children that it may concern.
     fn exit_idle(&mut self, controller: &mut dyn Controller);
 
     /// Handles a timer of this policy that is due. It may be set again.
@@ -161,6 +166,9 @@ pub trait Controller {
     /// Tells the resolver that its result may be out of date.
     fn request_resolution(&mut self);
 
+    /// Returns a handle by which a picker asks, from the thread of a call, that [`Policy::exit_idle`] is called.
+    fn exit_idle_handle(&mut self) -> ExitIdle;
+
     /// Returns a random number, at least 0 and below 1.
     fn random(&mut self) -> f64;
 }
@@ -192,8 +200,8 @@ pub trait PolicyFactory: Send + Sync + 'static {
     fn build(&self, target: &Arc<str>) -> Box<dyn Policy>;
 }
 
-/// The policies of a channel, by name. By default those of this module: `pick_first`, `round_robin` and
-/// `least_request_experimental`.
+/// The policies of a channel, by name. By default those of this module: `pick_first`, `round_robin`,
+/// `least_request_experimental` and `ring_hash_experimental`.
 #[derive(Clone)]
 pub struct Policies {
     factories: HashMap<String, Arc<dyn PolicyFactory>>,
@@ -205,6 +213,7 @@ impl Default for Policies {
         policies.register(Arc::new(PickFirst));
         policies.register(Arc::new(RoundRobin));
         policies.register(Arc::new(LeastRequest));
+        policies.register(Arc::new(RingHash));
         policies
     }
 }

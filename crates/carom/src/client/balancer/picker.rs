@@ -101,6 +101,32 @@ impl<'a> Pick<'a> {
     }
 }
 
+/// A handle by which a picker asks for a connection. It belongs to the channel: [`Policy::exit_idle`] is called for the
+/// policy at the root, and reaches the others through their parents. What is wanted, policy and picker agree on between
+/// themselves.
+///
+/// [`Policy::exit_idle`]: super::Policy::exit_idle
+#[derive(Clone)]
+pub struct ExitIdle(Arc<dyn Fn() + Send + Sync>);
+
+impl ExitIdle {
+    pub(in crate::client) fn new(request: impl Fn() + Send + Sync + 'static) -> Self {
+        Self(Arc::new(request))
+    }
+
+    /// Asks that the policy leaves IDLE. This wakes the control task: a picker does it once for what it wants, not for
+    /// every call.
+    pub fn request(&self) {
+        (self.0)();
+    }
+}
+
+impl fmt::Debug for ExitIdle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ExitIdle").finish_non_exhaustive()
+    }
+}
+
 /// A picker that makes calls wait.
 #[derive(Debug)]
 pub struct QueuePicker;

@@ -10,8 +10,8 @@ use smallvec::SmallVec;
 use super::timers::{TimerKey, Timers};
 use crate::client::backoff::{Backoff, BackoffConfig};
 use crate::client::balancer::{
-    ChildId, Chosen, Controller, PickFirst, Picker, Policies, Policy, PolicyFactory, Rejected, Resolved,
-    TimerId,
+    ChildId, Chosen, Controller, ExitIdle, PickFirst, Picker, Policies, Policy, PolicyFactory, Rejected,
+    Resolved, TimerId,
 };
 use crate::client::connectivity::{ConnectivityState, SubchannelState};
 use crate::client::error::SharedError;
@@ -63,6 +63,8 @@ pub(in crate::client) struct Core {
     backoff: BackoffConfig,
     random: Random,
     known: Policies,
+    /// What pickers ask for a connection by.
+    exit_idle_handle: ExitIdle,
     default_config: Option<Arc<ServiceConfig>>,
     /// The service config in use, once something has been resolved.
     config: Option<Arc<ServiceConfig>>,
@@ -145,6 +147,7 @@ impl Core {
             backoff,
             random: Box::new(fastrand::f64),
             known,
+            exit_idle_handle: ExitIdle::new(|| {}),
             config: None,
             awake: false,
             root: Root {
@@ -173,6 +176,11 @@ impl Core {
     /// A random number from 0 to 1.
     pub(super) fn random(&mut self) -> f64 {
         (self.random)()
+    }
+
+    /// Sets what pickers ask for a connection by; until then nobody listens to them.
+    pub(super) fn on_exit_idle_request(&mut self, handle: ExitIdle) {
+        self.exit_idle_handle = handle;
     }
 
     /// Creates a core with a test's own source of randomness.
@@ -662,6 +670,10 @@ impl Controller for View<'_> {
         if self.core.resolve_timer.is_none() {
             self.core.actions.push_back(Action::Resolve);
         }
+    }
+
+    fn exit_idle_handle(&mut self) -> ExitIdle {
+        self.core.exit_idle_handle.clone()
     }
 
     fn random(&mut self) -> f64 {

@@ -2,11 +2,13 @@
 
 mod balancing;
 mod config;
+mod ring_hash;
 mod tree;
 
 use std::collections::VecDeque;
 use std::error::Error;
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use carom_wire::{Code, MetadataMap};
@@ -14,7 +16,7 @@ use carom_wire::{Code, MetadataMap};
 use super::core::{Action, Core};
 use super::*;
 use crate::client::backoff::BackoffConfig;
-use crate::client::balancer::{Pick, PickArgs, PickFirst, Picker, Policies, PolicyFactory};
+use crate::client::balancer::{ExitIdle, Pick, PickArgs, PickFirst, Picker, Policies, PolicyFactory};
 use crate::client::error::SharedError;
 use crate::client::resolver::{Address, Resolution};
 use crate::client::service_config::{ConfigSelector, ServiceConfig};
@@ -29,6 +31,8 @@ struct Rig {
     states: Vec<ConnectivityState>,
     picker: Option<Arc<dyn Picker>>,
     selectors: Vec<Option<Arc<dyn ConfigSelector>>>,
+    /// Whether a picker asked for a connection.
+    asked: Arc<AtomicBool>,
 }
 
 fn address(port: u16) -> Address {
@@ -56,7 +60,10 @@ impl Rig {
 
     fn configured(policies: Policies, config: Option<&str>) -> Self {
         let config = config.map(|text| Arc::new(ServiceConfig::parse(text, &policies).expect("valid")));
-        let core = Core::new("svc:80", policies, config, BackoffConfig::default());
+        let mut core = Core::new("svc:80", policies, config, BackoffConfig::default());
+        let asked = Arc::new(AtomicBool::new(false));
+        let by_picker = Arc::clone(&asked);
+        core.on_exit_idle_request(ExitIdle::new(move || by_picker.store(true, Ordering::Relaxed)));
         Self {
             core: core.with_random(Box::new(|| 0.5)),
             now: Instant::now(),
@@ -66,6 +73,7 @@ impl Rig {
             states: Vec::new(),
             picker: None,
             selectors: Vec::new(),
+            asked,
         }
     }
 
@@ -78,6 +86,15 @@ impl Rig {
     fn exit_idle(&mut self) {
         self.core.exit_idle(self.now);
         self.act();
+    }
+
+    /// Does what a picker asked for. Returns whether it did.
+    fn heed(&mut self) -> bool {
+        let asked = self.asked.swap(false, Ordering::Relaxed);
+        if asked {
+            self.exit_idle();
+        }
+        asked
     }
 
     fn act(&mut self) {

@@ -2,6 +2,7 @@
 
 use std::any::{Any, TypeId};
 use std::fmt;
+use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use smallvec::SmallVec;
@@ -35,6 +36,30 @@ impl From<Address> for Endpoint {
         Self::new(address)
     }
 }
+
+/// The weight of an endpoint, an attribute for policies that give some endpoints more calls than others. An endpoint
+/// without it has weight 1.
+///
+/// ```
+/// # use std::num::NonZeroU32;
+/// # use carom::client::resolver::{Address, Endpoint, Weight};
+/// let mut endpoint = Endpoint::new(Address::Tcp(([10, 0, 0, 1], 80).into()));
+/// endpoint.attributes.insert(Weight(NonZeroU32::new(3).expect("not zero")));
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Weight(pub NonZeroU32);
+
+impl Weight {
+    /// The weight among the attributes of an endpoint.
+    pub(in crate::client) fn of(attributes: &Attributes) -> u32 {
+        attributes.get::<Self>().map_or(1, |weight| weight.0.get())
+    }
+}
+
+/// The name by which `ring_hash_experimental` places an endpoint on its ring, an attribute (gRFC A76). Without it, that
+/// is the first address.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HashKey(pub Box<str>);
 
 /// A map from types to one value each, passed from resolvers to the policies that know the types. Empty maps cost
 /// nothing; clones share the values.

@@ -14,7 +14,7 @@ fn open(rig: &Rig) -> (u16, Option<Box<Attachments>>) {
     }
 }
 
-fn configured(policy: &str, ports: &[u16]) -> Rig {
+pub(super) fn configured(policy: &str, ports: &[u16]) -> Rig {
     let config = format!(r#"{{"loadBalancingConfig":[{policy}]}}"#);
     let mut rig = Rig::configured(Policies::default(), Some(&config));
     rig.exit_idle();
