@@ -14,7 +14,7 @@
 //! While `Passing`, the next address is tried when the previous one has failed, or has not answered for
 //! [`ATTEMPT_DELAY`] (RFC 8305, "Happy Eyeballs"): a name whose first address is a black hole still connects.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
@@ -233,8 +233,34 @@ impl State {
         }
         let addresses = endpoints.into_iter().flat_map(|endpoint| endpoint.addresses);
         let mut seen = HashSet::new();
-        self.addresses = addresses.filter(|address| seen.insert(address.clone())).collect();
+        self.addresses = interleave(addresses.filter(|address| seen.insert(address.clone())).collect());
     }
+}
+
+/// Reorders addresses so that families alternate, starting with that of the first (RFC 8305 §4, gRFC A61). A family
+/// without a working route then costs one attempt, not one for each of its addresses. Addresses that are not IP make up
+/// a family of their own.
+fn interleave(addresses: Vec<Address>) -> Vec<Address> {
+    let family = |address: &Address| match address {
+        Address::Tcp(address) if address.is_ipv6() => 0,
+        Address::Tcp(_) => 1,
+        _ => 2,
+    };
+    let mut order = Vec::new();
+    let mut families: [VecDeque<Address>; 3] = Default::default();
+    let total = addresses.len();
+    for address in addresses {
+        let family = family(&address);
+        if !order.contains(&family) {
+            order.push(family);
+        }
+        families[family].push_back(address);
+    }
+    let mut interleaved = Vec::with_capacity(total);
+    while interleaved.len() < total {
+        interleaved.extend(order.iter().filter_map(|family| families[*family].pop_front()));
+    }
+    interleaved
 }
 
 fn fail(message: String, source: SharedError, controller: &mut dyn Controller) {
@@ -357,3 +383,6 @@ impl Policy for State {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
