@@ -7,7 +7,8 @@ use std::time::Instant;
 
 use bytes::{Buf, Bytes, BytesMut};
 use carom_wire::call::{
-    ClientCall, ClientEvent, ContentType, HeadCache, KnownResponses, RequestFields, RequestHead, ServerCall,
+    ClientCall, ClientEvent, ContentType, EndedBy, HeadCache, KnownResponses, RequestFields, RequestHead,
+    ServerCall,
 };
 use carom_wire::client::{self, Client, End};
 use carom_wire::conn::{Config, Connection, Event, ResetBy};
@@ -83,7 +84,7 @@ fn hear(head: &HeaderBlock, trailers: &HeaderBlock, data: &[u8], choice: u8) {
     let again = ClientCall::new(MAX, ContentType::default()).on_headers(head, choice & 2 != 0, &mut known);
     assert_eq!(format!("{told:?}"), format!("{:?}", again.expect("the same")));
     if let ClientEvent::End(ended) = &told {
-        assert!(ended.trailers_only && choice & 2 != 0);
+        assert!(ended.by == EndedBy::TrailersOnly && choice & 2 != 0);
         check(&ended.status);
         return;
     }
