@@ -182,6 +182,15 @@ impl<T: Default> Children<T> {
     }
 }
 
+/// The text of an address whose hash places an endpoint: `ip:port` or `[ip6]:port` for TCP, as in every gRPC
+/// implementation.
+pub(super) fn hashed_text(address: &Address) -> String {
+    match address {
+        Address::Tcp(address) => address.to_string(),
+        other => other.to_string(),
+    }
+}
+
 /// Publishes TRANSIENT_FAILURE of a policy that has no endpoints.
 pub(super) fn fail(message: String, source: SharedError, controller: &mut dyn Controller) {
     let mut status = Status::unavailable(message);

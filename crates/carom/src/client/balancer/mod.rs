@@ -20,8 +20,10 @@ mod least_request;
 mod pick_first;
 mod picker;
 mod random;
+mod random_subsetting;
 mod ring_hash;
 mod round_robin;
+mod weighted_random;
 
 use std::any::Any;
 use std::collections::HashMap;
@@ -34,8 +36,10 @@ pub use self::pick_first::PickFirst;
 pub use self::picker::{
     CallMetadata, ExitIdle, FailPicker, Pick, PickArgs, Picker, QueuePicker, SinglePicker,
 };
+pub use self::random_subsetting::RandomSubsetting;
 pub use self::ring_hash::RingHash;
 pub use self::round_robin::RoundRobin;
+pub use self::weighted_random::WeightedRandom;
 use super::connectivity::{ConnectivityState, SubchannelState};
 use super::error::SharedError;
 use super::resolver::{Address, Attributes, Endpoint};
@@ -201,7 +205,7 @@ pub trait PolicyFactory: Send + Sync + 'static {
 }
 
 /// The policies of a channel, by name. By default those of this module: `pick_first`, `round_robin`,
-/// `least_request_experimental` and `ring_hash_experimental`.
+/// `least_request_experimental`, `ring_hash_experimental`, `random_subsetting_experimental` and `weighted_random`.
 #[derive(Clone)]
 pub struct Policies {
     factories: HashMap<String, Arc<dyn PolicyFactory>>,
@@ -214,6 +218,8 @@ impl Default for Policies {
         policies.register(Arc::new(RoundRobin));
         policies.register(Arc::new(LeastRequest));
         policies.register(Arc::new(RingHash));
+        policies.register(Arc::new(RandomSubsetting));
+        policies.register(Arc::new(WeightedRandom));
         policies
     }
 }

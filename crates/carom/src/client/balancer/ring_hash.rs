@@ -16,7 +16,7 @@ use carom_wire::{MetadataMap, Status};
 use twox_hash::XxHash64;
 
 use self::ring::{Member, Ring};
-use super::endpoints::{Child, Children, Counts, fail, fail_without_endpoints};
+use super::endpoints::{Child, Children, Counts, fail, fail_without_endpoints, hashed_text};
 use super::random::SharedRandom;
 use super::{
     ChildId, Controller, ExitIdle, Pick, PickArgs, Picker, Policies, Policy, PolicyConfig, PolicyFactory,
@@ -24,7 +24,7 @@ use super::{
 };
 use crate::client::connectivity::{ConnectivityState, SubchannelState};
 use crate::client::error::SharedError;
-use crate::client::resolver::{Address, HashKey, Weight};
+use crate::client::resolver::{HashKey, Weight};
 use crate::client::service_config::Json;
 use crate::client::subchannel::Subchannel;
 
@@ -146,10 +146,9 @@ fn state_of(counts: Counts) -> ConnectivityState {
 
 /// The name by which an endpoint is placed on the ring.
 fn hash_key<T>(child: &Child<T>) -> Box<str> {
-    match (child.attributes.get::<HashKey>(), &child.first) {
-        (Some(HashKey(key)), _) if !key.is_empty() => key.clone(),
-        (_, Address::Tcp(address)) => address.to_string().into(),
-        (_, other) => other.to_string().into(),
+    match child.attributes.get::<HashKey>() {
+        Some(HashKey(key)) if !key.is_empty() => key.clone(),
+        _ => hashed_text(&child.first).into(),
     }
 }
 
