@@ -28,7 +28,7 @@ use super::{
 };
 use crate::client::connectivity::{ConnectivityState, SubchannelState};
 use crate::client::error::SharedError;
-use crate::client::resolver::{Address, Endpoint};
+use crate::client::resolver::{Address, Endpoint, Weight};
 use crate::client::service_config::Json;
 use crate::client::subchannel::{Subchannel, SubchannelId};
 
@@ -41,7 +41,8 @@ const NEXT_ATTEMPT: TimerId = TimerId(0);
 /// The factory of `pick_first`, the default policy: all calls go to the first address that accepts a connection.
 ///
 /// Its configuration: `shuffleAddressList`, a boolean. `true` puts the endpoints in a random order at each update, so
-/// that clients with the same list are spread over it. Default `false`.
+/// that clients with the same list are spread over it, in proportion to the endpoints' [`Weight`]s if they have
+/// any. Default `false`.
 #[derive(Debug, Clone, Copy)]
 pub struct PickFirst;
 
@@ -226,15 +227,27 @@ impl State {
 
     fn flatten(&mut self, mut endpoints: Vec<Endpoint>, shuffle: bool, controller: &mut dyn Controller) {
         if shuffle {
-            for last in (1..endpoints.len()).rev() {
-                let other = (controller.random() * (last + 1) as f64) as usize;
-                endpoints.swap(last, other.min(last));
-            }
+            endpoints = shuffle_by_weight(endpoints, || controller.random());
         }
         let addresses = endpoints.into_iter().flat_map(|endpoint| endpoint.addresses);
         let mut seen = HashSet::new();
         self.addresses = interleave(addresses.filter(|address| seen.insert(address.clone())).collect());
     }
+}
+
+/// Puts endpoints in a random order, in which one of twice the weight is first twice as often (gRFC A113): each draws
+/// u^(1 / weight), and the greatest is first. `random` gives numbers from 0 to below 1.
+fn shuffle_by_weight(endpoints: Vec<Endpoint>, mut random: impl FnMut() -> f64) -> Vec<Endpoint> {
+    let mut drawn: Vec<(f64, Endpoint)> = endpoints
+        .into_iter()
+        .map(|endpoint| {
+            // The logarithm has the same order, and does not round great weights' draws to 1.
+            let u = 1.0 - random();
+            (u.ln() / f64::from(Weight::of(&endpoint.attributes)), endpoint)
+        })
+        .collect();
+    drawn.sort_by(|(one, _), (other, _)| other.total_cmp(one));
+    drawn.into_iter().map(|(_, endpoint)| endpoint).collect()
 }
 
 /// Reorders addresses so that families alternate, starting with that of the first (RFC 8305 §4, gRFC A61). A family
