@@ -272,6 +272,45 @@ fn a_silent_address_does_not_hold_up_the_next() {
 }
 
 #[test]
+fn silent_addresses_are_tried_a_quarter_of_a_second_apart() {
+    let mut rig = Rig::new();
+    rig.resolve(&[1, 2, 3]);
+    rig.exit_idle();
+    for (wait, begun) in [(0, 1), (249, 1), (1, 2), (249, 2), (1, 3)] {
+        rig.pass(Duration::from_millis(wait));
+        assert_eq!(rig.attempts.len(), begun);
+    }
+}
+
+#[test]
+fn an_address_that_answers_in_time_is_the_last_tried() {
+    let mut rig = Rig::new();
+    rig.resolve(&[1, 2, 3]);
+    rig.exit_idle();
+    rig.pass(Duration::from_millis(300));
+    let second = rig.attempts.pop_back().expect("two");
+    rig.ready(&second);
+    rig.pass(Duration::from_secs(60));
+    assert!(rig.attempts.is_empty());
+    assert_eq!(rig.states(), [Connecting, Ready]);
+}
+
+#[test]
+fn a_refusal_brings_the_next_address_at_once() {
+    let mut rig = Rig::new();
+    rig.resolve(&[1, 2, 3]);
+    rig.exit_idle();
+    rig.pass(Duration::from_millis(10));
+    let first = rig.take(1);
+    rig.fail(first, "refused");
+    assert_eq!(rig.attempts.len(), 1);
+    rig.pass(Duration::from_millis(249));
+    assert_eq!(rig.attempts.len(), 1, "the quarter of a second is counted from its start");
+    rig.pass(Duration::from_millis(1));
+    assert_eq!(rig.attempts.len(), 2);
+}
+
+#[test]
 fn attempts_time_out() {
     let mut rig = Rig::new();
     rig.resolve(&[1, 2]);

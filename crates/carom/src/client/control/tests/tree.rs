@@ -139,6 +139,26 @@ fn fails_when_all_failed_and_stays_so_while_it_tries() {
 }
 
 #[test]
+fn an_idle_endpoint_among_failed_ones_is_connecting() {
+    let mut rig = round_robin(&[1, 2, 3]);
+    let first = rig.connect(1);
+    for port in [2, 3] {
+        let attempt = rig.take_port(port);
+        rig.fail(attempt, "refused");
+    }
+    rig.pass(Duration::from_secs(1));
+    assert_eq!(rig.states().last(), Some(&Ready));
+    rig.fail(first, "gone");
+    assert_eq!(rig.states(), [Connecting], "it connects again at once");
+    let first = rig.take_port(1);
+    rig.fail(first, "refused");
+    assert_eq!(rig.states(), [TransientFailure]);
+    rig.pass(Duration::from_secs(2));
+    assert_eq!(rig.trying(), [1, 2, 3]);
+    assert!(rig.states().iter().all(|state| *state == TransientFailure), "although all connect");
+}
+
+#[test]
 fn endpoints_come_and_go_without_a_call_cut() {
     let mut rig = round_robin(&[1, 2]);
     rig.connect(1);
