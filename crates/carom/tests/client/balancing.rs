@@ -108,8 +108,99 @@ async fn round_robin_with_servers_that_come_and_go() {
     settles_on(&channel, &[0, 1, 2]).await;
 }
 
-/// Least outstanding calls would be made of this: a `pick_first` child whose picks are counted and told of their
-/// end, and marked for the server.
+/// A channel to these servers by this policy.
+fn balanced(addresses: Vec<Address>, policy: &str) -> (Channel, ManualResolver) {
+    let resolver = ManualResolver::new();
+    resolver.update(addresses);
+    let channel = Channel::builder("manual")
+        .resolver(Arc::new(resolver.clone()))
+        .default_service_config(format!(r#"{{"loadBalancingConfig":[{policy}]}}"#))
+        .connect_lazy()
+        .expect("valid");
+    (channel, resolver)
+}
+
+async fn who_for(channel: &Channel, user: Option<&str>) -> Result<usize, Code> {
+    let mut request = bytes("");
+    if let Some(user) = user {
+        request.metadata_mut().insert("user", user.to_owned()).expect("valid");
+    }
+    let answer = soon(channel.unary("/test.Who/Am", BytesCodec, request)).await;
+    let answer = answer.map_err(|status| status.code())?.into_inner();
+    Ok(std::str::from_utf8(&answer).expect("text").parse().expect("a number"))
+}
+
+#[tokio::test]
+async fn ring_hash_keeps_users_at_their_server_and_moves_them_when_it_is_gone() {
+    let any = SocketAddr::from(([127, 0, 0, 1], 0));
+    let servers: Vec<_> = (0..3).map(|number| start(number, any)).collect();
+    let addresses: Vec<Address> = servers.iter().map(|(_, address)| Address::Tcp(*address)).collect();
+    let policy = r#"{"ring_hash_experimental":{"requestHashHeader":"user"}}"#;
+    let (channel, _resolver) = balanced(addresses, policy);
+    // Each call of a new user may have to connect first, and asks for that itself.
+    let mut homes = Vec::new();
+    for number in 0..60 {
+        homes.push(who_for(&channel, Some(&number.to_string())).await.expect("answers"));
+    }
+    for server in 0..3 {
+        assert!(homes.contains(&server), "{homes:?}");
+    }
+    for (number, home) in homes.iter().enumerate() {
+        assert_eq!(who_for(&channel, Some(&number.to_string())).await, Ok(*home));
+    }
+    // Without the header any server will do.
+    assert!(who_for(&channel, None).await.is_ok());
+
+    let (gone, _) = &servers[1];
+    gone.shutdown(Some(Duration::from_secs(5)));
+    soon(gone.terminated()).await;
+    // Users of that server move, the others stay. The first call may still find its connection refused.
+    let lost = homes.iter().position(|home| *home == 1).expect("one").to_string();
+    soon(async {
+        while who_for(&channel, Some(&lost)).await.is_err() {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    for (number, home) in homes.iter().enumerate() {
+        let now = who_for(&channel, Some(&number.to_string())).await.expect("answers");
+        assert!(if *home == 1 { now != 1 } else { now == *home }, "user {number}: {home}, then {now}");
+    }
+}
+
+#[tokio::test]
+async fn calls_without_a_key_make_more_connections_while_they_use_the_first() {
+    let any = SocketAddr::from(([127, 0, 0, 1], 0));
+    let servers: Vec<_> = (0..3).map(|number| start(number, any)).collect();
+    let addresses = servers.iter().map(|(_, address)| Address::Tcp(*address)).collect();
+    let policy = r#"{"ring_hash_experimental":{"requestHashHeader":"user"}}"#;
+    let (channel, _resolver) = balanced(addresses, policy);
+    let mut seen = [false; 3];
+    soon(async {
+        while seen != [true; 3] {
+            seen[who_for(&channel, None).await.expect("answers")] = true;
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_other_policies_with_real_servers() {
+    let any = SocketAddr::from(([127, 0, 0, 1], 0));
+    let servers: Vec<_> = (0..3).map(|number| start(number, any)).collect();
+    let addresses: Vec<Address> = servers.iter().map(|(_, address)| Address::Tcp(*address)).collect();
+    for (policy, expected) in [
+        (r#"{"least_request_experimental":{}}"#, 3),
+        (r#"{"weighted_random":{}}"#, 3),
+        (r#"{"random_subsetting_experimental":{"subsetSize":2,"childPolicy":[{"round_robin":{}}]}}"#, 2),
+    ] {
+        let (channel, _resolver) = balanced(addresses.clone(), policy);
+        soon(async { while spread(&channel, 60).await.len() < expected {} }).await;
+        assert_eq!(spread(&channel, 60).await.len(), expected, "{policy}");
+    }
+}
+
+/// A `pick_first` child whose picks are counted and told of their end, and marked for the server.
 struct Counting(Arc<Counts>);
 
 #[derive(Default)]

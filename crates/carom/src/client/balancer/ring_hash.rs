@@ -194,6 +194,21 @@ impl State {
         }
     }
 
+    /// Connects the children that pickers asked for. Returns how many.
+    fn connect_wanted(&self, controller: &mut dyn Controller) -> usize {
+        if !self.wanted.swap(false, Ordering::AcqRel) {
+            return 0;
+        }
+        let mut connected = 0;
+        for child in self.children.iter() {
+            if child.kept.swap(false, Ordering::AcqRel) && child.state == ConnectivityState::Idle {
+                controller.child_exit_idle(child.id);
+                connected += 1;
+            }
+        }
+        connected
+    }
+
     fn first_idle(&self) -> Option<ChildId> {
         let idle = self.children.iter().find(|child| child.state == ConnectivityState::Idle);
         idle.map(|child| child.id)
@@ -266,13 +281,8 @@ impl Policy for State {
         if self.published.is_none() {
             self.published = Some(ConnectivityState::Connecting);
             controller.publish(ConnectivityState::Connecting, Arc::new(QueuePicker));
-        } else if self.wanted.swap(false, Ordering::AcqRel) {
-            for child in self.children.iter() {
-                if child.kept.swap(false, Ordering::AcqRel) && child.state == ConnectivityState::Idle {
-                    controller.child_exit_idle(child.id);
-                }
-            }
-        } else if self.published == Some(ConnectivityState::Idle)
+        } else if self.connect_wanted(controller) == 0
+            && self.published == Some(ConnectivityState::Idle)
             && let Some(idle) = self.first_idle()
         {
             // The user wants a connection, to whichever endpoint.

@@ -75,6 +75,12 @@ fn the_user_of_a_channel_can_ask_for_a_connection_before_any_call() {
     rig.exit_idle();
     assert_eq!(rig.states(), [Idle, Connecting]);
     assert_eq!(rig.attempts.len(), 1);
+    // Also if what a call wanted has left the list.
+    let mut rig = resting(&[1]);
+    assert_eq!(pick_for(&rig, "alice"), None);
+    rig.resolve(&[2]);
+    assert!(rig.heed());
+    rig.take(2);
     // Asked for before there are endpoints, calls wait for them.
     let mut rig = configured(BY_USER, &[1, 2]);
     assert_eq!(rig.states(), [Connecting, Idle]);
