@@ -24,6 +24,7 @@ mod random_subsetting;
 mod ring_hash;
 mod round_robin;
 mod weighted_random;
+mod weighted_target;
 
 use std::any::Any;
 use std::collections::HashMap;
@@ -40,6 +41,7 @@ pub use self::random_subsetting::RandomSubsetting;
 pub use self::ring_hash::RingHash;
 pub use self::round_robin::RoundRobin;
 pub use self::weighted_random::WeightedRandom;
+pub use self::weighted_target::WeightedTarget;
 use super::connectivity::{ConnectivityState, SubchannelState};
 use super::error::SharedError;
 use super::resolver::{Address, Attributes, Endpoint};
@@ -205,7 +207,8 @@ pub trait PolicyFactory: Send + Sync + 'static {
 }
 
 /// The policies of a channel, by name. By default those of this module: `pick_first`, `round_robin`,
-/// `least_request_experimental`, `ring_hash_experimental`, `random_subsetting_experimental` and `weighted_random`.
+/// `least_request_experimental`, `ring_hash_experimental`, `random_subsetting_experimental`, `weighted_random` and
+/// `weighted_target_experimental`.
 #[derive(Clone)]
 pub struct Policies {
     factories: HashMap<String, Arc<dyn PolicyFactory>>,
@@ -220,6 +223,7 @@ impl Default for Policies {
         policies.register(Arc::new(RingHash));
         policies.register(Arc::new(RandomSubsetting));
         policies.register(Arc::new(WeightedRandom));
+        policies.register(Arc::new(WeightedTarget));
         policies
     }
 }

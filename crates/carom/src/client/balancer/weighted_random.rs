@@ -53,7 +53,7 @@ impl Spread for ByWeight {
 ///
 /// It draws in constant time (the alias method of Walker and Vose): every picker has a column of the same height, the
 /// average weight. What a heavy picker has above that fills up the columns of light ones.
-struct WeightedPicker {
+pub(super) struct WeightedPicker {
     /// At least one.
     columns: Vec<Column>,
     /// The height of a column.
@@ -70,7 +70,10 @@ struct Column {
 }
 
 impl WeightedPicker {
-    fn new(members: impl Iterator<Item = (u32, Arc<dyn Picker>)>, controller: &mut dyn Controller) -> Self {
+    pub(super) fn new(
+        members: impl Iterator<Item = (u32, Arc<dyn Picker>)>,
+        controller: &mut dyn Controller,
+    ) -> Self {
         let (weights, pickers): (Vec<_>, Vec<_>) = members.unzip();
         let (parts, height) = columns(&weights);
         let columns = parts.into_iter().zip(pickers);

@@ -4,6 +4,7 @@ mod balancing;
 mod config;
 mod ring_hash;
 mod tree;
+mod weighted_target;
 
 use std::collections::VecDeque;
 use std::error::Error;

@@ -61,6 +61,12 @@ impl Weight {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HashKey(pub Box<str>);
 
+/// The names of the policies in a tree that an endpoint belongs to, from the root down, an attribute. Policies that
+/// distribute endpoints over several children, such as `weighted_target_experimental`, go by the first name and pass on
+/// the rest.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct HierarchicalPath(pub Vec<Arc<str>>);
+
 /// A map from types to one value each, passed from resolvers to the policies that know the types. Empty maps cost
 /// nothing; clones share the values.
 #[derive(Clone, Default)]

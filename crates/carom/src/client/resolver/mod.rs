@@ -19,7 +19,7 @@ use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 
 pub use self::dns::DnsResolver;
-pub use self::endpoint::{Attributes, Endpoint, HashKey, Weight};
+pub use self::endpoint::{Attributes, Endpoint, HashKey, HierarchicalPath, Weight};
 pub use self::fixed::FixedResolver;
 pub use self::host_port::DEFAULT_PORT;
 pub use self::manual::ManualResolver;
