@@ -113,10 +113,7 @@ static METADATUM: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
 /// The named tuple of a key and a value.
 fn metadatum(py: Python<'_>) -> PyResult<&Bound<'_, PyAny>> {
     METADATUM
-        .get_or_try_init(py, || {
-            let namedtuple = py.import("collections")?.getattr("namedtuple")?;
-            Ok::<_, PyErr>(namedtuple.call1(("_Metadatum", ("key", "value")))?.unbind())
-        })
+        .get_or_try_init(py, || Ok::<_, PyErr>(py.import("grpc._metadatum")?.getattr("_Metadatum")?.unbind()))
         .map(|class| class.bind(py))
 }
 

@@ -9,7 +9,7 @@ import grpc
 import pytest
 from grpc import aio
 
-from conftest import SERVICE, path
+from conftest import SERVICE, path, serving
 
 
 def test_credentials_of_nothing_are_tls(echo_address):
@@ -83,3 +83,15 @@ def test_reserved_metadata_is_not_sent():
         channel.unary_unary(path("Look"))(b"x", metadata=(("grpc-mine", "a"), ("mine", "b")), timeout=20)
     server.stop(0).wait(10)
     assert "mine" in seen and "grpc-mine" not in seen
+
+
+def test_metadata_can_be_pickled():
+    def look(request, context):
+        context.set_trailing_metadata((("mine", "blue"),))
+        return request
+
+    with serving({"Look": grpc.unary_unary_rpc_method_handler(look)}) as (_, address):
+        with grpc.insecure_channel(address) as channel:
+            _, call = channel.unary_unary(path("Look")).with_call(b"x", timeout=20)
+    trailing = call.trailing_metadata()
+    assert pickle.loads(pickle.dumps(trailing))[0].key == "mine"

@@ -96,3 +96,31 @@ def test_credentials_that_work_elsewhere_only_can_be_made():
     server = grpc.server(None)
     with pytest.raises(RuntimeError, match="ALTS works inside Google's network only"):
         server.add_secure_port("localhost:0", grpc.alts_server_credentials())
+
+
+def test_names_of_the_compiled_module_that_programs_use():
+    from grpc._cython import cygrpc
+
+    options = [(cygrpc.ChannelArgKey.max_send_message_length, -1), (cygrpc.ChannelArgKey.max_receive_message_length, 7)]
+    echo = grpc.unary_unary_rpc_method_handler(lambda request, context: request)
+    with serving({"Echo": echo}) as (_, address):
+        with grpc.insecure_channel(address, options=options) as channel:
+            assert channel.unary_unary(path("Echo"))(b"x" * 7, timeout=20) == b"x" * 7
+            with pytest.raises(grpc.RpcError) as caught:
+                channel.unary_unary(path("Echo"))(b"x" * 8, timeout=20)
+    assert caught.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+    assert cygrpc.StatusCode.resource_exhausted == 8 and cygrpc.StatusCode.unauthenticated == 16
+    assert cygrpc.OperationType.receive_status_on_client == 6
+
+
+def test_plugins_are_reached_through_composite_credentials():
+    """As pytest-grpc does it, for calls that it makes without a channel."""
+    from grpc._cython.cygrpc import CompositeChannelCredentials, _Metadatum
+
+    token = grpc.access_token_call_credentials("blue")
+    credentials = grpc.composite_channel_credentials(grpc.ssl_channel_credentials(), token)
+    assert isinstance(credentials._credentials, CompositeChannelCredentials)
+    found = []
+    for call_credentials in credentials._credentials._call_credentialses:
+        call_credentials._metadata_plugin._metadata_plugin(None, lambda metadata, error: found.extend(metadata))
+    assert [_Metadatum(*pair) for pair in found] == [("authorization", "Bearer blue")]

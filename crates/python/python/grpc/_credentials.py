@@ -89,6 +89,18 @@ class CompositeChannel:
         self.channel = channel
         self.plugins = plugins
 
+    # The names by which programs reach into grpcio's compiled class.
+
+    @property
+    def _channel_credentials(self):
+        return self.channel
+
+    @property
+    def _call_credentialses(self):
+        from grpc._cython import cygrpc
+
+        return [cygrpc.MetadataPluginCallCredentials(plugin) for plugin in self.plugins]
+
 
 class Alts:
     """ALTS, on either side."""
