@@ -124,3 +124,51 @@ def test_plugins_are_reached_through_composite_credentials():
     for call_credentials in credentials._credentials._call_credentialses:
         call_credentials._metadata_plugin._metadata_plugin(None, lambda metadata, error: found.extend(metadata))
     assert [_Metadatum(*pair) for pair in found] == [("authorization", "Bearer blue")]
+
+
+@pytest.mark.parametrize("signs", [False, True])
+def test_google_call_credentials_ask_for_tokens(signs):
+    from grpc._auth import GoogleCallCredentials
+
+    class Token:
+        access_token = "blue"
+
+    class Credentials:
+        def get_access_token(self):
+            return Token()
+
+    class SigningCredentials:
+        def get_access_token(self, additional_claims=None):
+            assert additional_claims == {"aud": "https://here/service"}
+            return Token()
+
+    class Context:
+        service_url = "https://here/service"
+
+    answers = []
+    plugin = GoogleCallCredentials(SigningCredentials() if signs else Credentials())
+    plugin(Context(), lambda metadata, error: answers.append((metadata, error)))
+    assert answers == [((("authorization", "Bearer blue"),), None)]
+
+
+def test_google_call_credentials_pass_errors_on():
+    from grpc._auth import GoogleCallCredentials
+
+    class Credentials:
+        def get_access_token(self):
+            raise OSError("no metadata server")
+
+    answers = []
+    GoogleCallCredentials(Credentials())(None, lambda metadata, error: answers.append(error))
+    assert str(answers[0]) == "no metadata server"
+
+
+def test_private_helpers_that_programs_import():
+    import time
+
+    from grpc._plugin_wrapping import metadata_plugin_call_credentials
+    from grpc.aio._utils import _timeout_to_deadline
+
+    assert isinstance(metadata_plugin_call_credentials(lambda context, callback: None, None), grpc.CallCredentials)
+    assert _timeout_to_deadline(None) is None
+    assert abs(_timeout_to_deadline(5) - time.time() - 5) < 1
