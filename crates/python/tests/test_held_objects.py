@@ -172,3 +172,22 @@ def test_private_helpers_that_programs_import():
     assert isinstance(metadata_plugin_call_credentials(lambda context, callback: None, None), grpc.CallCredentials)
     assert _timeout_to_deadline(None) is None
     assert abs(_timeout_to_deadline(5) - time.time() - 5) < 1
+
+
+def test_tracers_see_each_response_of_a_stream(monkeypatch):
+    from grpc._channel import _MultiThreadedRendezvous
+
+    seen = []
+    original = _MultiThreadedRendezvous._next
+
+    def traced(call):
+        response = original(call)
+        seen.append(response)
+        return response
+
+    monkeypatch.setattr(_MultiThreadedRendezvous, "_next", traced)
+    repeat = grpc.unary_stream_rpc_method_handler(lambda request, context: iter([request] * 2))
+    with serving({"Repeat": repeat}) as (_, address):
+        with grpc.insecure_channel(address) as channel:
+            assert list(channel.unary_stream(path("Repeat"))(b"x", timeout=20)) == [b"x", b"x"]
+    assert seen == [b"x", b"x"]

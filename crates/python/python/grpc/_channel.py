@@ -173,6 +173,10 @@ class _Rendezvous(_interfaces.RpcError, _interfaces.RpcContext):
         return self
 
     def __next__(self):
+        return self._next()
+
+    def _next(self):
+        # By this name tracers wrap it.
         message = self._call.read()
         if message is not None:
             if self._response_deserializer is None:
@@ -190,7 +194,7 @@ class _Rendezvous(_interfaces.RpcError, _interfaces.RpcContext):
 
     def next(self):
         """The next response; as `next(call)`."""
-        return self.__next__()
+        return self._next()
 
     def _repr(self):
         if not self._call.done():
