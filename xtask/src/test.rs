@@ -218,7 +218,7 @@ fn python_tests(state: &mut State) -> Result<String, String> {
     let environment = state.carom()?;
     environment.ensure_packages(
         "tests",
-        &["pytest", "pytest-timeout", "cryptography", "mypy", "types-grpcio", "types-protobuf"],
+        &["pytest", "pytest-timeout", "cryptography", "gevent", "mypy", "types-grpcio", "types-protobuf"],
     )?;
     let old = python::old_protobufs()?.join(":");
     let tests = project::root().join("crates/python/tests");

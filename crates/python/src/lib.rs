@@ -13,6 +13,7 @@ mod aio;
 mod certificate;
 mod client;
 mod convert;
+mod cooperative;
 mod log;
 mod options;
 mod protoc;
@@ -40,6 +41,7 @@ fn _carom(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(client::callbacks::next_callbacks, module)?)?;
     module.add_function(wrap_pyfunction!(signal::before_exit, module)?)?;
     module.add_function(wrap_pyfunction!(after_fork_in_child, module)?)?;
+    module.add_function(wrap_pyfunction!(cooperative::wait_in_greenlets, module)?)?;
     module.add_function(wrap_pyfunction!(protoc::protoc, module)?)?;
     Ok(())
 }

@@ -13,6 +13,8 @@ use std::time::{Duration, Instant};
 
 use pyo3::prelude::*;
 
+use crate::cooperative::{self, Hub, Sleepers, WakeSource};
+
 /// How often the main thread looks for signals (Ctrl-C) while it waits.
 const SIGNAL_CHECK: Duration = Duration::from_millis(100);
 
@@ -53,29 +55,35 @@ pub(crate) fn before_exit(py: Python<'_>) {
 }
 
 /// Counts wake-ups; threads wait for the next one.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(crate) struct Signal {
-    count: Mutex<u64>,
+    state: Mutex<SignalState>,
     changed: Condvar,
 }
 
+#[derive(Default)]
+struct SignalState {
+    count: u64,
+    greenlets: Sleepers,
+}
+
 impl Signal {
-    fn lock(&self) -> MutexGuard<'_, u64> {
-        self.count.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, SignalState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Waits until there were more than `seen` wake-ups, or until `until`.
     fn wait(&self, seen: u64, until: Option<Instant>) {
-        let mut count = self.lock();
-        while *count == seen {
-            count = match until {
-                None => self.changed.wait(count).unwrap_or_else(PoisonError::into_inner),
+        let mut state = self.lock();
+        while state.count == seen {
+            state = match until {
+                None => self.changed.wait(state).unwrap_or_else(PoisonError::into_inner),
                 Some(until) => {
                     let left = until.saturating_duration_since(Instant::now());
                     if left.is_zero() {
                         return;
                     }
-                    self.changed.wait_timeout(count, left).unwrap_or_else(PoisonError::into_inner).0
+                    self.changed.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0
                 }
             };
         }
@@ -88,8 +96,18 @@ impl Wake for Signal {
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
-        *self.lock() += 1;
+        {
+            let mut state = self.lock();
+            state.count += 1;
+            state.greenlets.wake();
+        }
         self.changed.notify_all();
+    }
+}
+
+impl WakeSource for Signal {
+    fn with_sleepers(&self, change: &mut dyn FnMut(&mut Sleepers)) {
+        change(&mut self.lock().greenlets);
     }
 }
 
@@ -130,6 +148,12 @@ pub(crate) fn block_on<T: Send>(
     until: Option<Instant>,
     poll: impl FnMut(&mut Context<'_>) -> Poll<T> + Send,
 ) -> PyResult<Option<T>> {
+    if cooperative::is_on() {
+        // The greenlets of a thread wait for different things.
+        let signal = Arc::new(Signal::default());
+        let waker = Waker::from(Arc::clone(&signal));
+        return wait_loop(py, &signal, &waker, until, poll);
+    }
     with_own_signal(|signal, waker| wait_loop(py, signal, waker, until, poll))
 }
 
@@ -158,6 +182,9 @@ fn wait_loop<T: Send>(
     if let Poll::Ready(ready) = poll(&mut cx) {
         return Ok(Some(ready));
     }
+    if let Some(hub) = Hub::current(py)? {
+        return hub.block_on(signal, waker, until, poll);
+    }
     let is_main = MAIN_THREAD.get() == Some(&thread::current().id());
     loop {
         let slice = is_main.then(|| Instant::now() + SIGNAL_CHECK);
@@ -168,7 +195,7 @@ fn wait_loop<T: Send>(
         let result = detached(py, || {
             let mut cx = Context::from_waker(waker);
             loop {
-                let seen = *signal.lock();
+                let seen = signal.lock().count;
                 if let Poll::Ready(ready) = poll(&mut cx) {
                     return Some(ready);
                 }

@@ -100,7 +100,7 @@ impl LoopQueue {
     }
 
     /// Forgets what is under a token. What the entry held is given back to be dropped outside the lock.
-    pub(super) fn remove(&self, token: usize) {
+    pub(crate) fn remove(&self, token: usize) {
         let entry = self.entries().try_remove(token);
         drop(entry);
     }
@@ -182,6 +182,11 @@ pub(crate) struct FutureCompletion {
 }
 
 impl FutureCompletion {
+    /// What `LoopQueue::remove` forgets the future by.
+    pub(crate) fn token(&self) -> usize {
+        self.token
+    }
+
     pub(crate) fn complete(self) {
         self.queue.push(Completion::Woken(self.token));
     }

@@ -12,6 +12,7 @@ use pyo3::types::{PyBytes, PyTuple};
 use super::callbacks;
 use super::core::{CallCore, End};
 use crate::convert;
+use crate::cooperative;
 use crate::signal::{Signal, block_on, block_on_shared, detached};
 
 /// A call under way or ended.
@@ -83,7 +84,8 @@ impl SharedCall {
     /// it needs what the waiting thread holds, is not waited for.
     fn await_callbacks(&self, py: Python<'_>) {
         const PATIENCE: Duration = Duration::from_millis(50);
-        if !self.watched.load(Ordering::Acquire) || callbacks::is_own_thread() {
+        // In a program on gevent the callbacks run in this thread, once it lets go.
+        if !self.watched.load(Ordering::Acquire) || callbacks::is_own_thread() || cooperative::is_on() {
             return;
         }
         detached(py, || {

@@ -4,16 +4,17 @@
 use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Condvar, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
 use super::call::SharedCall;
+use crate::cooperative::{Hub, Sleepers, WakeSource};
 use crate::signal::detached;
 
 static STARTED: AtomicBool = AtomicBool::new(false);
-static CALLS: Mutex<VecDeque<Arc<SharedCall>>> = Mutex::new(VecDeque::new());
+static CALLS: Mutex<Calls> = Mutex::new(Calls { queue: VecDeque::new(), greenlets: Sleepers::none() });
 static ADDED: Condvar = Condvar::new();
 
 thread_local! {
@@ -26,9 +27,24 @@ pub(crate) fn is_own_thread() -> bool {
     CALLING.with_borrow(Option::is_some)
 }
 
+/// The calls to look at.
+struct Calls {
+    queue: VecDeque<Arc<SharedCall>>,
+    /// The thread, where it is a greenlet.
+    greenlets: Sleepers,
+}
+
+fn lock() -> MutexGuard<'static, Calls> {
+    CALLS.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 /// Has the thread look whether a call has ended.
 pub(crate) fn look_at(call: Arc<SharedCall>) {
-    CALLS.lock().unwrap_or_else(PoisonError::into_inner).push_back(call);
+    {
+        let mut calls = lock();
+        calls.queue.push_back(call);
+        calls.greenlets.wake();
+    }
     ADDED.notify_one();
 }
 
@@ -59,22 +75,44 @@ pub(crate) fn after_fork_in_child() {
 
 /// Waits for a call that has ended, and returns what is to be called. For the thread.
 #[pyfunction]
-pub(crate) fn next_callbacks(py: Python<'_>) -> Vec<Py<PyAny>> {
+pub(crate) fn next_callbacks(py: Python<'_>) -> PyResult<Vec<Py<PyAny>>> {
     if let Some(before) = CALLING.take().and_then(|call| call.upgrade()) {
         before.callbacks_ran();
     }
-    let call = detached(py, next_ended);
-    CALLING.set(Some(Arc::downgrade(&call)));
-    call.take_callbacks()
+    let ended = match Hub::current(py)? {
+        None => detached(py, next_ended),
+        Some(hub) => hub.sleep(&Watch, || take_ended().ok_or(None))?,
+    };
+    CALLING.set(Some(Arc::downgrade(&ended)));
+    Ok(ended.take_callbacks())
+}
+
+/// What wakes the thread where it is a greenlet.
+struct Watch;
+
+impl WakeSource for Watch {
+    fn with_sleepers(&self, change: &mut dyn FnMut(&mut Sleepers)) {
+        change(&mut lock().greenlets);
+    }
+}
+
+/// A watched call that has ended, if there is one.
+fn take_ended() -> Option<Arc<SharedCall>> {
+    loop {
+        let call = lock().queue.pop_front()?;
+        if call.has_ended() {
+            return Some(call);
+        }
+    }
 }
 
 /// Waits for a watched call that has ended.
 fn next_ended() -> Arc<SharedCall> {
     loop {
         let call = {
-            let mut calls = CALLS.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut calls = lock();
             loop {
-                match calls.pop_front() {
+                match calls.queue.pop_front() {
                     Some(call) => break call,
                     None => calls = ADDED.wait(calls).unwrap_or_else(PoisonError::into_inner),
                 }

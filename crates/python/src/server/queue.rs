@@ -14,6 +14,7 @@ use carom::server::{DetachedHandler, IncomingCall, RequestMode};
 use carom::{MetadataMap, Status};
 
 use super::context::Callbacks;
+use crate::cooperative::{Sleepers, WakeSource};
 
 /// How long nothing may be taken from a queue that is not empty until another drain is started.
 const STALL: Duration = Duration::from_millis(1);
@@ -50,6 +51,8 @@ struct State {
     burst: usize,
     /// The dispatcher waits without a time limit.
     dispatcher_asleep: bool,
+    /// The dispatcher, where it is a greenlet.
+    greenlets: Sleepers,
     ended: Vec<Arc<Callbacks>>,
     /// The server has ended: nothing more comes.
     terminated: bool,
@@ -77,6 +80,7 @@ impl Queue {
                 last_taken: Instant::now(),
                 burst: 1,
                 dispatcher_asleep: false,
+                greenlets: Sleepers::none(),
                 ended: Vec::new(),
                 terminated: false,
                 stopping: false,
@@ -106,8 +110,13 @@ impl Queue {
                 self.arrival.notify_one();
             }
         } else if std::mem::take(&mut state.dispatcher_asleep) {
-            self.dispatch.notify_one();
+            self.wake_dispatcher(&mut state);
         }
+    }
+
+    fn wake_dispatcher(&self, state: &mut State) {
+        state.greenlets.wake();
+        self.dispatch.notify_one();
     }
 
     /// A call was answered, or given up.
@@ -120,7 +129,7 @@ impl Queue {
         let mut state = self.lock();
         state.ended.push(callbacks);
         state.dispatcher_asleep = false;
-        self.dispatch.notify_one();
+        self.wake_dispatcher(&mut state);
     }
 
     /// No drain waits for calls from here on.
@@ -136,7 +145,7 @@ impl Queue {
         state.stopping = true;
         state.dispatcher_asleep = false;
         self.arrival.notify_all();
-        self.dispatch.notify_one();
+        self.wake_dispatcher(&mut state);
     }
 
     /// The executor did not take a drain: nobody will serve what waits, unless other drains run.
@@ -156,36 +165,46 @@ impl Queue {
     pub(super) fn next_dispatch(&self) -> Dispatch {
         let mut state = self.lock();
         loop {
-            if !state.ended.is_empty() {
-                return Dispatch::Callbacks(std::mem::take(&mut state.ended));
-            }
-            if state.terminated {
-                return Dispatch::End;
-            }
-            if state.calls.is_empty() || state.idle > 0 || state.drains >= self.max_drains {
-                state.burst = 1;
-                // With all drains at work there is nothing to decide until one ends; with none waiting, until a call
-                // comes.
-                state.dispatcher_asleep = true;
-                state = self.dispatch.wait(state).unwrap_or_else(PoisonError::into_inner);
-                continue;
-            }
-            let stalled_for = state.last_taken.elapsed();
-            if state.drains == 0 || stalled_for >= STALL {
-                let count = state.burst.min(state.calls.len()).min(self.max_drains - state.drains);
-                state.burst = (count * 2).max(1);
-                state.drains += count;
-                // The new drains get the time of a stall to begin.
-                state.last_taken = Instant::now();
-                return Dispatch::Start(count);
-            }
-            state.dispatcher_asleep = false;
-            state = self
-                .dispatch
-                .wait_timeout(state, STALL - stalled_for)
-                .unwrap_or_else(PoisonError::into_inner)
-                .0;
+            state = match self.decide(&mut state) {
+                Ok(dispatch) => return dispatch,
+                Err(None) => self.dispatch.wait(state).unwrap_or_else(PoisonError::into_inner),
+                Err(Some(limit)) => {
+                    self.dispatch.wait_timeout(state, limit).unwrap_or_else(PoisonError::into_inner).0
+                }
+            };
         }
+    }
+
+    /// What the dispatcher is to do now; `Err`: nothing until it is woken, or until this time has passed.
+    pub(super) fn try_dispatch(&self) -> Result<Dispatch, Option<Duration>> {
+        self.decide(&mut self.lock())
+    }
+
+    fn decide(&self, state: &mut State) -> Result<Dispatch, Option<Duration>> {
+        if !state.ended.is_empty() {
+            return Ok(Dispatch::Callbacks(std::mem::take(&mut state.ended)));
+        }
+        if state.terminated {
+            return Ok(Dispatch::End);
+        }
+        if state.calls.is_empty() || state.idle > 0 || state.drains >= self.max_drains {
+            state.burst = 1;
+            // With all drains at work there is nothing to decide until one ends; with none waiting, until a call
+            // comes.
+            state.dispatcher_asleep = true;
+            return Err(None);
+        }
+        let stalled_for = state.last_taken.elapsed();
+        if state.drains == 0 || stalled_for >= STALL {
+            let count = state.burst.min(state.calls.len()).min(self.max_drains - state.drains);
+            state.burst = (count * 2).max(1);
+            state.drains += count;
+            // The new drains get the time of a stall to begin.
+            state.last_taken = Instant::now();
+            return Ok(Dispatch::Start(count));
+        }
+        state.dispatcher_asleep = false;
+        Err(Some(STALL - stalled_for))
     }
 
     /// The next call if one waits, for a drain; `Err`: none, and the drain may wait or go.
@@ -203,8 +222,17 @@ impl Queue {
 
     /// Waits a little for a call. `None`: the drain has ended, and is not to call anything here again.
     pub(super) fn linger(&self) -> Option<IncomingCall> {
+        self.wait_for_call(LINGER)
+    }
+
+    /// As [`Queue::linger`], without waiting.
+    pub(super) fn take_or_end(&self) -> Option<IncomingCall> {
+        self.wait_for_call(Duration::ZERO)
+    }
+
+    fn wait_for_call(&self, limit: Duration) -> Option<IncomingCall> {
         let mut state = self.lock();
-        let until = Instant::now() + LINGER;
+        let until = Instant::now() + limit;
         let mut waiting = false;
         let call = loop {
             if let Some(call) = Self::take_from(&mut state) {
@@ -228,7 +256,7 @@ impl Queue {
             self.end_drain(&mut state);
         } else if !state.calls.is_empty() && std::mem::take(&mut state.dispatcher_asleep) {
             // More came than this drain takes now: someone has to watch that they are taken.
-            self.dispatch.notify_one();
+            self.wake_dispatcher(&mut state);
         }
         call
     }
@@ -242,8 +270,14 @@ impl Queue {
     fn end_drain(&self, state: &mut State) {
         state.drains -= 1;
         if !state.calls.is_empty() && std::mem::take(&mut state.dispatcher_asleep) {
-            self.dispatch.notify_one();
+            self.wake_dispatcher(state);
         }
+    }
+}
+
+impl WakeSource for Queue {
+    fn with_sleepers(&self, change: &mut dyn FnMut(&mut Sleepers)) {
+        change(&mut self.lock().greenlets);
     }
 }
 

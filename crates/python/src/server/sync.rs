@@ -13,6 +13,7 @@ use super::listen::{self, TlsFiles};
 use super::queue::{Dispatch, Intake, Queue, TIME_SLICE};
 use super::serve::Server;
 use crate::convert;
+use crate::cooperative::{self, Hub};
 use crate::options::Options;
 use crate::runtime;
 use crate::signal::detached;
@@ -72,7 +73,11 @@ impl SyncServer {
     /// Waits for work for the dispatcher thread: how many drains to hand to the executor, or callables to call; None at
     /// the server's end.
     fn next_dispatch<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
-        Ok(match detached(py, || self.queue.next_dispatch()) {
+        let dispatch = match Hub::current(py)? {
+            None => detached(py, || self.queue.next_dispatch()),
+            Some(hub) => hub.sleep(&*self.queue, || self.queue.try_dispatch())?,
+        };
+        Ok(match dispatch {
             Dispatch::Start(count) => Some(count.into_pyobject(py)?.into_any()),
             Dispatch::Callbacks(ended) => {
                 let callbacks = ended.iter().flat_map(|callbacks| callbacks.take());
@@ -94,10 +99,16 @@ impl SyncServer {
             return;
         };
         let server = Server { queue: &self.queue, handlers: &handlers, log: &self.log };
-        let end = Instant::now() + TIME_SLICE;
+        // A greenlet that lingered or went on to the next call would hold up all others.
+        let greenlets = cooperative::is_on();
+        let end = Instant::now() + if greenlets { Duration::ZERO } else { TIME_SLICE };
         loop {
             let call = match self.queue.take() {
                 Some(call) => call,
+                None if greenlets => match self.queue.take_or_end() {
+                    Some(call) => call,
+                    None => return,
+                },
                 None => match detached(py, || self.queue.linger()) {
                     Some(call) => call,
                     None => return,
