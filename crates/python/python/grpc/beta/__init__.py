@@ -1,0 +1,1 @@
+"""grpcio's beta API of before 1.0, over today's channels and servers. New programs use `grpc`."""

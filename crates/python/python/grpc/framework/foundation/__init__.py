@@ -1,0 +1,1 @@
+"""What the interfaces and their implementations are built of."""

@@ -1,0 +1,1 @@
+"""The lower layer: operations between two ends."""
