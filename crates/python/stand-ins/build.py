@@ -24,6 +24,7 @@ import zipfile
 
 CRATE = pathlib.Path(__file__).resolve().parent.parent
 SOURCES = CRATE / "python"
+WELL_KNOWN_FILES = CRATE.parent / "protoc/proto"
 LICENCES = [CRATE / name for name in ("LICENSE-APACHE", "LICENSE-MIT")]
 
 # The same content makes the same wheel, whenever it is built.
@@ -35,6 +36,7 @@ class StandIn:
     """A distribution.
 
     Its requirements may name versions: `{carom}` of the engine, `{version}` of the stand-ins, `{api}` of grpcio.
+    `folders` are added to the package's own modules: where they lie in the distribution, and where they come from.
     """
 
     name: str
@@ -42,6 +44,7 @@ class StandIn:
     requirements: "tuple[str, ...]"
     extras: "dict[str, str]" = dataclasses.field(default_factory=dict)
     scripts: "dict[str, str]" = dataclasses.field(default_factory=dict)
+    folders: "dict[str, pathlib.Path]" = dataclasses.field(default_factory=dict)
 
 
 # Generated modules ask for the runtime of the protoc that they are compatible with; it needs Python 3.10.
@@ -59,6 +62,8 @@ STAND_INS = [
         package="grpc_tools",
         requirements=("carom=={carom}", "grpcio=={version}", *PROTOBUF),
         scripts={"python-grpc-tools-protoc": "grpc_tools.protoc:entrypoint"},
+        # The compiler has them compiled in; other programs look for them here.
+        folders={"grpc_tools/_proto": WELL_KNOWN_FILES},
     ),
     StandIn(
         "grpcio-status",
@@ -105,6 +110,9 @@ def write(stand_in, versions, folder):
         if path.suffix in (".py", ".pyi", ".proto") or path.name == "py.typed"
     )
     files = {path.relative_to(SOURCES).as_posix(): path.read_bytes() for path in sources}
+    for inside, source in stand_in.folders.items():
+        protos = sorted(source.rglob("*.proto"))
+        files.update((f"{inside}/{path.relative_to(source).as_posix()}", path.read_bytes()) for path in protos)
     files.update((f"{info}/licenses/{path.name}", path.read_bytes()) for path in LICENCES)
     files[f"{info}/METADATA"] = metadata(stand_in, versions)
     files[f"{info}/WHEEL"] = b"Wheel-Version: 1.0\nGenerator: carom\nRoot-Is-Purelib: true\nTag: py3-none-any\n"

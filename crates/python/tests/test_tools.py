@@ -93,6 +93,17 @@ def test_modules_at_import(folder):
     assert out == EXPECTED, err
 
 
+def test_well_known_files_are_in_the_package(folder):
+    from grpc_tools import protoc as module
+
+    include = module._get_resource_file_name("grpc_tools", "_proto")
+    ended = protoc(folder, f"-I{include}", "--python_out=.", "google/protobuf/any.proto")
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert (folder / "google/protobuf/any_pb2.py").exists()
+    ended = protoc(folder, "-I.", f"--proto_path={include}", "--python_out=.", "greet.proto")
+    assert (ended.returncode, ended.stderr) == (0, "")
+
+
 def test_errors(folder):
     (folder / "bad.proto").write_text('syntax = "proto3";\nmessage M {\n  string a = 0;\n}\n')
     ended = protoc(folder, "-I.", "--python_out=.", "bad.proto")

@@ -2,7 +2,8 @@
 
     python -m grpc_tools.protoc -I. --python_out=. --pyi_out=. --grpc_python_out=. helloworld.proto
 
-The well-known files (google/protobuf/*.proto) are found without an include path.
+The well-known files (google/protobuf/*.proto) are found without an include path. For other programs they also lie in the
+folder `_proto` of this package.
 """
 
 import importlib
@@ -38,6 +39,12 @@ def main(command_arguments):
 def entrypoint():
     """The command `python-grpc-tools-protoc`."""
     sys.exit(main(sys.argv))
+
+
+def _get_resource_file_name(package_or_requirement, resource_name):
+    """The path of a file or folder in a package; build scripts ask for `("grpc_tools", "_proto")`."""
+    package = importlib.import_module(package_or_requirement)
+    return os.path.join(os.path.dirname(os.path.abspath(package.__file__)), resource_name)
 
 
 def _generate(proto_path, option, suffix):

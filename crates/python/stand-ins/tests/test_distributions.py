@@ -28,6 +28,17 @@ def test_what_the_engine_is_made_of_is_listed_with_licences():
     assert [component["name"] for component in components if not component.get("licenses")] == []
 
 
+def test_the_well_known_files_are_those_of_the_compiler():
+    (wheel,) = WHEELS.glob("grpcio_tools-*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        prefix = "grpc_tools/_proto/"
+        inside = {path[len(prefix) :]: archive.read(path) for path in archive.namelist() if path.startswith(prefix)}
+    compiled_in = ROOT / "crates/protoc/proto"
+    files = (path for path in compiled_in.rglob("*.proto"))
+    assert inside == {path.relative_to(compiled_in).as_posix(): path.read_bytes() for path in files}
+    assert b"Redistribution and use" in inside["google/protobuf/timestamp.proto"]
+
+
 def test_wheels_share_no_path():
     owners = {}
     for wheel in WHEELS.glob("*.whl"):
