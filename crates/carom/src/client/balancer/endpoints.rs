@@ -7,15 +7,12 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use carom_wire::Status;
-
 use super::{
-    ChildId, Controller, FailPicker, PickFirst, Picker, Policy, PolicyConfig, QueuePicker, Rejected, Resolved,
+    ChildId, Controller, PickFirst, Picker, Policy, PolicyConfig, QueuePicker, Rejected, Resolved, failure,
 };
-use crate::client::connectivity::{ConnectivityState, SubchannelState};
+use crate::client::connectivity::ConnectivityState;
 use crate::client::error::SharedError;
 use crate::client::resolver::{Address, Attributes, Endpoint};
-use crate::client::subchannel::Subchannel;
 
 /// The children of a policy, one for each endpoint, with a `T` that the policy keeps for each.
 pub(super) struct Children<T> {
@@ -191,21 +188,6 @@ pub(super) fn hashed_text(address: &Address) -> String {
     }
 }
 
-/// Publishes TRANSIENT_FAILURE of a policy that has no endpoints.
-pub(super) fn fail(message: String, source: SharedError, controller: &mut dyn Controller) {
-    let mut status = Status::unavailable(message);
-    status.set_source(source);
-    controller.publish(ConnectivityState::TransientFailure, Arc::new(FailPicker(status)));
-}
-
-/// Publishes that there are no endpoints, and returns the rejection of the list.
-pub(super) fn fail_without_endpoints(target: &str, controller: &mut dyn Controller) -> Rejected {
-    let rejected = Rejected::new("name resolution gave no addresses");
-    let message = format!("name resolution gave no addresses (target: {target})");
-    fail(message, Arc::new(rejected.clone()), controller);
-    rejected
-}
-
 /// How calls are distributed over the endpoints that are READY.
 pub(super) trait Spread: Send + 'static {
     /// What is kept for an endpoint as long as it is listed.
@@ -258,7 +240,7 @@ impl<S: Spread> Policy for Connected<S> {
         self.ready_changed = true;
         if self.children.is_empty() {
             self.published = Some(ConnectivityState::TransientFailure);
-            return Err(fail_without_endpoints(&self.target, controller));
+            return Err(failure::publish_no_addresses(&self.target, controller));
         }
         self.aggregate(controller);
         updated.outcome
@@ -268,17 +250,8 @@ impl<S: Spread> Policy for Connected<S> {
         // Old endpoints are better than none; without any, whoever waits for them learns why.
         if self.children.is_empty() {
             self.published = Some(ConnectivityState::TransientFailure);
-            fail(format!("{error} (target: {})", self.target), Arc::clone(error), controller);
+            failure::publish_error(Arc::clone(error), &self.target, controller);
         }
-    }
-
-    fn subchannel_changed(
-        &mut self,
-        _subchannel: &Arc<Subchannel>,
-        _state: &SubchannelState,
-        _controller: &mut dyn Controller,
-    ) {
-        // All subchannels belong to the children.
     }
 
     fn child_changed(

@@ -16,6 +16,7 @@
 //! A policy is created by a [`PolicyFactory`], found by its name in the [`Policies`] of the channel.
 
 mod endpoints;
+mod failure;
 mod least_request;
 mod pick_first;
 mod picker;
@@ -95,13 +96,15 @@ pub trait Policy: Send {
     /// Handles a failure of the resolver. Earlier results stay valid.
     fn resolver_error(&mut self, error: &SharedError, controller: &mut dyn Controller);
 
-    /// Handles a change of a subchannel of this policy.
+    /// Handles a change of a subchannel of this policy. By default nothing: a policy may have children alone.
     fn subchannel_changed(
         &mut self,
         subchannel: &Arc<Subchannel>,
         state: &SubchannelState,
         controller: &mut dyn Controller,
-    );
+    ) {
+        let _ = (subchannel, state, controller);
+    }
 
     /// Handles what a child published. [`aggregate`](Self::aggregate) follows once all pending changes are handled:
     /// nothing needs to be published from here.
@@ -196,11 +199,15 @@ pub trait PolicyFactory: Send + Sync + 'static {
     /// The name by which service configs choose the policy.
     fn name(&self) -> &str;
 
-    /// Parses the policy's own configuration from a service config; `policies` are those that it may name in turn.
+    /// Parses the policy's own configuration from a service config; `policies` are those that it may name in turn. By
+    /// default the policy has none, and ignores what is there.
     ///
     /// # Errors
     /// A description of what is wrong. The service config is then invalid.
-    fn parse_config(&self, config: &Json, policies: &Policies) -> Result<PolicyConfig, String>;
+    fn parse_config(&self, config: &Json, policies: &Policies) -> Result<PolicyConfig, String> {
+        let _ = (config, policies);
+        Ok(Arc::new(()))
+    }
 
     /// Creates a policy for a channel to `target`, the name of the server in messages.
     fn build(&self, target: &Arc<str>) -> Box<dyn Policy>;

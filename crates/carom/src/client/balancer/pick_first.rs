@@ -20,11 +20,9 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use carom_wire::Status;
-
 use super::{
-    Controller, FailPicker, Policies, Policy, PolicyConfig, PolicyFactory, QueuePicker, Rejected, Resolved,
-    SinglePicker, TimerId,
+    Controller, Policies, Policy, PolicyConfig, PolicyFactory, QueuePicker, Rejected, Resolved, SinglePicker,
+    TimerId, failure,
 };
 use crate::client::connectivity::{ConnectivityState, SubchannelState};
 use crate::client::error::SharedError;
@@ -203,7 +201,7 @@ impl State {
             address: subchannel.address().clone(),
             cause: Arc::clone(cause),
         };
-        fail(error.to_string(), Arc::new(error), controller);
+        failure::publish(error.to_string(), Arc::new(error), controller);
     }
 
     fn select(&mut self, index: usize, controller: &mut dyn Controller) {
@@ -276,12 +274,6 @@ fn interleave(addresses: Vec<Address>) -> Vec<Address> {
     interleaved
 }
 
-fn fail(message: String, source: SharedError, controller: &mut dyn Controller) {
-    let mut status = Status::unavailable(message);
-    status.set_source(source);
-    controller.publish(ConnectivityState::TransientFailure, Arc::new(FailPicker(status)));
-}
-
 /// The error of a list without any address that could be connected to.
 #[derive(Debug)]
 struct ConnectFailed {
@@ -312,10 +304,7 @@ impl Policy for State {
             self.remove_members(controller);
             controller.cancel_timer(NEXT_ATTEMPT);
             self.phase = Phase::Failed;
-            let rejected = Rejected::new("name resolution gave no addresses");
-            let message = format!("name resolution gave no addresses (target: {})", self.target);
-            fail(message, Arc::new(rejected.clone()), controller);
-            return Err(rejected);
+            return Err(failure::publish_no_addresses(&self.target, controller));
         }
         match self.phase {
             Phase::Idle => {}
@@ -335,7 +324,7 @@ impl Policy for State {
         // Old addresses are better than none; without any, whoever waits for them learns why.
         if self.addresses.is_empty() {
             self.phase = Phase::Failed;
-            fail(format!("{error} (target: {})", self.target), Arc::clone(error), controller);
+            failure::publish_error(Arc::clone(error), &self.target, controller);
         }
     }
 

@@ -5,17 +5,16 @@ use std::sync::Arc;
 
 use twox_hash::XxHash64;
 
-use super::endpoints::{Key, fail, hashed_text};
+use super::endpoints::{Key, hashed_text};
 use super::random::seed;
 use super::{
     ChildId, Chosen, Controller, Picker, Policies, Policy, PolicyConfig, PolicyFactory, QueuePicker,
-    Rejected, Resolved,
+    Rejected, Resolved, failure,
 };
-use crate::client::connectivity::{ConnectivityState, SubchannelState};
+use crate::client::connectivity::ConnectivityState;
 use crate::client::error::SharedError;
 use crate::client::resolver::Endpoint;
 use crate::client::service_config::Json;
-use crate::client::subchannel::Subchannel;
 
 /// The factory of `random_subsetting_experimental`: each channel uses a random subset of the endpoints, so that many
 /// clients of many servers do not all connect to all. An endpoint that comes or goes changes at most one of the subset.
@@ -119,7 +118,7 @@ impl Policy for State {
                 "random_subsetting_experimental needs `subsetSize` and `childPolicy`: choose it by `loadBalancingConfig`",
             );
             if self.child.is_none() {
-                fail(format!("{rejected} (target: {})", self.target), Arc::new(rejected.clone()), controller);
+                failure::publish_error(Arc::new(rejected.clone()), &self.target, controller);
             }
             return Err(rejected);
         };
@@ -138,17 +137,8 @@ impl Policy for State {
     fn resolver_error(&mut self, error: &SharedError, controller: &mut dyn Controller) {
         match &self.child {
             Some(child) => controller.child_resolver_error(child.id, error),
-            None => fail(format!("{error} (target: {})", self.target), Arc::clone(error), controller),
+            None => failure::publish_error(Arc::clone(error), &self.target, controller),
         }
-    }
-
-    fn subchannel_changed(
-        &mut self,
-        _subchannel: &Arc<Subchannel>,
-        _state: &SubchannelState,
-        _controller: &mut dyn Controller,
-    ) {
-        // All subchannels belong to the child's.
     }
 
     fn child_changed(

@@ -16,17 +16,16 @@ use carom_wire::{MetadataMap, Status};
 use twox_hash::XxHash64;
 
 use self::ring::{Member, Ring};
-use super::endpoints::{Child, Children, Counts, fail, fail_without_endpoints, hashed_text};
+use super::endpoints::{Child, Children, Counts, hashed_text};
 use super::random::SharedRandom;
 use super::{
     ChildId, Controller, ExitIdle, Pick, PickArgs, Picker, Policies, Policy, PolicyConfig, PolicyFactory,
-    QueuePicker, Rejected, Resolved,
+    QueuePicker, Rejected, Resolved, failure,
 };
-use crate::client::connectivity::{ConnectivityState, SubchannelState};
+use crate::client::connectivity::ConnectivityState;
 use crate::client::error::SharedError;
 use crate::client::resolver::{HashKey, Weight};
 use crate::client::service_config::Json;
-use crate::client::subchannel::Subchannel;
 
 /// The factory of `ring_hash_experimental`: calls with the same value in a header go to the same endpoint, as long as it
 /// can be connected to.
@@ -224,7 +223,7 @@ impl Policy for State {
         self.changed = true;
         if self.children.is_empty() {
             self.published = Some(ConnectivityState::TransientFailure);
-            return Err(fail_without_endpoints(&self.target, controller));
+            return Err(failure::publish_no_addresses(&self.target, controller));
         }
         self.aggregate(controller);
         updated.outcome
@@ -234,17 +233,8 @@ impl Policy for State {
         // Old endpoints are better than none; without any, whoever waits for them learns why.
         if self.children.is_empty() {
             self.published = Some(ConnectivityState::TransientFailure);
-            fail(format!("{error} (target: {})", self.target), Arc::clone(error), controller);
+            failure::publish_error(Arc::clone(error), &self.target, controller);
         }
-    }
-
-    fn subchannel_changed(
-        &mut self,
-        _subchannel: &Arc<Subchannel>,
-        _state: &SubchannelState,
-        _controller: &mut dyn Controller,
-    ) {
-        // All subchannels belong to the children.
     }
 
     fn child_changed(

@@ -4,8 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::endpoints::{Child, Connected, Spread};
-use super::{Controller, Pick, PickArgs, Picker, Policies, Policy, PolicyConfig, PolicyFactory};
-use crate::client::service_config::Json;
+use super::{Controller, Pick, PickArgs, Picker, Policy, PolicyFactory};
 
 /// The factory of `round_robin`: calls go in turn to the endpoints that are READY. It has no configuration.
 #[derive(Debug, Clone, Copy)]
@@ -14,10 +13,6 @@ pub struct RoundRobin;
 impl PolicyFactory for RoundRobin {
     fn name(&self) -> &str {
         "round_robin"
-    }
-
-    fn parse_config(&self, _config: &Json, _policies: &Policies) -> Result<PolicyConfig, String> {
-        Ok(Arc::new(()))
     }
 
     fn build(&self, target: &Arc<str>) -> Box<dyn Policy> {

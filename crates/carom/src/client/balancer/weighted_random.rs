@@ -4,9 +4,8 @@ use std::sync::Arc;
 
 use super::endpoints::{Child, Connected, Spread};
 use super::random::SharedRandom;
-use super::{Controller, Pick, PickArgs, Picker, Policies, Policy, PolicyConfig, PolicyFactory};
+use super::{Controller, Pick, PickArgs, Picker, Policy, PolicyFactory};
 use crate::client::resolver::Weight;
-use crate::client::service_config::Json;
 
 /// The factory of `weighted_random`: each call goes to a random endpoint of those that are READY, in proportion to the
 /// [`Weight`] that the resolver gave each. Without weights, all endpoints are equally likely.
@@ -23,10 +22,6 @@ pub struct WeightedRandom;
 impl PolicyFactory for WeightedRandom {
     fn name(&self) -> &str {
         "weighted_random"
-    }
-
-    fn parse_config(&self, _config: &Json, _policies: &Policies) -> Result<PolicyConfig, String> {
-        Ok(Arc::new(()))
     }
 
     fn build(&self, target: &Arc<str>) -> Box<dyn Policy> {

@@ -4,17 +4,15 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::endpoints::fail;
 use super::weighted_random::WeightedPicker;
 use super::{
     ChildId, Chosen, Controller, Picker, Policies, Policy, PolicyConfig, PolicyFactory, QueuePicker,
-    Rejected, Resolved, TimerId,
+    Rejected, Resolved, TimerId, failure,
 };
-use crate::client::connectivity::{ConnectivityState, SubchannelState};
+use crate::client::connectivity::ConnectivityState;
 use crate::client::error::SharedError;
 use crate::client::resolver::{Endpoint, HierarchicalPath};
 use crate::client::service_config::Json;
-use crate::client::subchannel::Subchannel;
 
 /// The factory of `weighted_target_experimental`: each call goes to one of several targets, at random by weight, of those
 /// that are READY. A target is a policy of its own over the endpoints whose [`HierarchicalPath`] begins with its name.
@@ -166,7 +164,7 @@ impl Policy for State {
                 "weighted_target_experimental needs `targets`: choose it by `loadBalancingConfig`",
             );
             if self.targets.is_empty() {
-                fail(format!("{rejected} (target: {})", self.target), Arc::new(rejected.clone()), controller);
+                failure::publish_error(Arc::new(rejected.clone()), &self.target, controller);
             }
             return Err(rejected);
         };
@@ -191,20 +189,11 @@ impl Policy for State {
 
     fn resolver_error(&mut self, error: &SharedError, controller: &mut dyn Controller) {
         if self.targets.is_empty() {
-            fail(format!("{error} (target: {})", self.target), Arc::clone(error), controller);
+            failure::publish_error(Arc::clone(error), &self.target, controller);
         }
         for target in self.targets.values() {
             controller.child_resolver_error(target.child, error);
         }
-    }
-
-    fn subchannel_changed(
-        &mut self,
-        _subchannel: &Arc<Subchannel>,
-        _state: &SubchannelState,
-        _controller: &mut dyn Controller,
-    ) {
-        // All subchannels belong to the children's.
     }
 
     fn child_changed(

@@ -7,12 +7,10 @@ use std::time::Duration;
 
 use super::*;
 use crate::client::balancer::{
-    CallOutcome, ChildId, Controller, Policies, Policy, PolicyConfig, QueuePicker, Rejected, Resolved,
-    RoundRobin, TimerId,
+    CallOutcome, ChildId, Controller, Policy, QueuePicker, Rejected, Resolved, RoundRobin, TimerId,
 };
 use crate::client::connectivity::SubchannelState;
 use crate::client::resolver::Endpoint;
-use crate::client::service_config::Json;
 
 impl Rig {
     pub(super) fn resolve_endpoints(&mut self, endpoints: &[&[u16]]) {
@@ -223,10 +221,6 @@ struct ParentFactory(Arc<AtomicUsize>, bool);
 impl PolicyFactory for ParentFactory {
     fn name(&self) -> &str {
         "parent"
-    }
-
-    fn parse_config(&self, _config: &Json, _policies: &Policies) -> Result<PolicyConfig, String> {
-        Ok(Arc::new(()))
     }
 
     fn build(&self, _target: &Arc<str>) -> Box<dyn Policy> {
