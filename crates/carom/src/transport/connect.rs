@@ -2,7 +2,6 @@
 
 use std::future::Future;
 use std::io;
-use std::os::unix::ffi::OsStringExt;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -12,7 +11,7 @@ use carom_wire::conn::Config;
 use tokio::net::{TcpStream, UnixStream};
 
 use super::error::{Stage, TransportError};
-use super::io::{ByteStream, IoStream, Socket};
+use super::io::{ByteStream, IoStream, Socket, abstract_path};
 #[cfg(feature = "tls")]
 use super::tls::ClientTls;
 use super::{Address, ConnectionInfo, PeerAddr};
@@ -150,12 +149,7 @@ async fn open_socket(address: &Address) -> io::Result<Socket> {
             Ok(Socket::Tcp(stream))
         }
         Address::Unix(path) => UnixStream::connect(path).await.map(Socket::Unix),
-        Address::UnixAbstract(name) => {
-            // The form in which tokio accepts abstract names.
-            let path = [b"\0", &name[..]].concat();
-            let path = std::ffi::OsString::from_vec(path);
-            UnixStream::connect(path).await.map(Socket::Unix)
-        }
+        Address::UnixAbstract(name) => UnixStream::connect(abstract_path(name)).await.map(Socket::Unix),
         Address::Named(name) => Err(io::Error::new(
             io::ErrorKind::Unsupported,
             format!("{name:?} is a name for a connector of the channel's own, and it has none"),

@@ -41,8 +41,8 @@ impl PeerAddr {
     }
 
     /// The address in the form that gRPC programs know from `context.peer()`: `ipv4:127.0.0.1:5000`,
-    /// `ipv6:%5B::1%5D:5000` (brackets percent-encoded), `unix:/path` or `unix-abstract:name`; for a stream provided by the program, its
-    /// name.
+    /// `ipv6:%5B::1%5D:5000` (brackets percent-encoded), `unix:/path` or `unix-abstract:name`; for a stream provided by
+    /// the program, its name.
     pub fn to_uri(&self) -> String {
         match self {
             Self::Tcp(SocketAddr::V4(addr)) => format!("ipv4:{addr}"),

@@ -1,9 +1,12 @@
 //! The byte stream under a connection: TCP or a Unix socket, plain or with TLS, as one type without dynamic dispatch;
 //! and any other stream that a program provides, behind a pointer.
 
+use std::ffi::OsString;
 use std::fmt;
 use std::future::Future;
 use std::io::{self, IoSlice};
+use std::os::unix::ffi::OsStringExt;
+use std::path::PathBuf;
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll, ready};
 
@@ -28,6 +31,11 @@ pub(crate) enum Socket {
         stream: Box<dyn ByteStream>,
         peer: PeerAddr,
     },
+}
+
+/// An abstract name in the form in which it is given as a path.
+pub(crate) fn abstract_path(name: &[u8]) -> PathBuf {
+    OsString::from_vec([b"\0", name].concat()).into()
 }
 
 impl fmt::Debug for Socket {

@@ -1,10 +1,8 @@
 //! Listening sockets: TCP and Unix.
 
-use std::ffi::OsStr;
 use std::fmt;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -13,7 +11,7 @@ use socket2::{Domain, Protocol, Type};
 use tokio::net::{TcpListener, UnixListener};
 
 use crate::transport::PeerAddr;
-use crate::transport::io::Socket;
+use crate::transport::io::{Socket, abstract_path};
 
 /// The address that a server listens at.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -199,9 +197,7 @@ fn bind_abstract(name: &[u8], options: ListenOptions) -> io::Result<UnixListener
     if !cfg!(any(target_os = "linux", target_os = "android")) {
         return Err(io::Error::new(io::ErrorKind::Unsupported, "only Linux has abstract socket names"));
     }
-    // The form in which abstract names are given as paths.
-    let path = [b"\0", name].concat();
-    listen_unix(unix_socket(Path::new(OsStr::from_bytes(&path)))?, options)
+    listen_unix(unix_socket(&abstract_path(name))?, options)
 }
 
 fn unix_socket(path: &Path) -> io::Result<socket2::Socket> {
