@@ -46,24 +46,14 @@ impl Generator for GrpcPyi {
 }
 
 /// What a call is to the caller and to the handler, by its streams.
-struct Shape<'a> {
-    method: &'a Method<'a>,
-    request: &'a str,
-    response: &'a str,
-}
-
-impl<'a> Shape<'a> {
-    fn new(method: &'a Method<'a>) -> Self {
-        Self { method, request: &method.request, response: &method.response }
-    }
-
+impl Method<'_> {
     /// `UnaryStreamMultiCallable[Request, Response]`
     fn callable(&self) -> String {
         let word = |stream| if stream { "Stream" } else { "Unary" };
         format!(
             "{}{}MultiCallable[{}, {}]",
-            word(self.method.client_stream),
-            word(self.method.server_stream),
+            word(self.client_stream),
+            word(self.server_stream),
             self.request,
             self.response
         )
@@ -71,16 +61,16 @@ impl<'a> Shape<'a> {
 
     /// The parameter of a handler that serves either kind of server.
     fn handler_argument(&self) -> String {
-        match self.method.client_stream {
+        match self.client_stream {
             true => format!("_MaybeAsyncIterator[{}]", self.request),
-            false => self.request.to_owned(),
+            false => self.request.clone(),
         }
     }
 
     /// What such a handler returns.
     fn handler_result(&self) -> String {
-        let response = self.response;
-        match self.method.server_stream {
+        let response = &self.response;
+        match self.server_stream {
             // A coroutine writes its answers itself.
             true => {
                 format!("_abc.Iterable[{response}] | _abc.AsyncIterable[{response}] | _abc.Awaitable[None]")
@@ -124,10 +114,9 @@ fn write(code: &mut Code, module: &Module<'_>) {
              ...\n",
     );
     for service in &services {
-        let shapes: Vec<Shape<'_>> = service.methods.iter().map(Shape::new).collect();
-        write_stubs(code, service, &shapes);
-        write_servicer(code, service, &shapes);
-        write_experimental(code, service, &shapes);
+        write_stubs(code, service);
+        write_servicer(code, service);
+        write_experimental(code, service);
     }
 }
 
@@ -147,7 +136,7 @@ fn has_doc(lines: &[String]) -> bool {
     lines.iter().any(|line| !line.trim().is_empty())
 }
 
-fn write_stubs(code: &mut Code, service: &Service<'_>, shapes: &[Shape<'_>]) {
+fn write_stubs(code: &mut Code, service: &Service<'_>) {
     let name = service.name;
     code.write(&format!("\nclass {name}Stub:\n"));
     code.indented(4, |code| {
@@ -158,45 +147,45 @@ fn write_stubs(code: &mut Code, service: &Service<'_>, shapes: &[Shape<'_>]) {
              @_t.overload\n\
              def __new__(cls, channel: _aio.Channel) -> {name}AsyncStub: ...\n"
         ));
-        for shape in shapes {
-            code.line(&format!("{}: _grpc.{}", shape.method.attribute, shape.callable()));
-            write_doc(code, shape.method.comments);
+        for method in &service.methods {
+            code.line(&format!("{}: _grpc.{}", method.attribute, method.callable()));
+            write_doc(code, method.comments);
         }
     });
     code.write(&format!("\n@_t.type_check_only\nclass {name}AsyncStub({name}Stub):\n"));
     code.indented(4, |code| {
         code.line("\"\"\"What the stub is on a channel of grpc.aio.\"\"\"");
-        for shape in shapes {
+        for method in &service.methods {
             code.line(&format!(
                 "{}: _aio.{}  # type: ignore[assignment]",
-                shape.method.attribute,
-                shape.callable()
+                method.attribute,
+                method.callable()
             ));
         }
     });
 }
 
-fn write_servicer(code: &mut Code, service: &Service<'_>, shapes: &[Shape<'_>]) {
+fn write_servicer(code: &mut Code, service: &Service<'_>) {
     let name = service.name;
     code.write(&format!("\nclass {name}Servicer:\n"));
     code.indented(4, |code| {
         write_doc(code, service.comments);
-        for shape in shapes {
-            code.line(&format!("def {}(", shape.method.attribute));
+        for method in &service.methods {
+            code.line(&format!("def {}(", method.attribute));
             code.write(&format!(
                 "    self, {}: {}, context: _ServicerContext\n) -> {}:",
-                shape.method.argument(),
-                shape.handler_argument(),
-                shape.handler_result()
+                method.argument(),
+                method.handler_argument(),
+                method.handler_result()
             ));
-            if has_doc(shape.method.comments) {
+            if has_doc(method.comments) {
                 code.write("\n");
-                code.indented(4, |code| write_doc(code, shape.method.comments));
+                code.indented(4, |code| write_doc(code, method.comments));
             } else {
                 code.line(" ...");
             }
         }
-        if shapes.is_empty() && !has_doc(service.comments) {
+        if service.methods.is_empty() && !has_doc(service.comments) {
             code.line("...");
         }
     });
@@ -207,12 +196,11 @@ fn write_servicer(code: &mut Code, service: &Service<'_>, shapes: &[Shape<'_>]) 
     ));
 }
 
-fn write_experimental(code: &mut Code, service: &Service<'_>, shapes: &[Shape<'_>]) {
+fn write_experimental(code: &mut Code, service: &Service<'_>) {
     code.write(&format!("\nclass {}:\n", service.class));
     code.indented(4, |code| {
         write_doc(code, service.comments);
-        for shape in shapes {
-            let method = shape.method;
+        for method in &service.methods {
             let stream = |is_stream, name: &str| match is_stream {
                 true => format!("_abc.Iterator[{name}]"),
                 false => name.to_owned(),
@@ -234,11 +222,11 @@ fn write_experimental(code: &mut Code, service: &Service<'_>, shapes: &[Shape<'_
                  ) -> {}: ...\n",
                 method.attribute,
                 method.argument(),
-                stream(method.client_stream, shape.request),
-                stream(method.server_stream, shape.response)
+                stream(method.client_stream, &method.request),
+                stream(method.server_stream, &method.response)
             ));
         }
-        if shapes.is_empty() && !has_doc(service.comments) {
+        if service.methods.is_empty() && !has_doc(service.comments) {
             code.line("...");
         }
     });
