@@ -9,7 +9,7 @@ use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedBytes;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::{PyBytes, PyFloat, PyString, PyTuple};
+use pyo3::types::{PyBytes, PyFloat, PyString, PyTuple, PyType};
 
 pyo3::create_exception!(_carom, InvalidMetadata, PyValueError, "Metadata that cannot be sent.");
 
@@ -108,16 +108,14 @@ fn expected_str(object: &Bound<'_, PyAny>) -> PyErr {
     PyTypeError::new_err(format!("Expected str, not {}", object.get_type()))
 }
 
-static METADATUM: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+static METADATUM: PyOnceLock<Py<PyType>> = PyOnceLock::new();
 
 /// The named tuple of a key and a value.
-fn metadatum(py: Python<'_>) -> PyResult<&Bound<'_, PyAny>> {
-    METADATUM
-        .get_or_try_init(py, || Ok::<_, PyErr>(py.import("grpc._metadatum")?.getattr("_Metadatum")?.unbind()))
-        .map(|class| class.bind(py))
+fn metadatum(py: Python<'_>) -> PyResult<&Bound<'_, PyType>> {
+    METADATUM.import(py, "grpc._metadatum", "_Metadatum")
 }
 
-fn pair<'py>(class: &Bound<'py, PyAny>, key: &str, value: &[u8]) -> PyResult<Bound<'py, PyAny>> {
+fn pair<'py>(class: &Bound<'py, PyType>, key: &str, value: &[u8]) -> PyResult<Bound<'py, PyAny>> {
     let py = class.py();
     if key.ends_with("-bin") {
         return class.call1((key, PyBytes::new(py, value)));

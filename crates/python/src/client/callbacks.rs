@@ -109,17 +109,10 @@ fn take_ended() -> Option<Arc<SharedCall>> {
 /// Waits for a watched call that has ended.
 fn next_ended() -> Arc<SharedCall> {
     loop {
-        let call = {
-            let mut calls = lock();
-            loop {
-                match calls.queue.pop_front() {
-                    Some(call) => break call,
-                    None => calls = ADDED.wait(calls).unwrap_or_else(PoisonError::into_inner),
-                }
-            }
-        };
-        if call.has_ended() {
+        if let Some(call) = take_ended() {
             return call;
         }
+        let added = ADDED.wait_while(lock(), |calls| calls.queue.is_empty());
+        drop(added.unwrap_or_else(PoisonError::into_inner));
     }
 }

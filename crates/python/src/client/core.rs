@@ -163,7 +163,8 @@ impl CallCore {
         }
         let raw = self.raw()?;
         // Looking must not replace the waker of who waits.
-        if !(if self.one_response { raw.has_ended() } else { raw.has_ended_in_order() }) {
+        let has_ended = if self.one_response { raw.has_ended() } else { raw.has_ended_in_order() };
+        if !has_ended {
             return None;
         }
         match self.poll_end(&mut Context::from_waker(Waker::noop())) {
