@@ -53,79 +53,83 @@ class _InvocationContext(interfaces.GRPCInvocationContext):
         pass
 
 
-class _Rendezvous(future.Future, face.Call):
-    """A call of `grpc` as one of this API: a Call, a future of the response, an iterator of responses."""
+class Future(future.Future):
+    """A Future of `grpc` as one of this API."""
 
-    def __init__(self, call):
-        self._call = call
+    def __init__(self, adapted):
+        self._adapted = adapted
 
     def cancel(self):
-        return self._call.cancel()
+        return self._adapted.cancel()
 
     def cancelled(self):
-        return self._call.cancelled()
+        return self._adapted.cancelled()
 
     def running(self):
-        return self._call.running()
+        return self._adapted.running()
 
     def done(self):
-        return self._call.done()
+        return self._adapted.done()
 
     def result(self, timeout=None):
         with _Raising():
-            return self._call.result(timeout=timeout)
+            return self._adapted.result(timeout=timeout)
 
     def exception(self, timeout=None):
         with _Raising():
-            error = self._call.exception(timeout=timeout)
+            error = self._adapted.exception(timeout=timeout)
         return None if error is None else _abortion_error(error)
 
     def traceback(self, timeout=None):
         with _Raising():
-            return self._call.traceback(timeout=timeout)
+            return self._adapted.traceback(timeout=timeout)
 
     def add_done_callback(self, fn):
-        self._call.add_done_callback(lambda _: fn(self))
+        self._adapted.add_done_callback(lambda _: fn(self))
+
+
+class _Rendezvous(Future, face.Call):
+    """A call of `grpc` as one of this API: a Call, a future of the response, an iterator of responses."""
 
     def __iter__(self):
         return self
 
     def __next__(self):
         with _Raising():
-            return next(self._call)
+            return next(self._adapted)
 
     def next(self):
         """The next response; as `next(call)`."""
         return self.__next__()
 
     def is_active(self):
-        return self._call.is_active()
+        return self._adapted.is_active()
 
     def time_remaining(self):
-        return self._call.time_remaining()
+        return self._adapted.time_remaining()
 
     def add_abortion_callback(self, abortion_callback):
         def ended():
             if self.code() is not grpc.StatusCode.OK:
-                abortion_callback(_abortion(self._call))
+                abortion_callback(_abortion(self._adapted))
 
-        if not self._call.add_callback(ended):
+        if not self._adapted.add_callback(ended):
             ended()
 
     def protocol_context(self):
         return _InvocationContext()
 
     def initial_metadata(self):
-        return _metadata.beta(self._call.initial_metadata())
+        return _metadata.beta(self._adapted.initial_metadata())
 
     def terminal_metadata(self):
-        return _metadata.beta(self._call.trailing_metadata())
+        return _metadata.beta(self._adapted.trailing_metadata())
 
     def code(self):
-        return self._call.code()
+        return self._adapted.code()
 
     def details(self):
-        return self._call.details()
+        return self._adapted.details()
 
 
 class _Method:
@@ -205,14 +209,14 @@ class _StreamStreamMultiCallable(_Method, face.StreamStreamMultiCallable):
         _no_events()
 
 
-class _GenericStub(face.GenericStub):
-    """Calls methods by name."""
+class GenericStub(face.GenericStub):
+    """Calls methods by name over a channel of `grpc`, with implementations.StubOptions."""
 
-    def __init__(self, channel, metadata_transformer, request_serializers, response_deserializers):
+    def __init__(self, channel, options):
         self.channel = channel
-        self.metadata_transformer = metadata_transformer
-        self.request_serializers = request_serializers or {}
-        self.response_deserializers = response_deserializers or {}
+        self.metadata_transformer = options.metadata_transformer
+        self.request_serializers = options.request_serializers or {}
+        self.response_deserializers = options.response_deserializers or {}
 
     def blocking_unary_unary(
         self, group, method, request, timeout, metadata=None, with_call=False, protocol_options=None
@@ -275,8 +279,8 @@ class _GenericStub(face.GenericStub):
         return False
 
 
-class _DynamicStub(face.DynamicStub):
-    """Calls the methods of one service."""
+class DynamicStub(face.DynamicStub):
+    """Calls the methods of one service by a GenericStub."""
 
     def __init__(self, stub, group, cardinalities):
         self._stub = stub
@@ -294,16 +298,3 @@ class _DynamicStub(face.DynamicStub):
 
     def __exit__(self, exc_type, exc_val, exc_tb):
         return False
-
-
-def generic_stub(channel, host, metadata_transformer, request_serializers, response_deserializers):
-    """A face.GenericStub over a channel of `grpc`; see `implementations.stub_options`."""
-    return _GenericStub(channel, metadata_transformer, request_serializers, response_deserializers)
-
-
-def dynamic_stub(
-    channel, service, cardinalities, host, metadata_transformer, request_serializers, response_deserializers
-):
-    """A face.DynamicStub over a channel of `grpc`; see `implementations.dynamic_stub`."""
-    stub = _GenericStub(channel, metadata_transformer, request_serializers, response_deserializers)
-    return _DynamicStub(stub, service, cardinalities)

@@ -1,8 +1,6 @@
 """Metadata of the beta API, whose keys and values are bytes."""
 
-import collections
-
-_Metadatum = collections.namedtuple("_Metadatum", ("key", "value"))
+from grpc._metadatum import _Metadatum
 
 
 def _bytes(text):

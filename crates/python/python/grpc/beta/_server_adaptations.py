@@ -1,6 +1,5 @@
 """The server of the beta API, over that of `grpc`."""
 
-import collections
 import threading
 
 import grpc
@@ -10,7 +9,7 @@ from grpc.beta import interfaces
 from grpc.framework.common import style
 from grpc.framework.foundation import abandonment
 from grpc.framework.foundation import logging_pool
-from grpc.framework.foundation import stream
+from grpc.framework.foundation import stream_util
 from grpc.framework.interfaces.face import face
 
 _DEFAULT_POOL_SIZE = 8
@@ -66,47 +65,26 @@ class _FaceServicerContext(face.ServicerContext):
         self._context.set_details(details)
 
 
-class _Responses(stream.Consumer):
+class _Responses(stream_util.IterableConsumer):
     """What an implementation in the style of events hands over, to be drawn by the thread that serves the call."""
 
-    _END = object()
-
     def __init__(self, context):
-        self._condition = threading.Condition()
-        self._values = collections.deque()
+        super().__init__()
         self._abandoned = False
         if not context.add_callback(self._abandon):
             raise abandonment.Abandoned()
 
     def _abandon(self):
-        with self._condition:
-            self._abandoned = True
-            self._condition.notify_all()
+        self._abandoned = True
+        self.terminate()
 
-    def _put(self, *values):
-        with self._condition:
-            self._values.extend(values)
-            self._condition.notify_all()
-
-    def consume(self, value):
-        self._put(value)
-
-    def terminate(self):
-        self._put(self._END)
-
-    def consume_and_terminate(self, value):
-        self._put(value, self._END)
-
-    def __iter__(self):
-        while True:
-            with self._condition:
-                self._condition.wait_for(lambda: self._values or self._abandoned)
-                if self._abandoned:
-                    raise abandonment.Abandoned()
-                value = self._values.popleft()
-            if value is self._END:
-                return
-            yield value
+    def next(self):
+        """The next response; raises StopIteration after the last, and Abandoned once the call has ended."""
+        try:
+            return super().next()
+        finally:
+            if self._abandoned:
+                raise abandonment.Abandoned()
 
 
 def _feed(request_iterator, consumer, context):
@@ -199,16 +177,13 @@ class _Server(interfaces.Server):
         return False
 
 
-def server(
-    service_implementations,
-    multi_method_implementation,
-    request_deserializers,
-    response_serializers,
-    thread_pool,
-    thread_pool_size,
-):
-    """An interfaces.Server; see `implementations.server_options`."""
-    if thread_pool is None:
-        thread_pool = logging_pool.pool(_DEFAULT_POOL_SIZE if thread_pool_size is None else thread_pool_size)
-    handler = _GenericRpcHandler(service_implementations, request_deserializers, response_serializers)
-    return _Server(grpc.server(thread_pool, handlers=(handler,)))
+def server(service_implementations, options):
+    """An interfaces.Server, with implementations.ServerOptions."""
+    pool = options.thread_pool
+    if pool is None:
+        size = options.thread_pool_size
+        pool = logging_pool.pool(_DEFAULT_POOL_SIZE if size is None else size)
+    handler = _GenericRpcHandler(
+        service_implementations, options.request_deserializers, options.response_serializers
+    )
+    return _Server(grpc.server(pool, handlers=(handler,)))

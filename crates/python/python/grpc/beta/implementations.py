@@ -1,5 +1,7 @@
 """Channels, stubs, servers and credentials of the beta API."""
 
+import collections
+
 import grpc
 from grpc import _auth
 from grpc.beta import _client_adaptations
@@ -62,18 +64,20 @@ def secure_channel(host, port, channel_credentials):
     return Channel(grpc.secure_channel(_target(host, port), channel_credentials))
 
 
-class StubOptions:
+class StubOptions(
+    collections.namedtuple(
+        "StubOptions",
+        (
+            "host",
+            "request_serializers",
+            "response_deserializers",
+            "metadata_transformer",
+            "thread_pool",
+            "thread_pool_size",
+        ),
+    )
+):
     """Options of a stub. Made by `stub_options`; opaque."""
-
-    def __init__(
-        self, host, request_serializers, response_deserializers, metadata_transformer, thread_pool, thread_pool_size
-    ):
-        self.host = host
-        self.request_serializers = request_serializers
-        self.response_deserializers = response_deserializers
-        self.metadata_transformer = metadata_transformer
-        self.thread_pool = thread_pool
-        self.thread_pool_size = thread_pool_size
 
 
 def stub_options(
@@ -100,14 +104,7 @@ def stub_options(
 
 def generic_stub(channel, options=None):
     """A face.GenericStub over a Channel, with StubOptions."""
-    options = options or stub_options()
-    return _client_adaptations.generic_stub(
-        channel._channel,
-        options.host,
-        options.metadata_transformer,
-        options.request_serializers,
-        options.response_deserializers,
-    )
+    return _client_adaptations.GenericStub(channel._channel, options or stub_options())
 
 
 def dynamic_stub(channel, service, cardinalities, options=None):
@@ -119,38 +116,24 @@ def dynamic_stub(channel, service, cardinalities, options=None):
         cardinalities: the cardinality.Cardinality of each method, by name.
         options: StubOptions.
     """
-    options = options or stub_options()
-    return _client_adaptations.dynamic_stub(
-        channel._channel,
-        service,
-        cardinalities,
-        options.host,
-        options.metadata_transformer,
-        options.request_serializers,
-        options.response_deserializers,
+    return _client_adaptations.DynamicStub(generic_stub(channel, options), service, cardinalities)
+
+
+class ServerOptions(
+    collections.namedtuple(
+        "ServerOptions",
+        (
+            "multi_method_implementation",
+            "request_deserializers",
+            "response_serializers",
+            "thread_pool",
+            "thread_pool_size",
+            "default_timeout",
+            "maximum_timeout",
+        ),
     )
-
-
-class ServerOptions:
+):
     """Options of a server. Made by `server_options`; opaque."""
-
-    def __init__(
-        self,
-        multi_method_implementation,
-        request_deserializers,
-        response_serializers,
-        thread_pool,
-        thread_pool_size,
-        default_timeout,
-        maximum_timeout,
-    ):
-        self.multi_method_implementation = multi_method_implementation
-        self.request_deserializers = request_deserializers
-        self.response_serializers = response_serializers
-        self.thread_pool = thread_pool
-        self.thread_pool_size = thread_pool_size
-        self.default_timeout = default_timeout
-        self.maximum_timeout = maximum_timeout
 
 
 def server_options(
@@ -183,12 +166,4 @@ def server_options(
 
 def server(service_implementations, options=None):
     """An interfaces.Server of face.MethodImplementations by (service, method), with ServerOptions."""
-    options = options or server_options()
-    return _server_adaptations.server(
-        service_implementations,
-        options.multi_method_implementation,
-        options.request_deserializers,
-        options.response_serializers,
-        options.thread_pool,
-        options.thread_pool_size,
-    )
+    return _server_adaptations.server(service_implementations, options or server_options())
