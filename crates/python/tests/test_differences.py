@@ -66,22 +66,15 @@ def test_what_is_wrong_with_a_target_is_said(target, words):
 
 
 def test_reserved_metadata_is_not_sent():
-    from concurrent import futures
-
     seen = []
 
     def look(request, context):
         seen.extend(key for key, _ in context.invocation_metadata())
         return request
 
-    server = grpc.server(futures.ThreadPoolExecutor(1))
-    handler = grpc.unary_unary_rpc_method_handler(look)
-    server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(SERVICE, {"Look": handler}),))
-    port = server.add_insecure_port("127.0.0.1:0")
-    server.start()
-    with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
-        channel.unary_unary(path("Look"))(b"x", metadata=(("grpc-mine", "a"), ("mine", "b")), timeout=20)
-    server.stop(0).wait(10)
+    with serving({"Look": grpc.unary_unary_rpc_method_handler(look)}) as (_, address):
+        with grpc.insecure_channel(address) as channel:
+            channel.unary_unary(path("Look"))(b"x", metadata=(("grpc-mine", "a"), ("mine", "b")), timeout=20)
     assert "mine" in seen and "grpc-mine" not in seen
 
 

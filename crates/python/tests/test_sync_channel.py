@@ -326,17 +326,11 @@ def test_paths_need_no_slash():
         def service(self, details):
             return ECHO["Echo"] if details.method == "test.Echo/Echo" else None
 
-    from concurrent import futures
-
-    server = grpc.server(futures.ThreadPoolExecutor(2), handlers=[Handler()])
-    port = server.add_insecure_port("127.0.0.1:0")
-    server.start()
-    with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
+    with serving({}, handlers=[Handler()]) as (_, address), grpc.insecure_channel(address) as channel:
         assert channel.unary_unary("test.Echo/Echo")(b"x", timeout=20) == b"x"
         with pytest.raises(grpc.RpcError) as caught:
             channel.unary_unary("Echo")(b"x", timeout=20)
         assert caught.value.code() is grpc.StatusCode.UNIMPLEMENTED
-    server.stop(0).wait(10)
 
 
 def test_binary_metadata_is_bytes(channel):
